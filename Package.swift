@@ -1,0 +1,63 @@
+// swift-tools-version:6.0
+// The architecture: an arrow that is not here can't be imported. C is reached from LinuxIO alone.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// The product leaves out the regular expressions, which a stray `contains("text")` would link: 1.2 MB.
+let productSettings = settings + [.unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"])]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: productSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], scripts: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: scripts, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "jouled",
+    products: [.executable(name: "jouled", targets: ["jouled"])],
+    targets: [
+        // Pure: values in, values out.
+        room("Metering"),
+        room("MeterProtocols", ["Metering"]),
+        room("Publishing", ["Metering"]),
+        room("VirtualMeters", ["Metering", "MeterProtocols"]),
+        // The actors, and the ports they need.
+        room("MeterDaemon", ["Metering", "MeterProtocols", "Publishing"]),
+        // The ports for real.
+        .target(
+            name: "CGPIO", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])], linkerSettings: [.linkedLibrary("gpiod")]),
+        .target(name: "CTOML"),
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        room(
+            "LinuxIO",
+            ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "CGPIO", "CLinux", "CMosquitto", "CTOML"]),
+        .executableTarget(
+            name: "jouled",
+            dependencies: ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
+            swiftSettings: productSettings),
+
+        tests("MeteringTests", ["Metering"]),
+        tests("MeterProtocolsTests", ["Metering", "MeterProtocols"]),
+        tests("PublishingTests", ["Metering", "Publishing"]),
+        tests("VirtualMetersTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
+        tests("MeterDaemonTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon"]),
+        tests("LinuxIOTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon", "LinuxIO"]),
+        // The whole daemon in virtual time.
+        tests("Simulation", ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"]),
+        // Real parts: a pty, a real mosquitto; the scripts try the release binary.
+        tests(
+            "Real", ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
+            scripts: ["binary-test", "checks.sh", "gpio-lab", "gpio-test", "install-test", "measure", "service-test"]),
+        // The rules of the house that no compiler checks.
+        tests("Tidy", []),
+    ],
+    cxxLanguageStandard: .cxx17
+)
