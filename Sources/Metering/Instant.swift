@@ -1,0 +1,79 @@
+/// A point on the machine's monotonic clock: the clock of timers and of the kernel's edge time stamps. Never the wall clock, which jumps.
+///
+/// Inlined into the other modules, because everything compares and adds these.
+@usableFromInline
+package struct Instant: Comparable, Hashable, Sendable {
+    @usableFromInline package var nanoseconds: Int64
+
+    @inlinable package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+    @inlinable package static func == (a: Instant, b: Instant) -> Bool { a.nanoseconds == b.nanoseconds }
+    @inlinable package static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
+    @inlinable package static func + (a: Instant, b: Duration) -> Instant { Instant(nanoseconds: a.nanoseconds &+ b.nanoseconds) }
+    @inlinable package static func - (a: Instant, b: Duration) -> Instant { Instant(nanoseconds: a.nanoseconds &- b.nanoseconds) }
+    @inlinable package static func - (a: Instant, b: Instant) -> Duration { .nanoseconds(a.nanoseconds &- b.nanoseconds) }
+}
+
+extension Duration {
+    /// Whole nanoseconds; every duration of this program fits (292 years).
+    @inlinable package var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000
+    }
+
+    package var seconds: Double { Double(nanoseconds) / 1e9 }
+}
+
+/// A point on the wall clock, for people and for time stamps in messages; nothing is computed from it.
+package struct WallTime: Comparable, Hashable, Sendable {
+    package var millisecondsSince1970: Int64
+
+    package init(millisecondsSince1970: Int64) { self.millisecondsSince1970 = millisecondsSince1970 }
+
+    package static func < (a: WallTime, b: WallTime) -> Bool { a.millisecondsSince1970 < b.millisecondsSince1970 }
+
+    /// RFC 3339 in UTC with milliseconds: `2026-11-21T06:28:00.000Z`.
+    package var rfc3339: String {
+        let days = floorDivide(millisecondsSince1970, 86_400_000)
+        var rest = millisecondsSince1970 - days * 86_400_000
+        // Civil date from a day count, in eras of 400 years that begin on 1 March (so the leap day comes last).
+        let z = days + 719_468
+        let era = floorDivide(z, 146_097)
+        let dayOfEra = z - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        let milliseconds = rest % 1000
+        rest /= 1000
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        text.append(year, digits: 4, then: "-")
+        text.append(month, digits: 2, then: "-")
+        text.append(day, digits: 2, then: "T")
+        text.append(rest / 3600, digits: 2, then: ":")
+        text.append(rest / 60 % 60, digits: 2, then: ":")
+        text.append(rest % 60, digits: 2, then: ".")
+        text.append(milliseconds, digits: 3, then: "Z")
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+private func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {
+    let quotient = a / b
+    return a % b < 0 ? quotient - 1 : quotient
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ number: Int64, digits: Int, then end: Unicode.Scalar) {
+        let start = count
+        var rest = number.magnitude
+        for _ in 0..<digits {
+            insert(UInt8(ascii: "0") + UInt8(rest % 10), at: start)
+            rest /= 10
+        }
+        append(UInt8(ascii: end))
+    }
+}

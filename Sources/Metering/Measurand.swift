@@ -1,0 +1,66 @@
+/// What is published under a name of its own: `<base>/<meter>/<quantity>`. The names are public API.
+package enum Measurand: String, Sendable, Hashable, CaseIterable {
+    case energyImport = "energy_import", energyExport = "energy_export"
+    case energyImportT1 = "energy_import_t1", energyImportT2 = "energy_import_t2"
+    case energyImportT3 = "energy_import_t3", energyImportT4 = "energy_import_t4"
+    case energyExportT1 = "energy_export_t1", energyExportT2 = "energy_export_t2"
+    case energyExportT3 = "energy_export_t3", energyExportT4 = "energy_export_t4"
+    case power, powerImport = "power_import", powerExport = "power_export"
+    case powerL1 = "power_l1", powerL2 = "power_l2", powerL3 = "power_l3"
+    case voltageL1 = "voltage_l1", voltageL2 = "voltage_l2", voltageL3 = "voltage_l3"
+    case currentL1 = "current_l1", currentL2 = "current_l2", currentL3 = "current_l3", currentN = "current_n"
+    case frequency
+    case energy, volume, flow
+    case pulses, pulsesLost = "pulses_lost"
+    case serial, firmware, meterError = "meter_error"
+    case telegrams, errors, lastReading = "last_reading"
+
+    /// The unit it is published in; `nil` for texts, time stamps and plain counts. Volume and flow may also be in litres.
+    package var unit: Unit? {
+        switch self {
+        case .energyImport, .energyExport, .energyImportT1, .energyImportT2, .energyImportT3, .energyImportT4, .energyExportT1,
+            .energyExportT2, .energyExportT3, .energyExportT4, .energy:
+            .kilowattHours
+        case .power, .powerImport, .powerExport, .powerL1, .powerL2, .powerL3: .watts
+        case .voltageL1, .voltageL2, .voltageL3: .volts
+        case .currentL1, .currentL2, .currentL3, .currentN: .amperes
+        case .frequency: .hertz
+        case .volume: .cubicMetres
+        case .flow: .cubicMetresPerHour
+        case .pulses, .pulsesLost, .serial, .firmware, .meterError, .telegrams, .errors, .lastReading: nil
+        }
+    }
+
+    /// A counter that only ever rises.
+    package var isTotal: Bool {
+        switch self {
+        case .energyImport, .energyExport, .energyImportT1, .energyImportT2, .energyImportT3, .energyImportT4, .energyExportT1,
+            .energyExportT2, .energyExportT3, .energyExportT4, .energy, .volume:
+            true
+        default: false
+        }
+    }
+
+    /// About the meter and its reading, not about what flows through it.
+    package var isDiagnostic: Bool {
+        switch self {
+        case .pulses, .pulsesLost, .serial, .firmware, .meterError, .telegrams, .errors, .lastReading: true
+        default: false
+        }
+    }
+}
+
+package enum MeasuredValue: Hashable, Sendable {
+    case number(Quantity)
+    case text(String)
+    case time(WallTime)
+
+    /// The payload of its topic.
+    package var text: String {
+        switch self {
+        case .number(let quantity): quantity.description
+        case .text(let text): text
+        case .time(let time): time.rfc3339
+        }
+    }
+}

@@ -1,0 +1,107 @@
+/// The name a meter has in topics, and the one that people see.
+package struct MeterDescription: Sendable, Equatable {
+    package var name: String
+    package var title: String
+
+    package init(name: String, title: String) {
+        self.name = name
+        self.title = title
+    }
+}
+
+/// All meters: the only place where meaning is combined. Newest register wins, totals never run backwards, power is estimated where a
+/// meter sends none, and a meter that is silent for too long is said to be.
+package struct MeterState: Sendable {
+    private enum Place: Sendable {
+        case optical(Int)
+        case pulse(Int)
+    }
+
+    private var optical: [OpticalMeterState] = []
+    private var pulse: [PulseMeterState] = []
+    /// In the order of the configuration.
+    private var order: [Place] = []
+    private var places: [String: Place] = [:]
+
+    package init() {}
+
+    package mutating func addOptical(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration) {
+        add(.optical(optical.count), meter.name)
+        optical.append(OpticalMeterState(meter, maxPower: maxPower, staleAfter: staleAfter))
+    }
+
+    package mutating func addPulse(
+        _ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal
+    ) {
+        add(.pulse(pulse.count), meter.name)
+        pulse.append(PulseMeterState(meter, medium: medium, unit: unit, pulsesPerUnit: pulsesPerUnit, restored: restored))
+    }
+
+    private mutating func add(_ place: Place, _ name: String) {
+        precondition(places[name] == nil, "the configuration names each meter once")
+        places[name] = place
+        order.append(place)
+    }
+
+    package var snapshot: Snapshot {
+        Snapshot(
+            meters: order.map {
+                switch $0 {
+                case .optical(let index): optical[index].snapshot
+                case .pulse(let index): pulse[index].snapshot
+                }
+            })
+    }
+
+    /// When `advance` is due next.
+    package var deadline: Instant? {
+        var earliest: Instant?
+        for index in optical.indices { earliest = optical[index].deadline.earlier(earliest) }
+        for index in pulse.indices { earliest = pulse[index].deadline.earlier(earliest) }
+        return earliest
+    }
+
+    package mutating func advance(to now: Instant) {
+        for index in optical.indices { optical[index].advance(to: now) }
+        for index in pulse.indices { pulse[index].advance(to: now) }
+    }
+
+    // MARK: Optical meters
+
+    package mutating func record(_ readout: Readout, of meter: String, wall: WallTime) {
+        changeOptical(meter) { $0.record(readout, wall: wall) }
+    }
+
+    package mutating func countError(of meter: String) { changeOptical(meter) { $0.countError() } }
+
+    package mutating func note(problem: String?, of meter: String) { changeOptical(meter) { $0.note(problem: problem) } }
+
+    // MARK: Pulse meters
+
+    package mutating func record(_ reading: PulseReading, of meter: String, now: Instant, wall: WallTime) {
+        changePulse(meter) { $0.record(reading, now: now, wall: wall) }
+    }
+
+    /// Sets a pulse meter's total; says why not, or `nil`.
+    package mutating func setTotal(_ total: Quantity, of meter: String) -> String? {
+        guard case .pulse? = places[meter] else { return "no pulse meter is called \(meter)" }
+        guard !total.isNegative, total <= Quantity(1_000_000_000), total.exponent >= -9 else { return "\(total) is no possible total" }
+        changePulse(meter) { $0.set(total) }
+        return nil
+    }
+
+    private mutating func changeOptical(_ name: String, _ change: (inout OpticalMeterState) -> Void) {
+        if case .optical(let index)? = places[name] { change(&optical[index]) }
+    }
+
+    private mutating func changePulse(_ name: String, _ change: (inout PulseMeterState) -> Void) {
+        if case .pulse(let index)? = places[name] { change(&pulse[index]) }
+    }
+}
+
+extension Instant? {
+    fileprivate func earlier(_ other: Instant?) -> Instant? {
+        guard let self, let other else { return self ?? other }
+        return Swift.min(self, other)
+    }
+}

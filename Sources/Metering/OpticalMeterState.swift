@@ -1,0 +1,172 @@
+/// What is known of a meter that is read by its optical port.
+struct OpticalMeterState: Sendable {
+    private(set) var snapshot: MeterSnapshot
+    private let maxPower: Int64
+    private let staleAfter: Duration
+    private var totals: [Measurand: MonotonicTotal] = [:]
+    private var importRate = StepRate(lateness: Self.lateness)
+    private var exportRate = StepRate(lateness: Self.lateness)
+    private var sendsPower = false
+    /// The serial number is C.1.0, not 0.0.0.
+    private var hasNumber = false
+    /// The ME162 refreshes its registers once a second; reads come about every 0.7 s.
+    private static let lateness = Duration.milliseconds(1700)
+    private var lastReading: Instant?
+    /// The time between two readings without a problem: a long readout at 300 Bd takes minutes.
+    private var pace = Duration.zero
+    private var isPaceKnown = false
+    private var telegrams: Int64 = 0
+    private var errors: Int64 = 0
+    /// What the reader says, and what the values say.
+    private var readerProblem: String?
+    private var valueProblem: String?
+
+    init(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration) {
+        snapshot = MeterSnapshot(name: meter.name, title: meter.title, kind: .optical)
+        self.maxPower = maxPower
+        self.staleAfter = staleAfter
+    }
+
+    /// When it counts as not being read any more.
+    var deadline: Instant? { snapshot.isAvailable ? lastReading.map { $0 + max(staleAfter, pace * 3) } : nil }
+
+    mutating func advance(to now: Instant) {
+        guard let deadline, now >= deadline else { return }
+        snapshot.isAvailable = false
+        forgetSteps()
+        // More than what was wrong with the last values, but the reader may know better why.
+        let silence = max(staleAfter, pace * 3).components.seconds
+        if readerProblem == nil { snapshot.problem = "no valid reading for \(silence) s" }
+    }
+
+    /// What was used while nobody read will come as one step, and its moment will mean nothing.
+    private mutating func forgetSteps() {
+        importRate = StepRate(lateness: Self.lateness)
+        exportRate = StepRate(lateness: Self.lateness)
+    }
+
+    mutating func note(problem: String?) {
+        readerProblem = problem
+        snapshot.problem = readerProblem ?? valueProblem
+        guard problem != nil else { return }
+        isPaceKnown = false
+        forgetSteps()
+    }
+
+    mutating func countError() {
+        errors += 1
+        snapshot.values[.errors] = .number(Quantity(errors))
+    }
+
+    mutating func record(_ readout: Readout, wall: WallTime) {
+        adoptIdentity(readout)
+        readerProblem = nil
+        valueProblem = nil
+        let registers = readout.registers
+        for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
+            record(register, at: readout.at)
+        }
+        if !sendsPower { estimatePower(at: readout.at) }
+        telegrams += 1
+        if let lastReading, isPaceKnown { pace = readout.at - lastReading }
+        isPaceKnown = true
+        lastReading = readout.at
+        snapshot.values[.telegrams] = .number(Quantity(telegrams))
+        snapshot.values[.errors] = .number(Quantity(errors))
+        snapshot.values[.lastReading] = .time(wall)
+        snapshot.readings += 1
+        snapshot.readAt = wall
+        snapshot.isAvailable = true
+        snapshot.problem = valueProblem
+    }
+
+    private mutating func adoptIdentity(_ readout: Readout) {
+        if let manufacturer = readout.manufacturer { snapshot.manufacturer = manufacturer }
+        if let model = readout.model { snapshot.model = model }
+        // C.1.0 is the meter's serial number, 0.0.0 its address, often the same number, but not the one for the other.
+        let number = text(readout[OBISCode(96, 1, 0)])
+        guard let serial = number ?? (hasNumber ? nil : text(readout[OBISCode(0, 0, 0)])) else { return }
+        hasNumber = number != nil
+        if let old = snapshot.serial, old != serial {
+            // Another meter: its totals begin where they are.
+            totals = [:]
+            sendsPower = false
+            forgetSteps()
+            snapshot.values = snapshot.values.filter { $0.key.isDiagnostic }
+        }
+        snapshot.serial = serial
+        snapshot.values[.serial] = .text(serial)
+    }
+
+    private func text(_ value: RegisterValue?) -> String? {
+        switch value {
+        case .text(let text) where !text.isEmpty: text
+        case .number(let number, _): number.description
+        default: nil
+        }
+    }
+
+    private mutating func record(_ register: Register, at: Instant) {
+        guard let measurand = Measurand(register.code), measurand != .serial else { return }
+        switch register.value {
+        case .text(let text):
+            guard measurand.unit == nil else { return }
+            snapshot.values[measurand] = .text(text)
+        case .number(let number, let sent):
+            guard let unit = measurand.unit else {
+                snapshot.values[measurand] = .text(number.description)
+                return
+            }
+            guard let exponent = (sent ?? unit).exponent(to: unit) else { return }
+            let value = number.scaled(by: exponent)
+            measurand.isTotal ? recordTotal(value, of: measurand, at: at) : recordMomentary(value, of: measurand)
+        }
+    }
+
+    private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, at: Instant) {
+        switch totals[measurand, default: MonotonicTotal()].record(value, at: at, risePerHour: Double(maxPower) / 1000) {
+        case .accepted:
+            snapshot.values[measurand] = .number(value)
+            if measurand == .energyImport { importRate.record(value.mantissa, at: at) }
+            if measurand == .energyExport { exportRate.record(value.mantissa, at: at) }
+        case .backwards:
+            countError()
+            // Without the number, which changes: it is said once.
+            valueProblem = "\(measurand.rawValue) ran backwards: held at \(snapshot.values[measurand]?.text ?? "the last value")"
+        case .tooFast:
+            countError()
+            valueProblem = "\(measurand.rawValue) rose faster than \(maxPower) W: held until confirmed"
+        }
+    }
+
+    private mutating func recordMomentary(_ value: Quantity, of measurand: Measurand) {
+        snapshot.values[measurand] = .number(value)
+        switch measurand {
+        case .power: sendsPower = true
+        case .powerImport, .powerExport:
+            guard case .number(let power)? = snapshot.values[.powerImport] else { return }
+            sendsPower = true
+            guard case .number(let export)? = snapshot.values[.powerExport] else { return snapshot.values[.power] = .number(power) }
+            if let net = Quantity.adding(power, export.negated) { snapshot.values[.power] = .number(net) }
+        default: break
+        }
+    }
+
+    /// The direction that stepped last is the direction of now.
+    private mutating func estimatePower(at now: Instant) {
+        guard let imported = snapshot.values[.energyImport] else { return }
+        let isExporting = (exportRate.lastStep ?? .distantPast) > (importRate.lastStep ?? .distantPast)
+        // When it comes back, the idle direction's last step says nothing about how it is now.
+        if isExporting { importRate.forget() } else if importRate.lastStep != nil { exportRate.forget() }
+        guard let steps = (isExporting ? exportRate : importRate).perHour(at: now) else { return }
+        let reference = isExporting ? snapshot.values[.energyExport] : imported
+        guard case .number(let total)? = reference else { return }
+        let watts = (Quantity(1, exponent: total.exponent).approximate * 1000 * steps).rounded()
+        guard watts.magnitude <= Double(maxPower) * 1.2 else { return }
+        snapshot.values[.power] = .number(Quantity(Int64(isExporting ? -watts : watts)))
+    }
+}
+
+extension Instant {
+    static let distantPast = Instant(nanoseconds: .min)
+}

@@ -1,0 +1,106 @@
+/// What a counter knows of its line: all of it, so that only the newest matters.
+package struct PulseReading: Sendable, Equatable {
+    /// Pulses since the process began.
+    package var counted: Int64 = 0
+    /// Edges that the kernel or the filter knows to have missed.
+    package var lost: Int64 = 0
+    /// When the newest pulse began.
+    package var lastPulse: Instant?
+    /// Why the line can't be read; `nil` when it is.
+    package var problem: String?
+
+    package init() {}
+}
+
+/// What was known of a pulse meter's total before the process began.
+package enum StoredTotal: Sendable, Equatable {
+    case total(PulseTotal)
+    case new
+    /// There was one that can't be read: the total stays unknown until it is set.
+    case damaged(String)
+}
+
+/// What is known of a meter that sends pulses.
+struct PulseMeterState: Sendable {
+    private(set) var snapshot: MeterSnapshot
+    private let pulsesPerUnit: Quantity
+    private let medium: Medium
+    private var reading = PulseReading()
+    private var rate = StepRate(lateness: .zero)
+    /// Pulses ever counted, minus those of this process.
+    private var before: Int64 = 0
+    private var totalProblem: String?
+
+    init(_ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal) {
+        snapshot = MeterSnapshot(
+            name: meter.name, title: meter.title, kind: .pulse(medium), volumeUnit: unit == .kilowattHours ? nil : unit)
+        self.pulsesPerUnit = pulsesPerUnit
+        self.medium = medium
+        switch restored {
+        case .total(var total):
+            total.changePulsesPerUnit(pulsesPerUnit)
+            before = total.pulses
+            snapshot.total = total
+        case .new: snapshot.total = PulseTotal(pulsesPerUnit: pulsesPerUnit)
+        case .damaged(let why): totalProblem = "the saved total can't be read (\(why)): set it"
+        }
+        snapshot.problem = totalProblem
+        // A rate needs to know where the counter stood when the process began.
+        rate.record(0, at: .distantPast)
+        publish()
+    }
+
+    /// The power falls when no pulse comes.
+    private(set) var deadline: Instant?
+
+    mutating func advance(to now: Instant) {
+        guard let due = deadline, now >= due else { return }
+        estimatePower(at: now)
+    }
+
+    mutating func record(_ new: PulseReading, now: Instant, wall: WallTime) {
+        if new.counted > reading.counted {
+            snapshot.readings += 1
+            snapshot.readAt = wall
+            snapshot.values[.lastReading] = .time(wall)
+            rate.record(new.counted, at: new.lastPulse ?? now)
+        }
+        reading = new
+        snapshot.isAvailable = new.problem == nil
+        snapshot.problem = new.problem ?? totalProblem
+        publish()
+        estimatePower(at: now)
+    }
+
+    mutating func set(_ total: Quantity) {
+        var new = snapshot.total ?? PulseTotal(pulses: reading.counted, pulsesPerUnit: pulsesPerUnit)
+        new.set(total)
+        snapshot.total = new
+        before = new.pulses - reading.counted
+        totalProblem = nil
+        snapshot.problem = reading.problem
+        snapshot.readings += 1
+        publish()
+    }
+
+    private mutating func publish() {
+        snapshot.values[.pulsesLost] = .number(Quantity(reading.lost))
+        guard snapshot.total != nil else { return }
+        snapshot.total?.pulses = before + reading.counted
+        guard let total = snapshot.total else { return }
+        snapshot.values[.pulses] = .number(Quantity(total.pulses))
+        snapshot.values[snapshot.volumeUnit == nil ? .energy : .volume] = .number(total.total)
+    }
+
+    private mutating func estimatePower(at now: Instant) {
+        guard let pulses = rate.perHour(at: now) else { return deadline = nil }
+        let units = pulses / pulsesPerUnit.approximate
+        snapshot.values[snapshot.volumeUnit == nil ? .power : .flow] =
+            snapshot.volumeUnit == nil
+            ? .number(Quantity(Int64((units * 1000).rounded())))
+            : .number(Quantity(Int64((units * 1000).rounded()), exponent: -3))
+        guard pulses > 0, let falls = rate.fallsAt() else { return deadline = nil }
+        // While it falls, often enough to be seen, seldom enough to cost nothing.
+        deadline = max(falls, now) + max(.seconds(2), .nanoseconds((now - (rate.lastStep ?? now)).nanoseconds / 10))
+    }
+}

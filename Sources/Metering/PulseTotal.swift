@@ -1,0 +1,55 @@
+/// The reading of a pulse meter as an exact number: what was set, and the pulses since then over the pulses per unit.
+package struct PulseTotal: Hashable, Sendable {
+    /// Every pulse ever counted on this input; setting the total does not change it.
+    package var pulses: Int64
+    /// The total that was set (or the one at the last change of the constant), and `pulses` at that moment.
+    package var base: Quantity
+    package var basePulses: Int64
+    /// A positive decimal: 1000, 0.1.
+    package var pulsesPerUnit: Quantity
+
+    package init(pulses: Int64 = 0, base: Quantity = Quantity(0), basePulses: Int64 = 0, pulsesPerUnit: Quantity) {
+        precondition(pulsesPerUnit.mantissa > 0 && (-6...0).contains(pulsesPerUnit.exponent), "a meter gives some pulses per unit")
+        self.pulses = pulses
+        self.base = base
+        self.basePulses = basePulses
+        self.pulsesPerUnit = pulsesPerUnit
+    }
+
+    /// `base + (pulses − basePulses) ÷ pulsesPerUnit` with the decimals that one pulse needs (at most six, then rounded down,
+    /// so that it never runs backwards).
+    package var total: Quantity {
+        // counted ÷ (m × 10^e), as a whole number of 10^-decimals. Twelve digits more than a count has fit in 128 bits.
+        let decimals = resolutionDecimals
+        var numerator = Int128(pulses - basePulses)
+        for _ in 0..<(decimals - pulsesPerUnit.exponent) { numerator *= 10 }
+        let since = Quantity(Int64(clamping: numerator / Int128(pulsesPerUnit.mantissa)), exponent: -decimals)
+        return Quantity.adding(base, since) ?? base
+    }
+
+    /// Sets the total as the display shows it; pulses counted from now on are added to it.
+    package mutating func set(_ total: Quantity) {
+        base = total
+        basePulses = pulses
+    }
+
+    /// The constant was corrected: what was counted so far keeps its value.
+    package mutating func changePulsesPerUnit(_ new: Quantity) {
+        guard new != pulsesPerUnit else { return }
+        set(total)
+        pulsesPerUnit = new
+    }
+
+    /// The decimals that make one pulse visible: 3 for 1000, 5 for 800 (0.00125), at most 6.
+    private var resolutionDecimals: Int {
+        for decimals in 0...6 {
+            // 10^decimals ÷ (m × 10^e) is a whole number?
+            let power = decimals - pulsesPerUnit.exponent
+            guard power >= 0, power <= 18 else { continue }
+            var ten: Int64 = 1
+            for _ in 0..<power { ten *= 10 }
+            if ten % pulsesPerUnit.mantissa == 0 { return decimals }
+        }
+        return 6
+    }
+}

@@ -1,0 +1,113 @@
+/// An exact decimal number, `mantissa × 10^exponent`. It keeps the digits that the meter sent: `0033402.264` prints as `33402.264`,
+/// `250.600` as `250.600`. Energy is never a `Double`.
+@usableFromInline
+package struct Quantity: Hashable, Sendable {
+    package var mantissa: Int64
+    package var exponent: Int
+
+    @usableFromInline
+    package init(_ mantissa: Int64, exponent: Int = 0) {
+        self.mantissa = mantissa
+        self.exponent = exponent
+    }
+
+    /// Parses `[+-]digits[(.|,)digits]`, nothing else: no exponent, no blanks, no empty text, at most 18 significant digits.
+    /// The decimal comma is what some meters send.
+    @inlinable
+    package init?(_ text: some Sequence<UInt8>) {
+        var mantissa: Int64 = 0
+        var decimals = 0
+        var digits = 0
+        var negative = false
+        var point = false
+        var first = true
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                guard mantissa < 100_000_000_000_000_000 else { return nil }
+                mantissa = mantissa * 10 + Int64(byte - UInt8(ascii: "0"))
+                digits += 1
+                if point { decimals += 1 }
+            case UInt8(ascii: "."), UInt8(ascii: ","):
+                guard !point else { return nil }
+                point = true
+            case UInt8(ascii: "-"), UInt8(ascii: "+"):
+                guard first else { return nil }
+                negative = byte == UInt8(ascii: "-")
+            default: return nil
+            }
+            first = false
+        }
+        guard digits > 0, decimals <= 18 else { return nil }
+        self.init(negative ? -mantissa : mantissa, exponent: -decimals)
+    }
+
+    package init?(_ text: String) { self.init(text.utf8) }
+
+    package var isNegative: Bool { mantissa < 0 }
+
+    /// The same unit times ten to the `power`: Wh → kWh is `scaled(by: -3)`. Exact.
+    package func scaled(by power: Int) -> Quantity { Quantity(mantissa, exponent: exponent + power) }
+
+    /// The number in units of `10^exponent`, when it is a whole number of them and fits.
+    package func units(of exponent: Int) -> Int64? {
+        var value = mantissa
+        var at = self.exponent
+        while at > exponent {
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            guard !overflow else { return value == 0 ? 0 : nil }
+            value = product
+            at -= 1
+        }
+        while at < exponent {
+            guard value % 10 == 0 else { return nil }
+            value /= 10
+            at += 1
+            if value == 0 { return 0 }
+        }
+        return value
+    }
+
+    package var approximate: Double {
+        var value = Double(mantissa)
+        if exponent < 0 { for _ in 0..<(-exponent) { value /= 10 } } else { for _ in 0..<exponent { value *= 10 } }
+        return value
+    }
+
+    /// `nil` where the result has more digits than fit.
+    package static func adding(_ a: Quantity, _ b: Quantity) -> Quantity? {
+        let exponent = min(a.exponent, b.exponent)
+        guard let x = a.units(of: exponent), let y = b.units(of: exponent) else { return nil }
+        let (sum, overflow) = x.addingReportingOverflow(y)
+        return overflow ? nil : Quantity(sum, exponent: exponent)
+    }
+
+    package var negated: Quantity { Quantity(-mantissa, exponent: exponent) }
+}
+
+extension Quantity: Comparable {
+    /// Compares the numbers, not the digits: `1.0` is neither below nor above `1.00`.
+    @usableFromInline
+    package static func < (a: Quantity, b: Quantity) -> Bool {
+        let exponent = min(a.exponent, b.exponent)
+        if let x = a.units(of: exponent), let y = b.units(of: exponent) { return x < y }
+        return a.approximate < b.approximate
+    }
+}
+
+extension Quantity: CustomStringConvertible {
+    /// Plain decimal notation, never an exponent, never "-0".
+    @usableFromInline
+    package var description: String {
+        if mantissa == 0 && exponent >= 0 { return "0" }
+        var digits = String(mantissa.magnitude)
+        if exponent > 0 {
+            digits += String(repeating: "0", count: exponent)
+        } else if exponent < 0 {
+            let decimals = -exponent
+            if digits.utf8.count <= decimals { digits = String(repeating: "0", count: decimals + 1 - digits.utf8.count) + digits }
+            digits.insert(".", at: digits.index(digits.endIndex, offsetBy: -decimals))
+        }
+        return mantissa < 0 ? "-" + digits : digits
+    }
+}

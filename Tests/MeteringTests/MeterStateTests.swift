@@ -1,0 +1,269 @@
+import Metering
+import Testing
+
+private let start = Instant(nanoseconds: 1_000_000_000_000)
+private let wall = WallTime(millisecondsSince1970: 1_700_000_000_000)
+private let grid = MeterDescription(name: "grid", title: "Grid meter")
+
+private func optical() -> MeterState {
+    var state = MeterState()
+    state.addOptical(grid, maxPower: 25_000, staleAfter: .seconds(30))
+    return state
+}
+
+private func reading(_ imported: Int64?, _ exported: Int64? = nil, serial: String? = nil, at seconds: Double) -> Readout {
+    var registers: [Register] = []
+    if let serial { registers.append(Register(OBISCode(96, 1, 0), .text(serial))) }
+    if let imported { registers.append(Register(OBISCode(1, 8, 0), .number(Quantity(imported, exponent: -3), .kilowattHours))) }
+    if let exported { registers.append(Register(OBISCode(2, 8, 0), .number(Quantity(exported, exponent: -3), .kilowattHours))) }
+    return Readout(registers, at: start + .nanoseconds(Int64(seconds * 1e9)))
+}
+
+extension Snapshot {
+    fileprivate func text(_ meter: String, _ measurand: Measurand) -> String? { self[meter]?.values[measurand]?.text }
+}
+
+@Suite struct OpticalMeterTests {
+    @Test func nothingIsKnownBeforeItWasRead() {
+        let meter = optical().snapshot["grid"]
+        #expect(meter?.values == [:])
+        #expect(meter?.isAvailable == false)
+    }
+
+    @Test func aReadoutIsPublishedWithItsDigits() {
+        var state = optical()
+        state.record(reading(33_402_264, 13465, serial: "28342193", at: 0), of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .energyImport) == "33402.264")
+        #expect(state.snapshot.text("grid", .energyExport) == "13.465")
+        #expect(state.snapshot.text("grid", .serial) == "28342193")
+        #expect(state.snapshot.text("grid", .lastReading) == "2023-11-14T22:13:20.000Z")
+        #expect(state.snapshot.text("grid", .power) == nil, "one reading says nothing about power")
+        #expect(state.snapshot["grid"]?.isAvailable == true)
+    }
+
+    @Test func totalsNeverRunBackwards() {
+        var state = optical()
+        state.record(reading(5000, at: 0), of: "grid", wall: wall)
+        state.record(reading(0, at: 1), of: "grid", wall: wall)
+        state.record(reading(4999, at: 2), of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .energyImport) == "5.000")
+        #expect(state.snapshot["grid"]?.problem?.contains("backwards") == true)
+        state.record(reading(5001, at: 3), of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .energyImport) == "5.001")
+        #expect(state.snapshot["grid"]?.problem == nil)
+    }
+
+    @Test func aJumpIsHeldUntilThreeReadsAgree() {
+        var state = optical()
+        state.record(reading(5000, at: 0), of: "grid", wall: wall)
+        state.record(reading(50_000_000, at: 1), of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .energyImport) == "5.000")
+        state.record(reading(5001, at: 2), of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .energyImport) == "5.001")
+        for second in 3...5 { state.record(reading(60_000 + Int64(second), at: Double(second)), of: "grid", wall: wall) }
+        #expect(state.snapshot.text("grid", .energyImport) == "60.005", "a meter that insists is believed")
+    }
+
+    /// A register of whole or tenths of kWh takes a step that the house connection could not, in a second.
+    @Test(arguments: [0, -1]) func aCoarseRegisterMayStep(_ exponent: Int) {
+        var state = optical()
+        for second in 0..<60 {
+            let value = RegisterValue.number(Quantity(5000 + Int64(second) / 30, exponent: exponent), .kilowattHours)
+            state.record(Readout([Register(OBISCode(1, 8, 0), value)], at: start + .seconds(second)), of: "grid", wall: wall)
+        }
+        #expect(state.snapshot.text("grid", .errors) == "0")
+        #expect(state.snapshot.text("grid", .energyImport) == Quantity(5001, exponent: exponent).description)
+    }
+
+    @Test func aTotalThatStaysLowIsSaidOnce() {
+        var state = optical()
+        state.record(reading(5000, at: 0), of: "grid", wall: wall)
+        state.record(reading(100, at: 1), of: "grid", wall: wall)
+        let problem = state.snapshot["grid"]?.problem
+        state.record(reading(101, at: 2), of: "grid", wall: wall)
+        #expect(state.snapshot["grid"]?.problem == problem)
+    }
+
+    /// What was used while nobody read came as one step, at the wrong moment.
+    @Test func aGapInTheReadingGivesNoWrongPower() {
+        var state = optical()
+        for tick in 0...60 { state.record(reading(1000 + Int64(tick) / 36, at: Double(tick)), of: "grid", wall: wall) }
+        state.note(problem: "the adapter is gone", of: "grid")
+        // 100 W: a step in 36 s; read again 10 s before the next.
+        for tick in 662...672 {
+            state.record(reading(1000 + Int64(tick) / 36, at: Double(tick)), of: "grid", wall: wall)
+            let power = state.snapshot.text("grid", .power).flatMap { Int64($0) } ?? 100
+            #expect(power <= 110, "\(power) W at \(tick)")
+        }
+    }
+
+    /// C.1.0 and 0.0.0 may differ: the second one is an address then.
+    @Test func theAddressIsNoOtherMeter() {
+        var state = optical()
+        let total = Register(OBISCode(1, 8, 0), .number(Quantity(5000, exponent: -3), .kilowattHours))
+        let address = Register(OBISCode(0, 0, 0), .text("7"))
+        state.record(Readout([Register(OBISCode(96, 1, 0), .text("28342193")), address, total], at: start), of: "grid", wall: wall)
+        state.record(Readout([total, address], at: start + .seconds(1)), of: "grid", wall: wall)
+        #expect(state.snapshot["grid"]?.serial == "28342193")
+    }
+
+    @Test func anotherMeterMaySendNoPower() {
+        var state = optical()
+        let power = Register(OBISCode(16, 7, 0), .number(Quantity(900), .watts))
+        state.record(Readout([Register(OBISCode(96, 1, 0), .text("1")), power], at: start), of: "grid", wall: wall)
+        for tick in 60...180 { state.record(reading(1000 + Int64(tick) / 12, serial: "2", at: Double(tick)), of: "grid", wall: wall) }
+        #expect(state.snapshot.text("grid", .power) == "300")
+    }
+
+    @Test func anotherMeterBeginsWhereItIs() {
+        var state = optical()
+        state.record(reading(5000, serial: "1", at: 0), of: "grid", wall: wall)
+        state.record(reading(3, serial: "2", at: 60), of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .energyImport) == "0.003")
+        #expect(state.snapshot["grid"]?.serial == "2")
+    }
+
+    @Test func silenceMakesItUnavailableAndKeepsTheValues() {
+        var state = optical()
+        state.record(reading(5000, at: 0), of: "grid", wall: wall)
+        #expect(state.deadline == start + .seconds(30))
+        state.advance(to: start + .seconds(29))
+        #expect(state.snapshot["grid"]?.isAvailable == true)
+        state.advance(to: start + .seconds(30))
+        #expect(state.snapshot["grid"]?.isAvailable == false)
+        #expect(state.snapshot["grid"]?.problem == "no valid reading for 30 s")
+        #expect(state.snapshot.text("grid", .energyImport) == "5.000")
+        state.record(reading(5001, at: 40), of: "grid", wall: wall)
+        #expect(state.snapshot["grid"]?.isAvailable == true)
+        #expect(state.snapshot["grid"]?.problem == nil)
+    }
+
+    /// A long readout at 300 Bd takes minutes.
+    @Test func aSlowMeterIsNoSilentOne() {
+        var state = optical()
+        for minute in 0..<10 {
+            let now = start + .seconds(minute * 60)
+            if minute > 1 { #expect((state.deadline ?? now) > now, "minute \(minute)") }
+            state.advance(to: now)
+            state.record(reading(5000 + Int64(minute), at: Double(minute) * 60), of: "grid", wall: wall)
+        }
+        state.note(problem: "no answer", of: "grid")
+        state.record(reading(6000, at: 3600), of: "grid", wall: wall)
+        #expect((state.deadline ?? start) <= start + .seconds(3780), "an outage is no pace")
+    }
+
+    @Test func theReadersProblemIsKeptWhileItLasts() {
+        var state = optical()
+        state.note(problem: "no answer", of: "grid")
+        #expect(state.snapshot["grid"]?.problem == "no answer")
+        state.note(problem: nil, of: "grid")
+        #expect(state.snapshot["grid"]?.problem == nil)
+    }
+
+    /// The ancestor began its first window at the first reading, anywhere between two steps: up to 20 % wrong.
+    @Test(arguments: [60, 300, 550, 2500, -1500]) func theFirstPowerHasNoBias(_ watts: Int64) {
+        for offset in 0..<10 {
+            var state = optical()
+            var first: Int64?
+            for tick in 0..<1000 where first == nil {
+                // A register refreshed once a second, read every 0.65 s.
+                let second = (Double(tick) * 0.65).rounded(.down)
+                let wattHours = Int64((Double(abs(watts)) * second / 3600 + Double(offset) / 10).rounded(.down))
+                let (imported, exported) = watts > 0 ? (1000 + wattHours, Int64(500)) : (1000, 500 + wattHours)
+                state.record(reading(imported, exported, at: Double(tick) * 0.65), of: "grid", wall: wall)
+                first = state.snapshot.text("grid", .power).flatMap { Int64($0) }
+            }
+            // Either end of the window is seen up to 1.65 s late.
+            let allowed = abs(watts) <= 300 ? 10 : 20
+            #expect(first.map { abs($0 - watts) * 100 <= abs(watts) * Int64(allowed) } == true, "\(watts) W at \(offset): \(first ?? 0)")
+        }
+    }
+
+    @Test func powerFallsWhenNoStepComes() {
+        var state = optical()
+        for tick in 0...60 { state.record(reading(1000 + Int64(tick) / 12, at: Double(tick)), of: "grid", wall: wall) }
+        #expect(state.snapshot.text("grid", .power) == "300")
+        state.record(reading(1005, at: 180), of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .power) == "30")
+        state.record(reading(1005, at: 400), of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .power) == "0")
+    }
+}
+
+@Suite struct PulseMeterTests {
+    private func state(_ restored: StoredTotal, unit: Unit = .kilowattHours) -> MeterState {
+        var state = MeterState()
+        state.addPulse(
+            MeterDescription(name: "heat", title: "Heat pump"), medium: unit == .kilowattHours ? .electricity : .water, unit: unit,
+            pulsesPerUnit: Quantity(1000), restored: restored)
+        return state
+    }
+
+    private func counted(_ count: Int64, at seconds: Double) -> PulseReading {
+        var reading = PulseReading()
+        reading.counted = count
+        reading.lastPulse = count > 0 ? start + .nanoseconds(Int64(seconds * 1e9)) : nil
+        return reading
+    }
+
+    @Test func continuesFromWhatWasSaved() {
+        var state = state(.total(PulseTotal(pulses: 41, base: Quantity(8000), basePulses: 40, pulsesPerUnit: Quantity(1000))))
+        #expect(state.snapshot.text("heat", .energy) == "8000.001")
+        state.record(counted(2, at: 1), of: "heat", now: start + .seconds(1), wall: wall)
+        #expect(state.snapshot.text("heat", .energy) == "8000.003")
+        #expect(state.snapshot.text("heat", .pulses) == "43")
+        #expect(state.snapshot["heat"]?.total?.pulses == 43)
+    }
+
+    @Test func aDamagedTotalIsUnknownNotZero() {
+        var state = state(.damaged("torn"))
+        state.record(counted(5, at: 1), of: "heat", now: start + .seconds(1), wall: wall)
+        #expect(state.snapshot.text("heat", .energy) == nil)
+        #expect(state.snapshot["heat"]?.total == nil)
+        #expect(state.snapshot["heat"]?.problem?.contains("set it") == true)
+        #expect(state.setTotal(Quantity(77125, exponent: -3), of: "heat") == nil)
+        #expect(state.snapshot.text("heat", .energy) == "77.125")
+        state.record(counted(6, at: 2), of: "heat", now: start + .seconds(2), wall: wall)
+        #expect(state.snapshot.text("heat", .energy) == "77.126")
+        #expect(state.snapshot["heat"]?.problem == nil)
+    }
+
+    @Test func impossibleTotalsAreRefused() {
+        var state = state(.new)
+        #expect(state.setTotal(Quantity(-1), of: "heat") != nil)
+        #expect(state.setTotal(Quantity(2_000_000_000), of: "heat") != nil)
+        #expect(state.setTotal(Quantity(1), of: "cellar") != nil)
+    }
+
+    @Test func powerComesFromTheSpacingAndFalls() throws {
+        var state = state(.new)
+        for pulse in 0...4 {
+            let at = Double(pulse) * 3.6
+            state.record(counted(Int64(pulse) + 1, at: at), of: "heat", now: start + .nanoseconds(Int64(at * 1e9)), wall: wall)
+        }
+        #expect(state.snapshot.text("heat", .power) == "1000")
+        let due = try #require(state.deadline)
+        #expect(due > start + .seconds(18) && due < start + .seconds(25))
+        state.advance(to: start + .seconds(14) + .seconds(36))
+        #expect(state.snapshot.text("heat", .power) == "101")
+        var last = start + .seconds(50)
+        var wakes = 0
+        while let deadline = state.deadline, deadline < start + .seconds(10_000) {
+            last = deadline
+            state.advance(to: deadline)
+            wakes += 1
+        }
+        #expect(state.snapshot.text("heat", .power) == "0")
+        #expect(last < start + .seconds(400) && wakes < 60)
+        #expect(state.deadline == nil, "nothing to wake up for")
+    }
+
+    @Test func waterIsAVolumeWithAFlow() {
+        var state = state(.new, unit: .cubicMetres)
+        state.record(counted(1, at: 0), of: "heat", now: start, wall: wall)
+        state.record(counted(2, at: 36), of: "heat", now: start + .seconds(36), wall: wall)
+        #expect(state.snapshot.text("heat", .volume) == "0.002")
+        #expect(state.snapshot.text("heat", .flow) == "0.100")
+        #expect(state.snapshot.text("heat", .energy) == nil)
+    }
+}

@@ -1,0 +1,74 @@
+import Metering
+import Testing
+
+@Suite struct PulseTotalTests {
+    @Test(arguments: [
+        ("1000", Int64(12345), "12.345"), ("800", 3, "0.00375"), ("1", 7, "7"), ("0.1", 7, "70"), ("10000", 1, "0.0001"),
+        ("3", 2, "0.666666"),
+        ("100", 250, "2.50"), ("2.5", 1, "0.4"),
+    ])
+    func isPulsesOverPulsesPerUnit(_ constant: String, _ pulses: Int64, _ total: String) throws {
+        let constant = try #require(Quantity(constant))
+        #expect(PulseTotal(pulses: pulses, pulsesPerUnit: constant).total.description == total)
+    }
+
+    @Test func neverRunsBackwardsPulseByPulse() {
+        var total = PulseTotal(base: Quantity(12, exponent: -1), pulsesPerUnit: Quantity(7))
+        var last = total.total
+        for _ in 0..<1000 {
+            total.pulses += 1
+            #expect(last < total.total)
+            last = total.total
+        }
+        #expect(total.total.description == "144.057142")
+    }
+
+    /// A constant with many decimals, on an input that runs for a hundred years.
+    @Test(arguments: [
+        ("96.153846", "104000000.166400"), ("1000.000000", "10000000.000"), ("999999999.999999", "10.000000"),
+        ("0.000001", "10000000000000000"),
+    ])
+    func noCountIsTooMuch(_ constant: String, _ total: String) throws {
+        let constant = try #require(Quantity(constant))
+        #expect(PulseTotal(pulses: 10_000_000_000, pulsesPerUnit: constant).total.description == total)
+        _ = PulseTotal(pulses: .max, base: Quantity(1_000_000_000), pulsesPerUnit: constant).total
+    }
+
+    @Test func settingKeepsTheRawCount() {
+        var total = PulseTotal(pulses: 500, pulsesPerUnit: Quantity(1000))
+        total.set(Quantity(80125, exponent: -1))
+        #expect(total.pulses == 500)
+        total.pulses += 1
+        #expect(total.total.description == "8012.501")
+    }
+
+    @Test func aCorrectedConstantKeepsWhatWasCounted() {
+        var total = PulseTotal(pulses: 1500, pulsesPerUnit: Quantity(1000))
+        total.changePulsesPerUnit(Quantity(500))
+        #expect(total.total.description == "1.500")
+        total.pulses += 1
+        #expect(total.total.description == "1.502")
+    }
+}
+
+@Suite struct TotalRecordTests {
+    private let total = PulseTotal(pulses: 12345, base: Quantity(8_012_500, exponent: -3), basePulses: 11000, pulsesPerUnit: Quantity(1000))
+
+    @Test func readsBackWhatItWrote() { #expect(TotalRecord.parse(Array(TotalRecord.text(of: total).utf8)) == total) }
+
+    @Test func noTornOrFlippedRecordIsATotal() {
+        let bytes = Array(TotalRecord.text(of: total).utf8)
+        for length in 0..<bytes.count { #expect(TotalRecord.parse(Array(bytes[..<length])) == nil) }
+        for index in bytes.indices {
+            for bit in 0..<8 {
+                var damaged = bytes
+                damaged[index] ^= 1 << bit
+                #expect(TotalRecord.parse(damaged) == nil)
+            }
+            var zeroed = bytes
+            for rest in index..<bytes.count { zeroed[rest] = 0 }
+            #expect(TotalRecord.parse(zeroed) == nil)
+        }
+        #expect(TotalRecord.parse(bytes + bytes) == nil)
+    }
+}
