@@ -1,0 +1,19 @@
+/// The control characters of IEC 62056-21.
+package enum ControlCharacter {
+    package static let soh: UInt8 = 0x01
+    package static let stx: UInt8 = 0x02
+    package static let etx: UInt8 = 0x03
+    package static let eot: UInt8 = 0x04
+    package static let ack: UInt8 = 0x06
+    package static let lf: UInt8 = 0x0A
+    package static let cr: UInt8 = 0x0D
+    package static let nak: UInt8 = 0x15
+}
+
+@usableFromInline
+package enum BlockCheck {
+    /// The block check character: all 7-bit characters after the first SOH or STX, up to and including ETX or EOT, by exclusive or.
+    /// An STX inside an SOH message counts. Bit 7 is left out: it is parity where 7E1 is read as 8N1.
+    @inlinable
+    package static func of(_ bytes: some Sequence<UInt8>) -> UInt8 { bytes.reduce(0, ^) & 0x7F }
+}

@@ -1,0 +1,109 @@
+/// What came in since the last send: drops the echo of a head that sees its own light and the noise in front, and finds the messages.
+struct IncomingBytes {
+    /// A message framed by SOH or STX and ETX or EOT.
+    struct Message {
+        /// It begins with SOH: a command, such as P0.
+        var isCommand: Bool
+        /// What stands between the first control character and ETX.
+        var body: [UInt8]
+        var isUndamaged: Bool
+    }
+
+    enum Finding {
+        case message(Message)
+        /// The other side asks for a repeat.
+        case repeatRequest
+    }
+
+    /// The largest readout known is 4 KiB.
+    static let limit = 16_384
+
+    private var bytes: [UInt8] = []
+    private var echo: [UInt8] = []
+    /// Everything before was searched for the end of a message.
+    private var searched = 0
+
+    /// Forgets what was there; `sent` may come back first.
+    mutating func expectAnswer(to sent: [UInt8]) {
+        clear()
+        echo = sent
+    }
+
+    mutating func clear() {
+        bytes.removeAll(keepingCapacity: true)
+        echo = []
+        searched = 0
+    }
+
+    var isEmpty: Bool { bytes.isEmpty }
+    /// What a receiver at 9600 Bd makes of a sender at 300: each of its bits is a break.
+    var holdsOnlyBreaks: Bool { bytes.count >= 4 && bytes.allSatisfy { $0 == 0 } }
+    var isOverfull: Bool { bytes.count > Self.limit }
+    /// Something came back of what was sent, but not all of it.
+    var isAwaitingRestOfEcho: Bool { !echo.isEmpty && !bytes.isEmpty }
+
+    /// Bit 7 goes: it is the parity where 7E1 is read as 8N1, and never set otherwise.
+    mutating func append(_ new: [UInt8]) {
+        for byte in new { bytes.append(byte & 0x7F) }
+        guard !echo.isEmpty else { return }
+        // The answer can't be shorter than the echo by more than the noise that may stand in front.
+        guard bytes.count >= echo.count, let start = firstIndex(of: echo, within: 16) else { return }
+        bytes.removeSubrange(..<(start + echo.count))
+        echo = []
+    }
+
+    private func firstIndex(of pattern: [UInt8], within limit: Int) -> Int? {
+        let last = min(bytes.count - pattern.count, limit)
+        guard last >= 0 else { return nil }
+        return (0...last).first { start in
+            for offset in pattern.indices where bytes[start + offset] != pattern[offset] { return false }
+            return true
+        }
+    }
+
+    /// The identification line once its end is there; what follows it stays. `/?` is our own request.
+    mutating func takeIdentification() -> Identification? {
+        let lineFeed: UInt8 = 0x0A
+        while let start = bytes.firstIndex(of: UInt8(ascii: "/")) {
+            guard let end = bytes[start...].firstIndex(of: lineFeed) else { return nil }
+            var line = bytes[start..<end]
+            if line.last == 0x0D { line.removeLast() }
+            let identification = Identification(line: line)
+            bytes.removeSubrange(...end)
+            if let identification { return identification }
+        }
+        return nil
+    }
+
+    /// Some meters end the line by CR alone, and then are silent.
+    mutating func takeUnfinishedIdentification() -> Identification? {
+        guard let start = bytes.firstIndex(of: UInt8(ascii: "/")), bytes.last == 0x0D else { return nil }
+        return Identification(line: bytes[start...].dropLast())
+    }
+
+    var hasUnfinishedIdentification: Bool { bytes.last == 0x0D && bytes.contains(UInt8(ascii: "/")) && echo.isEmpty }
+
+    /// The next whole message. The check character behind ETX may be any byte, so exactly one is taken.
+    mutating func takeMessage() -> Finding? {
+        guard let start = bytes.firstIndex(where: { $0 == ControlCharacter.stx || $0 == ControlCharacter.soh }) else {
+            // A meter says nothing after NAK: what is followed by more was noise.
+            guard bytes.last == ControlCharacter.nak else { return nil }
+            bytes.removeAll(keepingCapacity: true)
+            return .repeatRequest
+        }
+        let from = max(start + 1, searched)
+        guard from <= bytes.count, let end = bytes[from...].firstIndex(where: { $0 == ControlCharacter.etx || $0 == ControlCharacter.eot }),
+            end + 1 < bytes.count
+        else {
+            // The end may be the last byte, with the check character still to come.
+            searched = max(start + 1, bytes.count - 1)
+            return nil
+        }
+        let message = Message(
+            isCommand: bytes[start] == ControlCharacter.soh, body: Array(bytes[(start + 1)..<end]),
+            isUndamaged: BlockCheck.of(bytes[(start + 1)...end]) == bytes[end + 1])
+        bytes.removeSubrange(...(end + 1))
+        searched = 0
+        return .message(message)
+    }
+}

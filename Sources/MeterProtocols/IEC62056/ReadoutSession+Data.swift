@@ -1,0 +1,177 @@
+import Metering
+
+/// From the acknowledgement on: the readout, and the registers one by one.
+extension ReadoutSession {
+    mutating func receiveMessage(_ bytes: [UInt8], _ now: Instant) {
+        incoming.append(bytes)
+        if incoming.isOverfull { return missSession(now) }
+        deadline = now + Self.silenceAllowed
+        guard let finding = incoming.takeMessage() else { return }
+        switch finding {
+        case .repeatRequest: repeatLast(now)
+        case .message(let message) where !message.isUndamaged: askForRepeat(now)
+        case .message(let message):
+            switch phase {
+            case .awaitingReadout: finishReadout(message, now)
+            case .awaitingPassword: beginSession(message, now)
+            case .awaitingRegister: finishRegister(message, now)
+            default: break
+            }
+        }
+    }
+
+    // MARK: The readout
+
+    private mutating func finishReadout(_ message: IncomingBytes.Message, _ now: Instant) {
+        let registers = message.isCommand ? [] : DataBlock.parse(message.body, strict: false).registers
+        guard !registers.isEmpty else { return unexpected(now) }
+        speeds.succeeded()
+        let holdsSession = mayHoldSession(now) && line.speed > .b300
+        deliver(holdsSession ? registers.filter { !isFrozen($0.code) } : registers, now)
+        goal = .registers
+        // Registers are read in a session at a negotiated speed: the ME162 takes no `ACK 001`.
+        holdsSession ? beginBreak(now) : nextReadout(now)
+    }
+
+    /// What the session will not read again would be published for weeks as if it were of now.
+    private func isFrozen(_ code: OBISCode) -> Bool {
+        guard let measurand = Measurand(code), !measurand.isDiagnostic else { return false }
+        return !plan.registers.contains(code)
+    }
+
+    private mutating func nextReadout(_ now: Instant) {
+        roundBegan = max(roundBegan + plan.every, now + Self.turnaround)
+        rest(until: roundBegan)
+    }
+
+    // MARK: The register session
+
+    private mutating func beginSession(_ message: IncomingBytes.Message, _ now: Instant) {
+        guard message.isCommand, message.body.starts(with: Array("P0".utf8)) else {
+            // A readout in place of the session: this meter has no programming mode, or not for us.
+            refuseSession(now)
+            return beginBreak(now)
+        }
+        refusedSessions = 0
+        speeds.succeeded()
+        roundBegan = now
+        startRound(now)
+    }
+
+    private mutating func refuseSession(_ now: Instant) {
+        refusedSessions += 1
+        guard refusedSessions >= 3 else { return }
+        refusedSessions = 0
+        registersAgainAt = now + (plan.read == .registers ? .seconds(60) : .seconds(3600))
+    }
+
+    mutating func beginRound(_ now: Instant) {
+        roundBegan = now
+        startRound(now)
+    }
+
+    private mutating func startRound(_ now: Instant) {
+        asked = 0
+        answers.removeAll(keepingCapacity: true)
+        turn(now)
+    }
+
+    private mutating func turn(_ now: Instant) {
+        phase = .turning
+        repeats = 0
+        deadline = now + Self.turnaround
+    }
+
+    mutating func sendRequest(_ now: Instant) {
+        var message: [UInt8] = [ControlCharacter.soh, UInt8(ascii: "R"), UInt8(ascii: "1"), ControlCharacter.stx]
+        message += remaining[asked].short.utf8
+        message += [UInt8(ascii: "("), UInt8(ascii: ")"), ControlCharacter.etx]
+        message.append(BlockCheck.of(message.dropFirst()))
+        ask(message, .awaitingRegister, now)
+    }
+
+    private mutating func finishRegister(_ message: IncomingBytes.Message, _ now: Instant) {
+        guard !message.isCommand else { return unexpected(now) }
+        switch DataBlock.answer(message.body, to: remaining[asked]) {
+        case .register(let register):
+            answers.append(register)
+            if !refusals.isEmpty { refusals[remaining[asked]] = nil }
+            asked += 1
+        case .refused:
+            actions.append(.noise(.refused))
+            leaveOutRegister()
+        case .unreadable:
+            return unexpected(now)
+        }
+        asked < remaining.count ? turn(now) : finishRound(now)
+    }
+
+    /// A bit that turned on the way to the meter makes another question of ours; a register that is refused again and again is not there.
+    private mutating func leaveOutRegister() {
+        refusals[remaining[asked], default: 0] += 1
+        if refusals[remaining[asked], default: 0] < Self.refusalsAllowed {
+            asked += 1
+        } else {
+            remaining.remove(at: asked)
+        }
+    }
+
+    private mutating func finishRound(_ now: Instant) {
+        guard !remaining.isEmpty else { return beginBreak(now) }
+        if !answers.isEmpty { deliver(answers, now) }
+        let next = roundBegan + min(plan.every, Self.longestRest)
+        if next > now + Self.turnaround {
+            phase = .resting
+            deadline = next
+        } else {
+            beginRound(now)
+        }
+    }
+
+    // MARK: What goes wrong
+
+    /// NAK: send it again. There is nothing to repeat before a password prompt or a readout but the acknowledgement, whose time is over.
+    private mutating func repeatLast(_ now: Instant) {
+        actions.append(.noise(.damaged))
+        guard phase == .awaitingRegister, repeats < Self.repeatsAllowed else { return breakOff(now) }
+        repeats += 1
+        ask(lastSent, phase, now)
+    }
+
+    private mutating func askForRepeat(_ now: Instant) {
+        actions.append(.noise(.damaged))
+        guard repeats < Self.repeatsAllowed else { return breakOff(now) }
+        repeats += 1
+        let asked = lastSent
+        ask([ControlCharacter.nak], phase, now)
+        if phase == .awaitingRegister { lastSent = asked }
+    }
+
+    private mutating func unexpected(_ now: Instant) {
+        actions.append(.noise(.unexpected))
+        breakOff(now)
+    }
+
+    /// Neither a readout nor a password prompt came: perhaps the speed was too much for the adapter or the meter.
+    mutating func missSession(_ now: Instant) {
+        actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
+        if phase == .awaitingPassword { refuseSession(now) }
+        breakOff(now)
+    }
+
+    /// A late answer must never be taken for the next register's, so the request is not repeated after silence: the session is.
+    mutating func missRegister(_ now: Instant) {
+        actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
+        breakOff(now)
+    }
+
+    private mutating func breakOff(_ now: Instant) {
+        if phase == .awaitingReadout { speeds.failed(isSlow: incoming.holdsOnlyBreaks, now: now) }
+        brokenSessions += 1
+        // After three a meter that only has no programming mode is read out.
+        if brokenSessions > 3 {
+            say(problem: "the meter answers the sign-on, but nothing after it comes undamaged: look at the head's place")
+        }
+        beginBreak(now)
+    }
+}

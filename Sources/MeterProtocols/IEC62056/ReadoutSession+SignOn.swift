@@ -1,0 +1,107 @@
+import Metering
+
+/// From the break to the acknowledgement.
+extension ReadoutSession {
+    /// Ends a session that may still be open at the fast speed: the meter would not hear a sign-on at 300 Bd for up to a minute.
+    mutating func beginBreak(_ now: Instant) {
+        if line != sessionLine { apply(sessionLine) }
+        send(Self.breakMessage, now)
+        phase = .breaking
+        deadline = now + line.duration(of: Self.breakMessage.count) + .milliseconds(30)
+    }
+
+    mutating func sendSignOn(_ now: Instant) {
+        sessionLine = Self.fast
+        apply(Self.slow)
+        repeats = 0
+        ask(Self.signOn, .signingOn, now)
+    }
+
+    mutating func receiveIdentification(_ bytes: [UInt8], _ now: Instant) {
+        incoming.append(bytes)
+        if incoming.isOverfull { return missIdentification(now) }
+        deadline = now + (incoming.hasUnfinishedIdentification ? .milliseconds(50) : Self.silenceAllowed)
+        if let identification = incoming.takeIdentification() { identify(identification, now) }
+    }
+
+    /// The end of the line may be missing; else the meter is silent, and may go on refusing.
+    mutating func missIdentification(_ now: Instant) {
+        if let identification = incoming.takeUnfinishedIdentification() { return identify(identification, now) }
+        actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
+        failedSignOns += 1
+        let pause = Self.pausesAfterSilence[min(failedSignOns, Self.pausesAfterSilence.count) - 1]
+        say(
+            problem: "no answer to the sign-on (a meter may refuse for up to 60 s after a broken session; else look at the head's place "
+                + "and direction); next try in \(pause.components.seconds) s")
+        rest(until: now + pause)
+    }
+
+    mutating func rest(until: Instant) {
+        phase = .pausing
+        deadline = until
+    }
+
+    mutating func identify(_ identification: Identification, _ now: Instant) {
+        self.identification = identification
+        if !mayHoldSession(now) { goal = .readout }
+        if let speed = identification.speed {
+            way = speeds.choose(offered: speed, now: now)
+            if goal == .registers, way == .unacknowledged || way == .negotiated(.b300) { goal = .readout }
+            switch way {
+            case .unacknowledged: return awaitReadout(at: line, .seconds(4), now)
+            case .negotiated:
+                phase = .reacting
+                // At least the reaction time; the meter waits for over 1500 ms.
+                deadline = now + identification.reactionTime + .milliseconds(5)
+            }
+        } else {
+            // Modes A and B: the data follow by themselves, at this or at the meter's own speed.
+            way = .unacknowledged
+            goal = .readout
+            awaitReadout(at: LineSettings(identification.modeBSpeed ?? line.speed, line.framing), Self.silenceAllowed, now)
+        }
+    }
+
+    func mayHoldSession(_ now: Instant) -> Bool {
+        plan.read != .readout && !remaining.isEmpty && registersAgainAt.map { now >= $0 } ?? true
+    }
+
+    mutating func acknowledge(_ now: Instant) {
+        guard case .negotiated(let speed) = way, let identification else { return rest(until: now) }
+        let isOffered = speed == identification.speed
+        let speedCharacter =
+            isOffered ? identification.speedCharacter : UInt8(ascii: "0") + UInt8(BaudRate.allCases.firstIndex(of: speed) ?? 0)
+        repeats = 0
+        // The deadline of `send` is the end of the last bit: tcdrain alone does not wait for it with every adapter.
+        send([ControlCharacter.ack, UInt8(ascii: "0"), speedCharacter, UInt8(ascii: goal == .readout ? "0" : "1"), 0x0D, 0x0A], now)
+        phase = .acknowledging
+    }
+
+    mutating func switchSpeed(_ now: Instant) {
+        guard case .negotiated(let speed) = way else { return rest(until: now) }
+        // A head that sees its own light says when the acknowledgement has really left. A slow one gets up to 120 ms more.
+        if incoming.isAwaitingRestOfEcho, repeats < 6 {
+            repeats += 1
+            deadline = now + .milliseconds(20)
+            return
+        }
+        let settings = LineSettings(speed, line.framing)
+        repeats = 0
+        switch goal {
+        case .readout: awaitReadout(at: settings, Self.silenceAllowed, now)
+        case .registers:
+            if settings != line { apply(settings) }
+            sessionLine = settings
+            phase = .awaitingPassword
+            deadline = now + Self.silenceAllowed
+        }
+    }
+
+    private mutating func awaitReadout(at settings: LineSettings, _ patience: Duration, _ now: Instant) {
+        if settings != line { apply(settings) }
+        if settings.speed > .b300 { sessionLine = settings }
+        repeats = 0
+        phase = .awaitingReadout
+        deadline = now + patience
+    }
+}

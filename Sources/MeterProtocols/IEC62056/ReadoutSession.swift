@@ -1,0 +1,221 @@
+import Metering
+
+/// The dialogue with an IEC 62056-21 meter as a value: it is told what happened and says what to do.
+///
+/// Once: break, sign-on, `ACK 0Z0`, the whole readout. Then break, sign-on, `ACK 0Z1`, and `R1` reads in a session that is held open.
+/// Whatever goes wrong leads back to the break; nothing in here ends the dialogue for good.
+package struct ReadoutSession: Sendable {
+    package struct Plan: Sendable, Equatable {
+        package var read: Read
+        package var registers: [OBISCode]
+        package var every: Duration
+
+        package init(read: Read, registers: [OBISCode], every: Duration) {
+            self.read = read
+            self.registers = registers
+            self.every = every
+        }
+    }
+
+    package enum Read: Sendable { case registers, readout, auto }
+
+    package enum Action: Equatable, Sendable {
+        case send([UInt8])
+        case apply(LineSettings)
+        case deliver(Readout)
+        case noise(Noise)
+        /// Why nothing can be read, in words; `nil` when it can again.
+        case problem(String?)
+    }
+
+    /// Damaged or missing, counted and never a value.
+    package enum Noise: String, Sendable, Equatable {
+        case damaged = "a message was damaged"
+        case silence = "no answer"
+        case unexpected = "an unexpected message"
+        case refused = "the meter refused a register"
+    }
+
+    enum Goal { case readout, registers }
+
+    enum Phase: Equatable {
+        case closed
+        /// Nothing is sent until the deadline: between two readouts, and while a meter refuses.
+        case pausing
+        /// The break is on the wire.
+        case breaking
+        case signingOn
+        /// The meter's reaction time, before the acknowledgement.
+        case reacting
+        /// The acknowledgement is on the wire.
+        case acknowledging
+        case awaitingReadout
+        case awaitingPassword
+        /// The pause before a register is asked for.
+        case turning
+        case awaitingRegister
+        /// The session is held open until the next round.
+        case resting
+    }
+
+    static let signOn = Array("/?!\r\n".utf8)
+    package static let breakMessage: [UInt8] = [ControlCharacter.soh] + Array("B0".utf8) + [ControlCharacter.etx, 0x71]
+    /// A meter answers within 1500 ms and pauses less than 1500 ms between two characters; slow adapters get some more.
+    static let silenceAllowed = Duration.milliseconds(2000)
+    /// Between an answer and the next request. The ME162 needs 20 ms, whatever the letters of its identification promise.
+    static let turnaround = Duration.milliseconds(20)
+    /// The last stop bit and the adapter's own delay, on top of the time that the characters take.
+    static let wireMargin = Duration.milliseconds(12)
+    /// An open session ends by itself when nothing is read for 60 s.
+    static let longestRest = Duration.seconds(30)
+    /// The first three tries are for a disturbed line; then over 60 s have passed since the session broke, then over 60 s without a word.
+    static let pausesAfterSilence = [1, 3, 10, 42, 65].map { Duration.seconds($0) }
+    static let repeatsAllowed = 2
+    static let refusalsAllowed = 3
+    package static let fast = LineSettings(.b9600)
+    static let slow = LineSettings(.b300)
+
+    let plan: Plan
+    var phase = Phase.closed
+    /// When `timedOut` is due.
+    package internal(set) var deadline: Instant?
+    var actions: [Action] = []
+
+    var incoming = IncomingBytes()
+    var line = ReadoutSession.fast
+    /// The speed at which a session may still be open.
+    var sessionLine = ReadoutSession.fast
+    var lastSent: [UInt8] = []
+    var repeats = 0
+
+    var goal = Goal.readout
+    var identification: Identification?
+    var way = SpeedChoice.Way.unacknowledged
+    var speeds = SpeedChoice()
+
+    /// Without those that this meter keeps refusing.
+    var remaining: [OBISCode]
+    var refusals: [OBISCode: Int] = [:]
+    /// The register that was asked for, as an index of `remaining`.
+    var asked = 0
+    var answers: [Register] = []
+    var roundBegan: Instant
+
+    var failedSignOns = 0
+    /// Since the last delivery.
+    var brokenSessions = 0
+    var refusedSessions = 0
+    var registersAgainAt: Instant?
+    var saidProblem: String?
+
+    package init(plan: Plan) {
+        self.plan = plan
+        remaining = plan.registers
+        roundBegan = Instant(nanoseconds: 0)
+    }
+
+    // MARK: What happened
+
+    /// The port is open, at 9600 7E1.
+    package mutating func opened(_ now: Instant) -> [Action] {
+        line = Self.fast
+        roundBegan = now
+        beginBreak(now)
+        return take()
+    }
+
+    /// The port is gone.
+    package mutating func closed() -> [Action] {
+        phase = .closed
+        deadline = nil
+        goal = .readout
+        // Whoever closed it has said why.
+        saidProblem = nil
+        // It may be another meter that comes back.
+        remaining = plan.registers
+        refusals = [:]
+        return take()
+    }
+
+    package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [Action] {
+        switch phase {
+        case .closed, .pausing, .breaking, .turning, .resting:
+            // Nobody was asked: an echo of the break, or light from elsewhere.
+            break
+        case .reacting:
+            break
+        case .signingOn:
+            receiveIdentification(bytes, now)
+        case .acknowledging:
+            incoming.append(bytes)
+        case .awaitingReadout, .awaitingPassword, .awaitingRegister:
+            receiveMessage(bytes, now)
+        }
+        return take()
+    }
+
+    package mutating func timedOut(_ now: Instant) -> [Action] {
+        if let deadline, now < deadline { return [] }
+        deadline = nil
+        switch phase {
+        case .closed: break
+        case .pausing: beginBreak(now)
+        case .breaking: sendSignOn(now)
+        case .signingOn: missIdentification(now)
+        case .reacting: acknowledge(now)
+        case .acknowledging: switchSpeed(now)
+        case .awaitingReadout, .awaitingPassword: missSession(now)
+        case .turning: sendRequest(now)
+        case .awaitingRegister: missRegister(now)
+        case .resting: beginRound(now)
+        }
+        return take()
+    }
+
+    /// How long bytes may gather before they are asked for: at 300 Bd they come one by one, and each would wake the process.
+    package var gathering: Duration? {
+        guard line.speed <= .b600, !incoming.isEmpty, phase == .signingOn || phase == .awaitingReadout else { return nil }
+        return .milliseconds(130)
+    }
+
+    // MARK: Saying what to do
+
+    private mutating func take() -> [Action] {
+        defer { actions.removeAll(keepingCapacity: true) }
+        return actions
+    }
+
+    /// `deadline` becomes the moment when the last bit is on the wire.
+    mutating func send(_ bytes: [UInt8], _ now: Instant) {
+        actions.append(.send(bytes))
+        lastSent = bytes
+        incoming.expectAnswer(to: bytes)
+        deadline = now + line.duration(of: bytes.count) + Self.wireMargin
+    }
+
+    /// Sends, and expects the beginning of an answer.
+    mutating func ask(_ bytes: [UInt8], _ phase: Phase, _ now: Instant) {
+        send(bytes, now)
+        self.phase = phase
+        deadline = now + line.duration(of: bytes.count) + Self.silenceAllowed
+    }
+
+    mutating func apply(_ settings: LineSettings) {
+        line = settings
+        actions.append(.apply(settings))
+    }
+
+    mutating func say(problem: String?) {
+        guard problem != saidProblem else { return }
+        saidProblem = problem
+        actions.append(.problem(problem))
+    }
+
+    mutating func deliver(_ registers: [Register], _ now: Instant) {
+        failedSignOns = 0
+        brokenSessions = 0
+        say(problem: nil)
+        actions.append(
+            .deliver(Readout(registers, manufacturer: identification?.manufacturer, model: identification?.model, at: now)))
+    }
+}

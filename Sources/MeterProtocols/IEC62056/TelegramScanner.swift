@@ -1,0 +1,309 @@
+import Metering
+
+/// Finds the telegrams of IEC 62056-21 in recorded bytes: readouts of modes A, B and C, mode D, and the answers of a programming session,
+/// with echoes, garbage and parity bits around and in them. What is damaged becomes noise and never a value.
+///
+/// A telegram that fails is searched again from its second character on: its beginning may have been garbage that looked like one.
+package struct TelegramScanner {
+    package static let longestTelegram = 16 * 1024
+    package static let longestLine = 256
+
+    private enum State {
+        /// Looking for `/`, STX or SOH.
+        case idle
+        case identification
+        /// After an identification: STX, SOH, or the data lines of mode D.
+        case lines
+        /// The `!` of lines that came without a blank line before them; an ETX now would mean that their STX is lost.
+        case ended
+        case block, blockCheck
+        case command, commandCheck
+    }
+
+    private var state = State.idle
+    /// All raw bytes since the one that began the telegram (in `lines` and `ended`: since the `/`).
+    private var pending: [UInt8] = []
+    /// Where the current line begins in `pending`, and the first of all lines.
+    private var lineStart = 0
+    private var linesStart = 0
+    private var hasLines = false
+    private var isSkippingEcho = false
+    /// Bytes to look at again, the next one last. `mayStart`: an STX may begin a block although no identification is before it.
+    private var again: [(byte: UInt8, mayStart: Bool)] = []
+    private var found: [ScannedTelegram] = []
+
+    private var identification: Identification?
+    /// The block follows its identification, so it is a whole readout and ends with `!`.
+    private var isReadout = false
+    /// The register that was asked for last and not answered yet.
+    private var question: OBISCode?
+    /// Blocks that ended with EOT: the next one goes on.
+    private var earlierBlocks: [UInt8] = []
+
+    package init() {}
+
+    package mutating func push(_ bytes: some Sequence<UInt8>) -> [ScannedTelegram] {
+        for byte in bytes {
+            again.append((byte, true))
+            drain()
+        }
+        defer { found = [] }
+        return found
+    }
+
+    /// The recording is over: what is not complete now is cut off.
+    package mutating func finish() -> [ScannedTelegram] {
+        while state != .idle {
+            switch state {
+            case .ended: deliverLines()
+            case .lines where currentLine.elementsEqual("!".utf8) || currentLine.suffix(2).elementsEqual(")!".utf8): deliverLines()
+            case .lines where !hasLines && currentLine.isEmpty: state = .idle
+            case .identification: state = .idle
+            default: fail(.cutOff)
+            }
+            drain()
+        }
+        if !earlierBlocks.isEmpty { found.append(.noise(.cutOff)) }
+        defer { self = TelegramScanner() }
+        return found
+    }
+
+    private mutating func drain() { while let next = again.popLast() { step(next.byte, mayStart: next.mayStart) } }
+
+    private mutating func step(_ byte: UInt8, mayStart: Bool) {
+        // What follows speaks of characters; parity is looked at where it is all there is.
+        let character = byte & 0x7F
+        switch state {
+        case .idle: startIfPossible(byte, mayStart: mayStart)
+        case .identification: stepIdentification(byte, character)
+        case .lines: stepLines(byte, character)
+        case .ended: stepEnded(byte, character)
+        case .block: stepBlock(byte, character)
+        case .command: stepCommand(byte, character)
+        case .blockCheck, .commandCheck: stepCheck(byte)
+        }
+    }
+
+    private mutating func startIfPossible(_ byte: UInt8, mayStart: Bool) {
+        switch byte & 0x7F {
+        case UInt8(ascii: "/"): begin(.identification, byte)
+        case ControlCharacter.soh: begin(.command, byte)
+        case ControlCharacter.stx where mayStart:
+            isReadout = false
+            begin(.block, byte)
+        default: break
+        }
+    }
+
+    private mutating func begin(_ state: State, _ byte: UInt8) {
+        self.state = state
+        pending.removeAll(keepingCapacity: true)
+        pending.append(byte)
+        lineStart = 1
+    }
+
+    /// Gives up what began at `pending`, and looks again at all of it but its first byte, then at `byte`.
+    private mutating func fail(_ noise: ScannedTelegram.Noise?, at byte: UInt8? = nil, mayStart: Bool = true) {
+        if let noise { found.append(.noise(noise)) }
+        if state != .identification { (question, earlierBlocks) = (nil, []) }
+        if let byte { again.append((byte, mayStart)) }
+        again.append(contentsOf: pending.dropFirst().reversed().map { ($0, false) })
+        state = .idle
+    }
+}
+
+extension TelegramScanner {
+    private mutating func stepIdentification(_ byte: UInt8, _ character: UInt8) {
+        switch character {
+        case ControlCharacter.cr, ControlCharacter.lf:
+            guard let identification = Identification(line: pending) else {
+                state = .idle
+                return
+            }
+            if !earlierBlocks.isEmpty { found.append(.noise(.cutOff)) }
+            (self.identification, question, earlierBlocks) = (identification, nil, [])
+            pending.append(byte)
+            state = .lines
+            (hasLines, isSkippingEcho) = (false, false)
+            (linesStart, lineStart) = (pending.count, pending.count)
+        case UInt8(ascii: "/"): begin(.identification, byte)
+        case 0x20...0x7E where pending.count < Identification.longestLine: pending.append(byte)
+        default: fail(nil, at: byte)
+        }
+    }
+
+    private var currentLine: [UInt8] { pending[lineStart...].map { $0 & 0x7F } }
+
+    /// Data lines, or nothing yet but line ends, the echo of an ACK, or the noise of a change of speed.
+    private mutating func stepLines(_ byte: UInt8, _ character: UInt8) {
+        if isSkippingEcho {
+            isSkippingEcho = character != ControlCharacter.lf
+            return
+        }
+        let isAtLineStart = lineStart == pending.count
+        guard pending.count < Self.longestTelegram, pending.count - lineStart < Self.longestLine else { return fail(.tooLong, at: byte) }
+        switch character {
+        case ControlCharacter.cr, ControlCharacter.lf: endLine(byte)
+        case ControlCharacter.stx where !hasLines:
+            isReadout = true
+            begin(.block, byte)
+        case ControlCharacter.soh where !hasLines: begin(.command, byte)
+        case UInt8(ascii: "/") where isAtLineStart:
+            if hasLines { fail(.cutOff, at: byte) } else { begin(.identification, byte) }
+        case ControlCharacter.ack where isAtLineStart && !hasLines: isSkippingEcho = true
+        case 0x20...0x7E: pending.append(byte)
+        case _ where isAtLineStart && !hasLines: break
+        default: fail(hasLines ? .corruptLine : nil, at: byte)
+        }
+    }
+
+    private mutating func endLine(_ byte: UInt8) {
+        let line = currentLine
+        pending.append(byte)
+        defer { lineStart = pending.count }
+        guard !line.isEmpty else { return }
+        hasLines = true
+        if line == Array("!".utf8) || line.suffix(2).elementsEqual(")!".utf8) {
+            if hasBlankLine { deliverLines() } else { state = .ended }
+        } else if DataSet.parse(line: line[...]) == nil {
+            fail(.corruptLine)
+        }
+    }
+
+    /// Mode D has an empty line after the identification; behind a tty that reads CR as LF, that is four LF.
+    private var hasBlankLine: Bool {
+        let ends = pending[(linesStart - 1)...].prefix(4).map { $0 & 0x7F }
+        return ends == [0x0D, 0x0A, 0x0D, 0x0A] || ends == [0x0A, 0x0A, 0x0A, 0x0A]
+    }
+
+    private mutating func stepEnded(_ byte: UInt8, _ character: UInt8) {
+        switch character {
+        case ControlCharacter.cr, ControlCharacter.lf: break
+        case ControlCharacter.etx: fail(.withoutStart, at: byte)
+        default:
+            again.append((byte, true))
+            deliverLines()
+        }
+    }
+
+    private mutating func deliverLines() {
+        // Read as 8N1, bit 7 is the parity of every character or of none.
+        guard !pending.contains(where: { $0 >= 0x80 }) || pending.allSatisfy({ $0.nonzeroBitCount % 2 == 0 }) else {
+            return fail(.wrongParity)
+        }
+        let (registers, badLines) = DataBlock.parse(pending[linesStart...], strict: true)
+        guard badLines == 0 else { return fail(.corruptLine) }
+        deliver(registers, badLines: 0, isChecked: false)
+        state = .idle
+    }
+
+    private mutating func deliver(_ registers: [Register], badLines: Int, isChecked: Bool) {
+        if registers.isEmpty { return found.append(.noise(.withoutRegisters)) }
+        found.append(
+            .telegram(Telegram(identification: identification, registers: registers, badLines: badLines, isChecked: isChecked)))
+    }
+}
+
+extension TelegramScanner {
+    private mutating func stepBlock(_ byte: UInt8, _ character: UInt8) {
+        guard pending.count < Self.longestTelegram, pending.count - lineStart < Self.longestLine else { return fail(.tooLong, at: byte) }
+        switch character {
+        case ControlCharacter.etx, ControlCharacter.eot: state = .blockCheck
+        case ControlCharacter.cr, ControlCharacter.lf: lineStart = pending.count + 1
+        // An STX in a block is a turned bit sooner than a new start: the rest may pass the check by chance, with an address beheaded.
+        case ControlCharacter.stx: return fail(.cutOff, at: byte, mayStart: false)
+        case ControlCharacter.soh: return fail(.cutOff, at: byte)
+        case UInt8(ascii: "/") where lineStart == pending.count: return fail(.cutOff, at: byte)
+        case 0x20...0x7E: break
+        default: return fail(.wrongBlockCheck, at: byte)
+        }
+        pending.append(byte)
+    }
+
+    private mutating func stepCommand(_ byte: UInt8, _ character: UInt8) {
+        guard pending.count < Self.longestLine else { return fail(.tooLong, at: byte) }
+        let isPlausible: Bool =
+            switch pending.count {
+            case 1: "BEPRW".utf8.contains(character)
+            case 2: (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(character)
+            case 3: character == ControlCharacter.stx
+            default: (0x20...0x7E).contains(character)
+            }
+        if isPlausible {
+            pending.append(byte)
+        } else if pending.count > 2, character == ControlCharacter.etx {
+            pending.append(byte)
+            state = .commandCheck
+        } else {
+            fail(nil, at: byte)
+        }
+    }
+
+    private mutating func stepCheck(_ byte: UInt8) {
+        let content = pending.dropFirst().map { $0 & 0x7F }
+        let (expected, check) = (BlockCheck.of(content), byte & 0x7F)
+        guard expected == check || state == .blockCheck && passesWithReturns(content, check) else {
+            return fail(.wrongBlockCheck, at: byte)
+        }
+        if state == .blockCheck { deliverBlock(content.dropLast(), isLast: content.last == ControlCharacter.etx) } else { obey(content) }
+        state = .idle
+    }
+
+    /// A tty that reads CR as LF makes `LF LF` of every line end, and LF of a block check that is CR.
+    private func passesWithReturns(_ content: [UInt8], _ check: UInt8) -> Bool {
+        guard !content.contains(ControlCharacter.cr) else { return false }
+        var restored = content
+        var pairs = 0
+        var index = 0
+        while index + 1 < restored.count {
+            if restored[index] == ControlCharacter.lf, restored[index + 1] == ControlCharacter.lf {
+                restored[index] = ControlCharacter.cr
+                pairs += 1
+                index += 1
+            }
+            index += 1
+        }
+        let expected = BlockCheck.of(restored)
+        return pairs > 0 && (expected == check || expected == ControlCharacter.cr && check == ControlCharacter.lf)
+    }
+
+    private mutating func deliverBlock(_ text: ArraySlice<UInt8>, isLast: Bool) {
+        let whole = earlierBlocks + text
+        guard isLast else {
+            guard whole.count <= Self.longestTelegram else { return fail(.tooLong) }
+            earlierBlocks = whole
+            return
+        }
+        let isPartial = !earlierBlocks.isEmpty
+        earlierBlocks = []
+        let end = whole.lastIndex { $0 != ControlCharacter.cr && $0 != ControlCharacter.lf }
+        let hasEndMark = end.map { whole[$0] == UInt8(ascii: "!") } ?? false
+        guard !hasEndMark && !isPartial else {
+            let (registers, badLines) = DataBlock.parse(whole, strict: false)
+            return deliver(registers, badLines: badLines, isChecked: true)
+        }
+        // A readout without its end mark: an ETX that is none, and a check that fits by chance.
+        guard !isReadout else { return found.append(.noise(.cutOff)) }
+        deliverAnswer(whole)
+    }
+
+    private mutating func deliverAnswer(_ text: [UInt8]) {
+        // Without the question an answer that names its register is good as well.
+        let named = DataBlock.parse(text, strict: true)
+        let asked = question ?? (named.badLines == 0 && named.registers.count == 1 ? named.registers[0].code : nil)
+        question = nil
+        guard let asked else { return found.append(.noise(.withoutQuestion)) }
+        switch DataBlock.answer(text, to: asked) {
+        case .register(let register): deliver([register], badLines: 0, isChecked: true)
+        case .refused(let words): found.append(.noise(.refused(words)))
+        case .unreadable: found.append(.noise(.withoutQuestion))
+        }
+    }
+
+    /// Reads are remembered, for their answers; everything else ends what was asked before.
+    private mutating func obey(_ command: [UInt8]) {
+        (question, earlierBlocks) = (nil, [])
+        guard command.count > 4, command[0] == UInt8(ascii: "R"), command[2] == ControlCharacter.stx else { return }
+        question = DataSet.parse(line: command[3...].dropLast())?.first?.code
+    }
+}

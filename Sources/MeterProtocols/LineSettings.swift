@@ -1,0 +1,24 @@
+/// The speeds of IEC 62056-21, with the character that stands for each in an identification.
+package enum BaudRate: Int, Sendable, Hashable, CaseIterable, Comparable {
+    case b300 = 300, b600 = 600, b1200 = 1200, b2400 = 2400, b4800 = 4800, b9600 = 9600, b19200 = 19200
+    case b38400 = 38400, b57600 = 57600, b115200 = 115200
+
+    package static func < (a: BaudRate, b: BaudRate) -> Bool { a.rawValue < b.rawValue }
+}
+
+package enum Framing: String, Sendable, Hashable { case sevenEven = "7E1", eightNone = "8N1" }
+
+package struct LineSettings: Sendable, Hashable, CustomStringConvertible {
+    package var speed: BaudRate
+    package var framing: Framing
+
+    package init(_ speed: BaudRate, _ framing: Framing = .sevenEven) {
+        self.speed = speed
+        self.framing = framing
+    }
+
+    package var description: String { "\(speed.rawValue) Bd \(framing.rawValue)" }
+
+    /// How long `count` characters are on the wire: ten bit times each.
+    package func duration(of count: Int) -> Duration { .nanoseconds(Int64(count) * 10_000_000_000 / Int64(speed.rawValue)) }
+}

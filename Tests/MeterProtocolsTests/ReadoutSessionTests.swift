@@ -1,0 +1,378 @@
+import MeterProtocols
+import Metering
+import Testing
+
+/// A script: what happens, and what must be said. Time passes by the session's own deadlines.
+private struct Dialogue {
+    var session: ReadoutSession
+    var now = Instant(nanoseconds: 0)
+
+    init(_ plan: ReadoutSession.Plan) { session = ReadoutSession(plan: plan) }
+
+    mutating func open() -> [ReadoutSession.Action] { session.opened(now) }
+
+    mutating func waitForDeadline() -> [ReadoutSession.Action] {
+        guard let deadline = session.deadline else { return [] }
+        now = max(now, deadline)
+        return session.timedOut(now)
+    }
+
+    /// Waits until something is said.
+    mutating func wait() -> [ReadoutSession.Action] {
+        for _ in 0..<20 {
+            let actions = waitForDeadline()
+            if !actions.isEmpty { return actions }
+        }
+        return []
+    }
+
+    mutating func receive(_ bytes: [UInt8], after: Duration = .milliseconds(300)) -> [ReadoutSession.Action] {
+        now = now + after
+        return session.received(bytes, now)
+    }
+
+    mutating func receive(_ text: String, after: Duration = .milliseconds(300)) -> [ReadoutSession.Action] {
+        receive(Array(text.utf8), after: after)
+    }
+}
+
+private func framed(_ start: UInt8, _ body: String) -> [UInt8] {
+    let content = Array(body.utf8) + [ControlCharacter.etx]
+    return [start] + content + [BlockCheck.of(content)]
+}
+
+private let readout = framed(
+    ControlCharacter.stx, "C.1.0(28342193)\r\n0.0.0(28342193)\r\n1.8.0(0033402.264*kWh)\r\n2.8.0(0000013.465*kWh)\r\nF.F(0000000)\r\n!\r\n")
+private let prompt = framed(ControlCharacter.soh, "P0\u{2}()")
+private let identification = "/ISK5ME162-0033\r\n"
+private let breakMessage: [UInt8] = [0x01, 0x42, 0x30, 0x03, 0x71]
+private let plan = ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0), OBISCode(2, 8, 0)], every: .seconds(1))
+
+/// Opens, breaks, signs on and receives the identification; what is said then is left to the test.
+private func signedOn(_ plan: ReadoutSession.Plan = plan, as text: String = identification) -> Dialogue {
+    var dialogue = Dialogue(plan)
+    _ = dialogue.open()
+    _ = dialogue.wait()
+    _ = dialogue.receive(text, after: .milliseconds(1000))
+    return dialogue
+}
+
+private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
+    var dialogue = signedOn(plan)
+    _ = dialogue.wait()
+    _ = dialogue.wait()
+    _ = dialogue.receive(readout)
+    _ = dialogue.wait()
+    _ = dialogue.receive(identification, after: .milliseconds(1000))
+    _ = dialogue.wait()
+    _ = dialogue.wait()
+    _ = dialogue.receive(prompt)
+    return dialogue
+}
+
+@Suite struct ReadoutSessionTests {
+    @Test func theWholeDialogueOfAnME162() {
+        var dialogue = Dialogue(plan)
+        #expect(dialogue.open() == [.send(breakMessage)])
+        #expect(dialogue.wait() == [.apply(LineSettings(.b300)), .send(Array("/?!\r\n".utf8))])
+        #expect(dialogue.receive(identification, after: .milliseconds(1000)) == [])
+        let identified = dialogue.now
+        #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))])
+        #expect(dialogue.now - identified >= .milliseconds(200), "the meter's reaction time is the host's too")
+        let acknowledged = dialogue.now
+        #expect(dialogue.wait() == [.apply(LineSettings(.b9600))])
+        #expect(dialogue.now - acknowledged >= .milliseconds(205) && dialogue.now - acknowledged <= .milliseconds(230))
+        let actions = dialogue.receive(readout)
+        #expect(
+            actions == [
+                .deliver(
+                    Readout(
+                        [
+                            Register(OBISCode(96, 1, 0), .text("28342193")),
+                            Register(OBISCode(0, 0, 0), .text("28342193")),
+                            Register(OBISCode(1, 8, 0), .number(Quantity(33_402_264, exponent: -3), .kilowattHours)),
+                            Register(OBISCode(2, 8, 0), .number(Quantity(13465, exponent: -3), .kilowattHours)),
+                            Register(OBISCode(97, 97, 0), .text("0000000")),
+                        ], manufacturer: "ISK", model: "ME162-0033", at: dialogue.now)), .send(breakMessage),
+            ])
+        #expect(dialogue.wait() == [.apply(LineSettings(.b300)), .send(Array("/?!\r\n".utf8))])
+        #expect(dialogue.receive(identification, after: .milliseconds(1000)) == [])
+        #expect(dialogue.wait() == [.send(Array("\u{6}051\r\n".utf8))])
+        #expect(dialogue.wait() == [.apply(LineSettings(.b9600))])
+        #expect(dialogue.receive(prompt) == [])
+        #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
+        #expect(dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T") == [])
+        #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}2.8.0()\u{3}Y".utf8))])
+        let answer = dialogue.receive(framed(ControlCharacter.stx, "(0000013.465*kWh)"))
+        guard case .deliver(let round)? = answer.first else { return #expect(Bool(false), "nothing delivered") }
+        #expect(round.registers.map(\.code) == plan.registers)
+        #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))], "the session is held open")
+    }
+
+    @Test(arguments: [
+        "/ISK5ME162-0012\r\n", "/ISk5MT174-0002\r\n", "/LGZ5\\2ZMD310xyz\r\n", "\u{7F}\u{0}/XYZ5 any thing.1\r\n",
+        "/?!\r\n/ISK5ME162-0033\r\n",
+    ])
+    func anyIdentificationWillDo(_ text: String) {
+        var dialogue = signedOn(as: text)
+        #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))])
+    }
+
+    @Test func aFastMeterIsAcknowledgedSooner() {
+        var dialogue = signedOn(as: "/ISk5MT174-0002\r\n")
+        let identified = dialogue.now
+        _ = dialogue.wait()
+        #expect(dialogue.now - identified < .milliseconds(60))
+    }
+
+    @Test func everyByteMayComeAlone() {
+        var dialogue = signedOn()
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        var delivered = 0
+        for byte in readout {
+            for action in dialogue.receive([byte], after: .milliseconds(1)) {
+                if case .deliver = action { delivered += 1 }
+                if case .noise = action { #expect(Bool(false), "noise in a clean telegram") }
+            }
+        }
+        #expect(delivered == 1)
+    }
+
+    @Test func anEchoingHeadIsHeardThrough() {
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        _ = dialogue.receive(breakMessage, after: .milliseconds(5))
+        _ = dialogue.wait()
+        _ = dialogue.receive("/?!\r\n", after: .milliseconds(170))
+        _ = dialogue.receive(identification, after: .milliseconds(1000))
+        #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))])
+        _ = dialogue.receive("\u{6}05", after: .milliseconds(150))
+        #expect(dialogue.waitForDeadline() == [], "the rest of the echo is not back: the acknowledgement is still on the wire")
+        _ = dialogue.receive("0\r\n", after: .milliseconds(10))
+        #expect(dialogue.wait() == [.apply(LineSettings(.b9600))])
+        #expect(dialogue.receive(readout).contains { if case .deliver = $0 { true } else { false } })
+    }
+
+    @Test func anEchoedReadIsNotItsAnswer() {
+        var dialogue = inSession()
+        _ = dialogue.wait()
+        #expect(dialogue.receive("\u{1}R1\u{2}1.8.0()\u{3}Z", after: .milliseconds(20)) == [])
+        #expect(dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T") == [])
+        #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}2.8.0()\u{3}Y".utf8))])
+    }
+
+    @Test func evenParityInBitSevenIsUnderstood() {
+        func withParity(_ bytes: [UInt8]) -> [UInt8] { bytes.map { $0.nonzeroBitCount % 2 == 1 ? $0 | 0x80 : $0 } }
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        _ = dialogue.wait()
+        _ = dialogue.receive(withParity(Array(identification.utf8)), after: .milliseconds(1000))
+        #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))])
+        _ = dialogue.wait()
+        #expect(dialogue.receive(withParity(readout)).contains { if case .deliver = $0 { true } else { false } })
+    }
+
+    @Test func aDamagedAnswerIsAskedForAgainAndNeverDelivered() {
+        var dialogue = inSession()
+        _ = dialogue.wait()
+        #expect(dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T") == [.noise(.damaged), .send([ControlCharacter.nak])])
+        #expect(dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T") == [])
+        #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}2.8.0()\u{3}Y".utf8))])
+    }
+
+    @Test func whatTheSessionWillNotReadAgainIsNotDelivered() {
+        let tariffs = framed(ControlCharacter.stx, "C.1.0(28342193)\r\n1.8.0(0000002.000*kWh)\r\n1.8.1(0000001.000*kWh)\r\n!\r\n")
+        for read in [ReadoutSession.Read.auto, .readout] {
+            var dialogue = signedOn(ReadoutSession.Plan(read: read, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
+            _ = dialogue.wait()
+            _ = dialogue.wait()
+            guard case .deliver(let readout)? = dialogue.receive(tariffs).first else { return #expect(Bool(false), "nothing delivered") }
+            #expect(readout.registers.contains { $0.code == OBISCode(1, 8, 1) } == (read == .readout))
+            #expect(readout.registers.contains { $0.code == OBISCode(96, 1, 0) })
+        }
+    }
+
+    @Test func afterThreeDamagedAnswersTheSessionBeginsAnew() {
+        var dialogue = inSession()
+        _ = dialogue.wait()
+        _ = dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T")
+        _ = dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T")
+        #expect(dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T") == [.noise(.damaged), .send(breakMessage)])
+    }
+
+    @Test func aRequestIsRepeatedWhenTheMeterSaysNAK() {
+        var dialogue = inSession()
+        _ = dialogue.wait()
+        #expect(dialogue.receive([ControlCharacter.nak]) == [.noise(.damaged), .send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
+    }
+
+    /// Answered twice, the second answer would be taken for the next register's.
+    @Test func noiseBeforeAnAnswerIsNoNAK() {
+        var dialogue = inSession()
+        _ = dialogue.wait()
+        #expect(dialogue.receive([ControlCharacter.nak] + Array("\u{2}(0033402.264*kWh)\u{3}T".utf8)) == [])
+        #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}2.8.0()\u{3}Y".utf8))])
+    }
+
+    @Test func aMeterThatSignsOnAndNoMoreIsNamed() {
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        var problems: [String?] = []
+        while dialogue.now < Instant(nanoseconds: 60_000_000_000) {
+            for action in dialogue.waitForDeadline() {
+                if case .problem(let problem) = action { problems.append(problem) }
+                if case .send(let bytes) = action, bytes.first == UInt8(ascii: "/") {
+                    _ = dialogue.receive(identification, after: .seconds(1))
+                }
+            }
+        }
+        #expect(problems.count == 1 && problems.first??.contains("undamaged") == true, "\(problems)")
+    }
+
+    @Test func aProblemIsSaidAgainWhenThePortIsBack() {
+        func problem(_ dialogue: inout Dialogue) -> String? {
+            for action in dialogue.wait() { if case .problem(let problem?) = action { return problem } }
+            return nil
+        }
+        var dialogue = Dialogue(plan)
+        var problems: [String?] = []
+        for _ in 0..<12 {
+            _ = dialogue.open()
+            _ = dialogue.wait()
+            problems.append(problem(&dialogue))
+            _ = dialogue.session.closed()
+        }
+        #expect(problems.allSatisfy { $0 != nil }, "\(problems)")
+    }
+
+    @Test func afterSilenceALateAnswerIsNeverTakenForTheNextRegister() {
+        var dialogue = inSession()
+        _ = dialogue.wait()
+        #expect(dialogue.waitForDeadline() == [.noise(.silence), .send(breakMessage)])
+        #expect(dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T", after: .milliseconds(10)) == [])
+        #expect(dialogue.wait() == [.apply(LineSettings(.b300)), .send(Array("/?!\r\n".utf8))])
+    }
+
+    @Test func aRegisterThatIsRefusedThreeTimesIsLeftOut() {
+        var dialogue = inSession(
+            ReadoutSession.Plan(read: .registers, registers: [OBISCode(16, 7, 0), OBISCode(1, 8, 0)], every: .seconds(1)))
+        for _ in 0..<3 {
+            #expect(dialogue.wait() == [.send(framed(ControlCharacter.soh, "R1\u{2}16.7.0()"))])
+            #expect(dialogue.receive(framed(ControlCharacter.stx, "(ERROR)")) == [.noise(.refused)])
+            #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
+            #expect(dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T").count == 1)
+        }
+        #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
+    }
+
+    @Test func aMeterHeardToStaySlowIsReadSlowlyAtOnce() {
+        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
+        var acknowledgements: [String] = []
+        while acknowledgements.count < 3 {
+            for action in dialogue.wait() {
+                guard case .send(let bytes) = action else { continue }
+                if bytes.first == UInt8(ascii: "/") { _ = dialogue.receive(identification, after: .milliseconds(1000)) }
+                guard bytes.first == ControlCharacter.ack else { continue }
+                acknowledgements.append(String(decoding: bytes.dropFirst().prefix(3), as: UTF8.self))
+                _ = dialogue.waitForDeadline()
+                _ = dialogue.receive([0, 0, 0, 0, 0, 0], after: .milliseconds(300))
+            }
+        }
+        #expect(acknowledgements == ["050", "050", "000"])
+    }
+
+    @Test func aSpeedThatFailsTwiceGivesWayAndIsTriedAgainLater() {
+        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
+        var acknowledgements: [String] = []
+        // Nothing ever comes at a negotiated speed; at 300 Bd it does.
+        while dialogue.now < Instant(nanoseconds: 1_500_000_000_000), acknowledgements.count < 14 {
+            for action in dialogue.wait() {
+                guard case .send(let bytes) = action else { continue }
+                if bytes.first == ControlCharacter.ack {
+                    acknowledgements.append(String(decoding: bytes.dropFirst().prefix(3), as: UTF8.self))
+                    if bytes[2] == UInt8(ascii: "0") {
+                        _ = dialogue.waitForDeadline()
+                        _ = dialogue.receive(readout, after: .seconds(1))
+                        dialogue.now = dialogue.now + .seconds(200)
+                    }
+                } else if bytes.first == UInt8(ascii: "/") {
+                    _ = dialogue.receive(identification, after: .milliseconds(1000))
+                }
+            }
+        }
+        #expect(acknowledgements.prefix(9) == ["050", "050", "040", "040", "030", "030", "000", "000", "000"])
+        #expect(acknowledgements.dropFirst(9).contains("030"), "a faster one is tried again")
+    }
+
+    @Test func theLastFallbackIsToSayNothing() {
+        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
+        for _ in 0..<60 {
+            for action in dialogue.wait() {
+                guard case .send(let bytes) = action, bytes.first == UInt8(ascii: "/") else { continue }
+                _ = dialogue.receive(identification, after: .milliseconds(1000))
+                let isUnacknowledged = dialogue.session.deadline.map { $0 - dialogue.now > .seconds(3) } ?? false
+                guard isUnacknowledged else { continue }
+                let actions = dialogue.receive(readout, after: .seconds(2))
+                #expect(actions.contains { if case .deliver = $0 { true } else { false } })
+                return
+            }
+        }
+        #expect(Bool(false), "the unacknowledged readout was never tried")
+    }
+
+    @Test func aRefusalAfterABrokenSessionIsWaitedOutAndNamed() {
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        var problems: [String] = []
+        var signOns: [Instant] = []
+        while dialogue.now < Instant(nanoseconds: 70_000_000_000) {
+            for action in dialogue.waitForDeadline() {
+                if case .problem(let problem?) = action { problems.append(problem) }
+                if case .send(let bytes) = action, bytes.first == UInt8(ascii: "/") { signOns.append(dialogue.now) }
+            }
+        }
+        #expect(problems.first?.contains("60 s") == true)
+        #expect(signOns.count <= 6, "a refusing meter is not pestered")
+        #expect(signOns.contains { $0 > Instant(nanoseconds: 60_000_000_000) }, "tried soon after the minute is over")
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+    }
+
+    @Test func aMeterWithoutProgrammingModeIsReadOut() {
+        var dialogue = signedOn()
+        var readouts = 0
+        for _ in 0..<40 {
+            for action in dialogue.wait() {
+                guard case .send(let bytes) = action else { continue }
+                if bytes.first == UInt8(ascii: "/") { _ = dialogue.receive(identification, after: .milliseconds(1000)) }
+                if bytes.first == ControlCharacter.ack {
+                    _ = dialogue.waitForDeadline()
+                    if dialogue.receive(readout).contains(where: { if case .deliver = $0 { true } else { false } }) { readouts += 1 }
+                }
+            }
+        }
+        #expect(readouts >= 5)
+    }
+
+    @Test func anEndlessStreamOfBytesIsBounded() {
+        var dialogue = signedOn()
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        var broke = false
+        for _ in 0..<400 where !broke {
+            broke = dialogue.receive([UInt8](repeating: 0x41, count: 64), after: .milliseconds(60)).contains(.send(breakMessage))
+        }
+        #expect(broke)
+    }
+
+    @Test func aPortThatWentBeginsAgainWithTheBreak() {
+        var dialogue = inSession()
+        #expect(dialogue.session.closed() == [])
+        #expect(dialogue.session.deadline == nil)
+        #expect(dialogue.open() == [.send(breakMessage)])
+        _ = dialogue.wait()
+        _ = dialogue.receive(identification, after: .milliseconds(1000))
+        #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))], "the readout comes first again: it may be another meter")
+    }
+}
