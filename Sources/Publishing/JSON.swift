@@ -1,0 +1,62 @@
+/// A JSON value that keeps the order of its members and the digits of its numbers.
+package enum JSON: Sendable {
+    case object([(String, JSON)])
+    case array([JSON])
+    case string(String)
+    /// Already written as JSON wants it: `Quantity.description`, `String(count)`.
+    case number(String)
+    case bool(Bool)
+    case null
+}
+
+extension JSON: CustomStringConvertible {
+    /// On one line, without blanks.
+    package var description: String {
+        var text: [UInt8] = []
+        text.reserveCapacity(512)
+        write(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private func write(to text: inout [UInt8]) {
+        switch self {
+        case .object(let members):
+            text.append(UInt8(ascii: "{"))
+            for (index, (name, value)) in members.enumerated() {
+                if index > 0 { text.append(UInt8(ascii: ",")) }
+                JSON.quote(name, to: &text)
+                text.append(UInt8(ascii: ":"))
+                value.write(to: &text)
+            }
+            text.append(UInt8(ascii: "}"))
+        case .array(let values):
+            text.append(UInt8(ascii: "["))
+            for (index, value) in values.enumerated() {
+                if index > 0 { text.append(UInt8(ascii: ",")) }
+                value.write(to: &text)
+            }
+            text.append(UInt8(ascii: "]"))
+        case .string(let string): JSON.quote(string, to: &text)
+        case .number(let number): text += number.utf8
+        case .bool(let bool): text += (bool ? "true" : "false").utf8
+        case .null: text += "null".utf8
+        }
+    }
+
+    private static func quote(_ string: String, to text: inout [UInt8]) {
+        text.append(UInt8(ascii: "\""))
+        for byte in string.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): text += [UInt8(ascii: "\\"), byte]
+            case UInt8(ascii: "\n"): text += "\\n".utf8
+            case UInt8(ascii: "\r"): text += "\\r".utf8
+            case UInt8(ascii: "\t"): text += "\\t".utf8
+            case 0x00...0x1F, 0x7F:
+                let hex = String(byte, radix: 16)
+                text += ((byte < 0x10 ? "\\u000" : "\\u00") + hex).utf8
+            default: text.append(byte)
+            }
+        }
+        text.append(UInt8(ascii: "\""))
+    }
+}

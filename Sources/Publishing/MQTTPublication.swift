@@ -1,0 +1,99 @@
+import Metering
+
+/// Decides what is published when. A value: it is told what is new, what became of the connection, and the time, and returns the messages.
+package struct MQTTPublication: Sendable {
+    private static let usualInterval = Duration.seconds(5)
+    /// Home Assistant asks for some time between its birth and the answers of all daemons.
+    private static let longestJitter: Int64 = 3000
+
+    package let topics: Topics
+    /// When `tick` is due.
+    package private(set) var nextDeadline: Instant?
+
+    private let publishEvery: [String: Duration]
+    private let discovery: Discovery
+    private let jitter: Duration
+    private var meters: [MeterPublication] = []
+    private var isConnected = false
+    private var repeatAt: Instant?
+
+    package init(topics: Topics, discovery: DiscoveryForm, version: String, clientID: String, publishEvery: [String: Duration]) {
+        self.topics = topics
+        self.publishEvery = publishEvery
+        self.discovery = Discovery(form: discovery, topics: topics, version: version)
+        // FNV-1a: the same client always waits equally long, and no two alike.
+        let hash = clientID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+        jitter = .milliseconds(Int64(hash) % (Self.longestJitter + 1))
+    }
+
+    /// What the broker says when the connection is lost.
+    package var will: MQTTMessage { MQTTMessage(topics.status, "offline", qos: 1, retain: true) }
+
+    /// Everything: the broker may be new, its retained messages may be gone, and the will may have been published.
+    package mutating func connected(now: Instant) -> [MQTTMessage] {
+        isConnected = true
+        return publishAll(now: now)
+    }
+
+    /// Nothing more goes out; the newest values wait for the next connection.
+    package mutating func disconnected() {
+        isConnected = false
+        repeatAt = nil
+        nextDeadline = nil
+    }
+
+    /// Home Assistant lost what it knew: everything again, after a while.
+    package mutating func homeAssistantStarted(now: Instant) {
+        guard isConnected, repeatAt == nil else { return }
+        repeatAt = now + jitter
+        nextDeadline = min(nextDeadline ?? now + jitter, now + jitter)
+    }
+
+    package mutating func update(_ snapshot: Snapshot, now: Instant, wall: WallTime) -> [MQTTMessage] {
+        for meter in snapshot.meters {
+            if let index = meters.firstIndex(where: { $0.name == meter.name }) {
+                meters[index].update(meter, wall: wall)
+            } else {
+                let every = publishEvery[meter.name] ?? Self.usualInterval
+                var new = MeterPublication(meter, topics: topics, every: every, discovery: discovery)
+                new.update(meter, wall: wall)
+                meters.append(new)
+            }
+        }
+        return tick(now: now)
+    }
+
+    package mutating func tick(now: Instant) -> [MQTTMessage] {
+        guard isConnected else { return [] }
+        if let repeatAt, repeatAt <= now { return publishAll(now: now) }
+        var messages: [MQTTMessage] = []
+        publish(now: now, into: &messages)
+        return messages
+    }
+
+    /// All that still waits, and goodbye. The meters' own availability stays as after a crash, when nobody could change it either: it
+    /// counts only together with the status.
+    package mutating func farewell(now: Instant) -> [MQTTMessage] {
+        guard isConnected else { return [] }
+        var messages: [MQTTMessage] = []
+        publish(now: now, isLast: true, into: &messages)
+        messages.append(will)
+        return messages
+    }
+
+    private mutating func publishAll(now: Instant) -> [MQTTMessage] {
+        repeatAt = nil
+        var messages = [MQTTMessage(topics.status, "online", qos: 1, retain: true)]
+        for index in meters.indices { meters[index].forget() }
+        publish(now: now, into: &messages)
+        return messages
+    }
+
+    private mutating func publish(now: Instant, isLast: Bool = false, into messages: inout [MQTTMessage]) {
+        nextDeadline = repeatAt
+        for index in meters.indices {
+            guard let due = meters[index].publish(now: now, isLast: isLast, into: &messages) else { continue }
+            nextDeadline = min(nextDeadline ?? due, due)
+        }
+    }
+}

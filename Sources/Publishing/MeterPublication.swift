@@ -1,0 +1,227 @@
+import Metering
+
+/// What the topics of one meter say, and what they shall say next. Nothing is kept but the newest: a value that changes faster than it
+/// may be published loses its steps, never its end.
+struct MeterPublication: Sendable {
+    /// Diagnostics change with every reading and interest nobody as often.
+    private static let diagnosticsEvery = Duration.seconds(60)
+    /// A meter tells its serial number in its first reading or the next ones, or never.
+    private static let readingsWithoutSerial = 3
+
+    private struct Value: Sendable {
+        let measurand: Measurand
+        let topic: String
+        let every: Duration
+        var newest: MeasuredValue
+        var published: MeasuredValue?
+        var publishedAt = Instant(nanoseconds: 0)
+        var mustGoAtOnce = false
+    }
+
+    let name: String
+    private var newest: MeterSnapshot?
+    /// Something came since the last `publish`; without, that has nothing to do before `due`.
+    private var hasNews = false
+    private var due: Instant?
+    private let topics: Topics
+    private let every: Duration
+    private let discovery: Discovery
+    private var identity: MeterIdentity
+    /// In the order of `Measurand`.
+    private var values: [Value] = []
+    /// Tariffs that were never above 0.
+    private var idle: Set<Measurand> = []
+    /// Topics whose retained value is to be taken back.
+    private var retired: [String] = []
+
+    private var isAvailable = false
+    private var problem: String?
+    private var publishedAvailability: Bool?
+    private var publishedProblem: String?
+
+    private var mustAnnounce = true
+    private var mustRepeat = true
+    private var announced: [MQTTMessage] = []
+    private var announcedIdentifier: String?
+
+    private var readings = 0
+    private var readAt: WallTime?
+    private var total: PulseTotal?
+    private var publishedReadings = 0
+    private var publishedJSONAt: Instant?
+    private var mustSendJSONAtOnce = false
+
+    init(_ meter: MeterSnapshot, topics: Topics, every: Duration, discovery: Discovery) {
+        name = meter.name
+        self.topics = topics
+        self.every = every
+        self.discovery = discovery
+        identity = MeterIdentity(meter)
+        total = meter.total
+    }
+
+    // MARK: What is new
+
+    mutating func update(_ meter: MeterSnapshot, wall: WallTime) {
+        // Most often it is another meter that has something new.
+        guard meter.readings != newest?.readings || meter != newest else { return }
+        newest = meter
+        hasNews = true
+        isAvailable = meter.isAvailable
+        problem = meter.problem
+        if meter.readings != readings {
+            readings = meter.readings
+            readAt = meter.readAt ?? wall
+        }
+        let new = MeterIdentity(meter)
+        if new != identity {
+            if let old = identity.serial, old != new.serial { retire { meter.values[$0] == nil } }
+            identity = new
+            mustAnnounce = true
+        }
+        let wasSet = meter.total?.base != total?.base || meter.total?.basePulses != total?.basePulses
+        total = meter.total
+        note(meter.values, totalWasSet: wasSet)
+    }
+
+    private mutating func note(_ new: [Measurand: MeasuredValue], totalWasSet: Bool) {
+        var known = 0
+        for index in values.indices {
+            guard let value = new[values[index].measurand] else { continue }
+            known += 1
+            if totalWasSet && values[index].measurand.isTotal { values[index].mustGoAtOnce = true }
+            guard values[index].newest != value else { continue }
+            values[index].newest = value
+            if isUrgent(values[index]) { values[index].mustGoAtOnce = true }
+            if !idle.isEmpty, idle.contains(values[index].measurand), !value.isZero {
+                idle.remove(values[index].measurand)
+                mustAnnounce = true
+            }
+        }
+        if known < new.count { add(new) }
+    }
+
+    private mutating func add(_ new: [Measurand: MeasuredValue]) {
+        values = Measurand.allCases.compactMap { measurand in
+            if let old = values.first(where: { $0.measurand == measurand }) { return old }
+            guard let value = new[measurand] else { return nil }
+            if measurand.isTariff && value.isZero { idle.insert(measurand) }
+            let isRare = measurand == .telegrams || measurand == .errors || measurand == .lastReading
+            return Value(
+                measurand: measurand, topic: topics.value(name, measurand.rawValue),
+                every: isRare ? max(every, Self.diagnosticsEvery) : every, newest: value)
+        }
+        mustAnnounce = true
+    }
+
+    /// Another meter was put under the head, and does not send all that the old one sent.
+    private mutating func retire(where isGone: (Measurand) -> Bool) {
+        for value in values where isGone(value.measurand) { retired.append(value.topic) }
+        values.removeAll { isGone($0.measurand) }
+        idle = []
+    }
+
+    private func isUrgent(_ value: Value) -> Bool {
+        guard let published = value.published else { return false }
+        switch (value.newest, published) {
+        case (.text, _): return true
+        case (.number(let new), .number(let old)) where value.measurand.unit == .watts:
+            let (new, old) = (new.approximate, old.approximate)
+            return new * old < 0 || (new - old).magnitude > max(20, old.magnitude * 0.05)
+        default: return false
+        }
+    }
+
+    // MARK: What goes out
+
+    /// Nobody knows any more what was published.
+    mutating func forget() {
+        hasNews = true
+        publishedAvailability = nil
+        publishedProblem = nil
+        mustAnnounce = true
+        mustRepeat = true
+        for index in values.indices { values[index].published = nil }
+    }
+
+    /// Publishes what is due (with `isLast`, all that is not out yet), and tells when the next is.
+    mutating func publish(now: Instant, isLast: Bool = false, into messages: inout [MQTTMessage]) -> Instant? {
+        guard hasNews || isLast || due.map({ $0 <= now }) ?? false else { return due }
+        hasNews = false
+        if mustAnnounce { announce(into: &messages) }
+        for topic in retired { messages.append(MQTTMessage(topic, "", qos: 1, retain: true)) }
+        retired = []
+        if publishedAvailability != isAvailable {
+            publishedAvailability = isAvailable
+            messages.append(MQTTMessage(topics.availability(name), isAvailable ? "online" : "offline", qos: 1, retain: true))
+        }
+        let problem = problem ?? "none"
+        if publishedProblem != problem {
+            publishedProblem = problem
+            messages.append(MQTTMessage(topics.problem(name), problem, qos: 1, retain: true))
+        }
+        due = nil
+        for index in values.indices where values[index].published != values[index].newest {
+            let next = values[index].publishedAt + values[index].every
+            if isLast || values[index].published == nil || values[index].mustGoAtOnce || next <= now {
+                if values[index].mustGoAtOnce { mustSendJSONAtOnce = true }
+                values[index].published = values[index].newest
+                values[index].publishedAt = now
+                values[index].mustGoAtOnce = false
+                let value = values[index]
+                messages.append(MQTTMessage(value.topic, value.newest.text, qos: value.measurand.qos, retain: true))
+            } else {
+                due = min(due ?? next, next)
+            }
+        }
+        if let next = publishJSON(now: now, isLast: isLast, into: &messages) { due = min(due ?? next, next) }
+        return due
+    }
+
+    private mutating func publishJSON(now: Instant, isLast: Bool, into messages: inout [MQTTMessage]) -> Instant? {
+        guard readings != publishedReadings, let readAt else { return nil }
+        if let last = publishedJSONAt, !isLast, !mustSendJSONAtOnce, last + every > now { return last + every }
+        publishedReadings = readings
+        publishedJSONAt = now
+        mustSendJSONAtOnce = false
+        messages.append(MQTTMessage(topics.json(name), json(readAt).description))
+        return nil
+    }
+
+    private func json(_ time: WallTime) -> JSON {
+        var members: [(String, JSON)] = [("time", .string(time.rfc3339)), ("meter", .string(name))]
+        if let serial = identity.serial { members.append(("serial", .string(serial))) }
+        for value in values where value.measurand != .serial && value.measurand != .lastReading {
+            switch value.newest {
+            case .number(let number): members.append((value.measurand.rawValue, .number(number.description)))
+            default: members.append((value.measurand.rawValue, .string(value.newest.text)))
+            }
+        }
+        return .object(members)
+    }
+
+    private mutating func announce(into messages: inout [MQTTMessage]) {
+        if !identity.isPulse {
+            guard !values.isEmpty, identity.serial != nil || readings >= Self.readingsWithoutSerial else { return }
+        }
+        mustAnnounce = false
+        let identifier = discovery.identifier(of: identity)
+        let new = discovery.messages(for: identity, values: values.map(\.measurand), idle: idle)
+        if let old = announcedIdentifier, old != identifier {
+            // Another meter on the same head: Home Assistant keeps to the old one until that was taken back.
+            for message in announced { messages.append(MQTTMessage(message.topic, "", qos: 1, retain: true)) }
+            mustRepeat = true
+        }
+        announcedIdentifier = identifier
+        for message in new where mustRepeat || !announced.contains(message) { messages.append(message) }
+        announced = new
+        mustRepeat = false
+    }
+}
+
+extension MeasuredValue {
+    fileprivate var isZero: Bool {
+        if case .number(let number) = self { return number.mantissa == 0 }
+        return false
+    }
+}

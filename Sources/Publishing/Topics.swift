@@ -1,0 +1,51 @@
+/// The names of all topics; public API.
+package struct Topics: Sendable, Equatable {
+    package let base: String
+    /// Home Assistant's discovery prefix; its birth message comes below it too.
+    package let prefix: String
+
+    package init(base: String, prefix: String) {
+        self.base = base
+        self.prefix = prefix
+    }
+
+    package var status: String { base + "/status" }
+    package var homeAssistantStatus: String { prefix + "/status" }
+    package var totalSetFilter: String { base + "/+/total/set" }
+
+    package func availability(_ meter: String) -> String { "\(base)/\(meter)/availability" }
+    package func problem(_ meter: String) -> String { "\(base)/\(meter)/problem" }
+    package func json(_ meter: String) -> String { "\(base)/\(meter)/json" }
+    package func value(_ meter: String, _ quantity: String) -> String { "\(base)/\(meter)/\(quantity)" }
+    package func totalSet(_ meter: String) -> String { "\(base)/\(meter)/total/set" }
+    package func totalResult(_ meter: String) -> String { "\(base)/\(meter)/total/result" }
+
+    /// The meter whose total a command sets.
+    package func meter(ofTotalSet topic: String) -> String? {
+        let (start, end) = (base + "/", "/total/set")
+        guard topic.utf8.count > start.utf8.count + end.utf8.count, topic.hasPrefix(start), topic.hasSuffix(end) else { return nil }
+        let meter = topic.dropFirst(start.count).dropLast(end.count)
+        return meter.contains("/") ? nil : String(meter)
+    }
+
+    package func objectID(_ meter: String) -> String { Self.identifier("\(base)_\(meter)") }
+    package func deviceConfig(_ meter: String) -> String { "\(prefix)/device/\(objectID(meter))/config" }
+    package func entityConfig(_ meter: String, platform: String, key: String) -> String {
+        "\(prefix)/\(platform)/\(objectID(meter))/\(key)/config"
+    }
+
+    /// Home Assistant takes letters, digits, `_` and `-` in discovery topics, and silently nothing else. A serial number comes from
+    /// outside and may hold anything, of any length.
+    package static func identifier(_ text: String) -> String {
+        var identifier = ""
+        for byte in text.utf8.prefix(64) {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "_"), UInt8(ascii: "-"):
+                identifier.unicodeScalars.append(Unicode.Scalar(byte))
+            default: identifier += "_"
+            }
+        }
+        return identifier
+    }
+}

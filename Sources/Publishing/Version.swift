@@ -1,0 +1,1 @@
+package let jouledVersion = "0.1.0"

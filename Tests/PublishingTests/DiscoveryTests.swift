@@ -1,0 +1,114 @@
+import Metering
+import Publishing
+import Testing
+
+@Suite struct DiscoveryTests {
+    private static let grid: MeterSnapshot = {
+        var meter = MeterSnapshot(name: "grid", title: "Grid meter", kind: .optical)
+        meter.manufacturer = "ISK"
+        meter.model = "ME162-0033"
+        meter.serial = "12345678"
+        return meter
+    }()
+
+    private func messages(
+        _ meter: MeterSnapshot, _ values: [Measurand], idle: Set<Measurand> = [], form: DiscoveryForm = .device, base: String = "jouled"
+    ) -> [MQTTMessage] {
+        Discovery(form: form, topics: Topics(base: base, prefix: "homeassistant"), version: "0.1.0")
+            .messages(for: MeterIdentity(meter), values: values, idle: idle)
+    }
+
+    @Test func announcesADevice() throws {
+        let messages = messages(Self.grid, [.energyImport])
+        let message = try #require(messages.first)
+        #expect(messages.count == 1)
+        #expect(message.topic == "homeassistant/device/jouled_grid/config")
+        #expect(message.qos == 1)
+        #expect(message.retain)
+        let expected = """
+            {"device":{"identifiers":["jouled_12345678"],"name":"Grid meter","manufacturer":"ISK","model":"ME162-0033",\
+            "serial_number":"12345678"},"origin":{"name":"jouled","sw_version":"0.1.0"},"availability":[\
+            {"topic":"jouled/grid/availability"},{"topic":"jouled/status"}],"availability_mode":"all","qos":1,"components":{\
+            "energy_import":{"platform":"sensor","unique_id":"jouled_12345678_energy_import","name":"Energy import",\
+            "state_topic":"jouled/grid/energy_import","device_class":"energy","state_class":"total_increasing",\
+            "unit_of_measurement":"kWh","suggested_display_precision":3},\
+            "link":{"platform":"binary_sensor","unique_id":"jouled_12345678_link","name":"Meter link",\
+            "state_topic":"jouled/grid/availability","device_class":"connectivity","payload_on":"online","payload_off":"offline",\
+            "entity_category":"diagnostic","availability":[{"topic":"jouled/status"}]},\
+            "problem":{"platform":"sensor","unique_id":"jouled_12345678_problem","name":"Problem",\
+            "state_topic":"jouled/grid/problem","entity_category":"diagnostic","availability":[{"topic":"jouled/status"}]}}}
+            """
+        #expect(message.payload == expected)
+    }
+
+    @Test(arguments: DiscoveryForm.allCases, [nil, Medium.electricity, .gas, .water, .heat])
+    func keepsTheRules(form: DiscoveryForm, medium: Medium?) {
+        for (unit, base) in [(Unit.cubicMetres, "jouled"), (.litres, "home/energy.1")] {
+            var meter = Self.grid
+            if let medium {
+                meter = MeterSnapshot(name: "pulse", title: "Power", kind: .pulse(medium), volumeUnit: medium == .electricity ? nil : unit)
+            }
+            meter.values[.firmware] = .text("1.0\"\u{1}")
+            for message in messages(meter, Measurand.allCases, form: form, base: base) {
+                let rules =
+                    form == .device
+                    ? DiscoveryRules(device: message.topic, message.payload) : DiscoveryRules(entity: message.topic, message.payload)
+                #expect(rules.broken == [])
+            }
+        }
+    }
+
+    @Test func announcesEntitiesOneByOne() throws {
+        let messages = messages(Self.grid, [.power], form: .components)
+        #expect(
+            messages.map(\.topic) == [
+                "homeassistant/sensor/jouled_grid/power/config", "homeassistant/binary_sensor/jouled_grid/link/config",
+                "homeassistant/sensor/jouled_grid/problem/config",
+            ])
+        let power = try #require(JSONText(messages[0].payload))
+        #expect(power["availability"]?.elements.last?["topic"]?.string == "jouled/status")
+        #expect(power["device"]?["identifiers"]?.elements == [.string("jouled_12345678")])
+        // What an entity says of its availability stands alone.
+        let link = try #require(JSONText(messages[1].payload))
+        #expect(link["availability"]?.elements.count == 1)
+    }
+
+    @Test func saysNothingWhenOff() { #expect(messages(Self.grid, [.power], form: .off) == []) }
+
+    @Test func hidesWhatInterestsFew() throws {
+        let payload = try #require(messages(Self.grid, Measurand.allCases, idle: [.energyImportT2]).first?.payload)
+        let components = try #require(JSONText(payload)?["components"])
+        let hidden = Measurand.allCases.filter { components[$0.rawValue]?["enabled_by_default"] == .bool(false) }
+        #expect(hidden == [.energyImportT2, .pulses, .pulsesLost, .telegrams, .errors])
+    }
+
+    @Test func letsAPulseTotalBeSet() throws {
+        let meter = MeterSnapshot(name: "gas", title: "Gas", kind: .pulse(.gas), volumeUnit: .cubicMetres)
+        let payload = try #require(messages(meter, [.volume]).first?.payload)
+        let config = try #require(JSONText(payload))
+        #expect(config["device"]?["identifiers"]?.elements == [.string("jouled_gas")])
+        #expect(config["components"]?["volume"]?["device_class"] == .string("gas"))
+        let number = try #require(config["components"]?["total"])
+        #expect(number["platform"] == .string("number"))
+        #expect(number["command_topic"] == .string("jouled/gas/total/set"))
+        #expect(number["state_topic"] == .string("jouled/gas/volume"))
+        #expect(number["max"] == .number("9999999"))
+        #expect(number["unit_of_measurement"] == .string("m³"))
+    }
+
+    /// A serial number comes from outside.
+    @Test func rewritesForeignCharacters() {
+        #expect(Topics.identifier("1 EMH/00+#ü") == "1_EMH_00____")
+        #expect(Topics.identifier(String(repeating: "9", count: 1000)).count == 64)
+        #expect(Topics(base: "home/energy", prefix: "ha").deviceConfig("grid") == "ha/device/home_energy_grid/config")
+    }
+
+    @Test func findsTheMeterOfACommand() {
+        let topics = Topics(base: "home/energy", prefix: "homeassistant")
+        #expect(topics.meter(ofTotalSet: "home/energy/gas/total/set") == "gas")
+        #expect(topics.meter(ofTotalSet: "home/energy/total/set") == nil)
+        #expect(topics.meter(ofTotalSet: "home/energy//total/set") == nil)
+        #expect(topics.meter(ofTotalSet: "home/energy/a/b/total/set") == nil)
+        #expect(topics.meter(ofTotalSet: "home/gas/total/set") == nil)
+    }
+}

@@ -1,0 +1,1 @@
+../Real/Captures/JSONReader.swift
