@@ -1,0 +1,90 @@
+import Metering
+
+/// What may be wrong with a virtual meter or with its line.
+package enum Fault: Sendable, Hashable {
+    /// Each bit, in both directions, is turned with this probability.
+    case bitErrors(rate: Double)
+    /// Each byte, in both directions, is lost with this probability.
+    case dropBytes(rate: Double)
+    /// The head sees its own light: what the host sends comes back first.
+    case echo
+    /// Some of 7F, 00 and FF in front of every message.
+    case leadingNoise
+    /// 7E1 that is read as 8N1: even parity in bit 7.
+    case eightBit
+    /// The acknowledgement does not get through when it asks for another speed: the meter goes on at 300 Bd.
+    case noHighSpeed
+    /// Asked for programming mode it sends its readout.
+    case noProgramming
+    /// Offers nothing but 300 Bd.
+    case slow
+    /// Nothing is heard of it after this time.
+    case silentAfter(Duration)
+    /// A session was broken off one second before the start.
+    case locked
+    case nakOnce
+    case wrongBCCOnce
+}
+
+extension Fault {
+    /// As on the command line: `echo`, `bit-errors=0.001`, `silent-after=30s`.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let rate = parts.dropFirst().first.flatMap { Double($0) }.flatMap { (0...1).contains($0) ? $0 : nil }
+        switch (parts[0], parts.dropFirst().first) {
+        case ("bit-errors", _?):
+            guard let rate else { return nil }
+            self = .bitErrors(rate: rate)
+        case ("drop-bytes", _?):
+            guard let rate else { return nil }
+            self = .dropBytes(rate: rate)
+        case ("silent-after", let value?):
+            guard let duration = Duration(spelled: value) else { return nil }
+            self = .silentAfter(duration)
+        case ("echo", nil): self = .echo
+        case ("leading-noise", nil): self = .leadingNoise
+        case ("eight-bit", nil): self = .eightBit
+        case ("no-high-speed", nil): self = .noHighSpeed
+        case ("no-programming", nil): self = .noProgramming
+        case ("slow", nil): self = .slow
+        case ("locked", nil): self = .locked
+        case ("nak-once", nil): self = .nakOnce
+        case ("wrong-bcc-once", nil): self = .wrongBCCOnce
+        default: return nil
+        }
+    }
+
+    package static let names = [
+        "bit-errors=RATE", "drop-bytes=RATE", "echo", "leading-noise", "eight-bit", "no-high-speed", "no-programming", "slow",
+        "silent-after=DURATION", "locked", "nak-once", "wrong-bcc-once",
+    ]
+}
+
+/// What the line does to the characters on it.
+struct Disturbance: Sendable {
+    private var bitErrors = 0.0
+    private var dropped = 0.0
+    private var generator: SeededGenerator
+
+    init(_ faults: [Fault], seed: UInt64) {
+        generator = SeededGenerator(seed: seed)
+        for fault in faults {
+            if case .bitErrors(let rate) = fault { bitErrors = rate }
+            if case .dropBytes(let rate) = fault { dropped = rate }
+        }
+    }
+
+    mutating func disturb(_ bytes: [UInt8]) -> [UInt8] {
+        guard bitErrors > 0 || dropped > 0 else { return bytes }
+        var result: [UInt8] = []
+        for byte in bytes where !generator.happens(dropped) {
+            result.append((0..<7).reduce(byte) { generator.happens(bitErrors) ? $0 ^ 1 << UInt8($1) : $0 })
+        }
+        return result
+    }
+
+    mutating func noise() -> [UInt8] {
+        let kinds: [UInt8] = [0x7F, 0x00, 0xFF]
+        return (0..<generator.number(in: 1...3)).map { _ in kinds[Int(generator.number(in: 0...2))] }
+    }
+}

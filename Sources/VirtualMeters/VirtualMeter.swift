@@ -1,0 +1,69 @@
+import MeterProtocols
+import Metering
+
+/// A meter at the other end of a serial line, as a value. Whoever holds it plays the line: tells it what it hears and what time it is,
+/// and puts what it sends on the wire at the pace of its speed.
+package protocol VirtualMeter: Sendable {
+    /// The host's bytes, sent at `lineSpeed`; the last bit of the last one was through at `now`.
+    mutating func received(_ bytes: [UInt8], at now: Instant, lineSpeed: BaudRate) -> [Emission]
+    mutating func advance(to now: Instant) -> [Emission]
+    /// When `advance` should be called, if nothing is received before.
+    var nextDeadline: Instant? { get }
+}
+
+/// Bytes that go without a gap. They begin in the future, when the meter has thought; an echo began when the host sent.
+package struct Emission: Sendable, Hashable {
+    package var bytes: [UInt8]
+    package var speed: BaudRate
+    /// When the first bit begins.
+    package var start: Instant
+
+    package init(_ bytes: [UInt8], at speed: BaudRate, start: Instant) {
+        self.bytes = bytes
+        self.speed = speed
+        self.start = start
+    }
+
+    /// When the byte at `index` is through.
+    package func completion(of index: Int) -> Instant { start + LineSettings(speed).duration(of: index + 1) }
+
+    package var end: Instant { start + LineSettings(speed).duration(of: bytes.count) }
+}
+
+/// What a UART set to one speed makes of characters sent at another (7E1 at both ends): it looks for start bits and samples where it
+/// believes the bits to be. From slow to fast each dark-to-light change becomes a NUL; from fast to slow most characters vanish.
+package func heard(_ bytes: [UInt8], sentAt: BaudRate, heardAt: BaudRate) -> [UInt8] {
+    guard sentAt != heardAt else { return bytes }
+    // The unit of time is such that half a bit of either side is a whole number.
+    let (sentBit, heardBit) = (2 * heardAt.rawValue, 2 * sentAt.rawValue)
+    let end = bytes.count * 10 * sentBit
+    func isHigh(_ time: Int) -> Bool {
+        guard time < end else { return true }
+        let (character, bit) = (time / sentBit).quotientAndRemainder(dividingBy: 10)
+        switch bit {
+        case 0: return false
+        case 1...7: return bytes[character] >> (bit - 1) & 1 == 1
+        case 8: return (bytes[character] & 0x7F).nonzeroBitCount % 2 == 1
+        default: return true
+        }
+    }
+    /// The next change of the line to the level.
+    func next(high: Bool, from time: Int) -> Int {
+        var time = time
+        while time < end, isHigh(time) != high { time = (time / sentBit + 1) * sentBit }
+        return time
+    }
+    var result: [UInt8] = []
+    var time = next(high: false, from: 0)
+    while time < end {
+        let middle = time + heardBit / 2
+        if isHigh(middle) {
+            // Too short for a start bit.
+            time = next(high: false, from: middle)
+            continue
+        }
+        result.append((1...7).reduce(0) { $0 | (isHigh(middle + $1 * heardBit) ? 1 << UInt8($1 - 1) : 0) })
+        time = next(high: false, from: next(high: true, from: middle + 9 * heardBit))
+    }
+    return result
+}
