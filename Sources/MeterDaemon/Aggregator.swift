@@ -1,0 +1,87 @@
+import Metering
+
+/// Where all readings meet: a shell around `MeterState` that hands every change to the sinks.
+package actor Aggregator {
+    private nonisolated let executor: any SerialExecutor
+    private let clock: any Clockwork
+    private let log: any Log
+    private let alarm: any Alarm
+    private var state: MeterState
+    private var sinks: [AsyncStream<Snapshot>.Continuation] = []
+    private var totalSinks: [AsyncStream<[String: PulseTotal]>.Continuation] = []
+    private var totals: [PulseTotal?] = []
+    private var problems: [String: String] = [:]
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package init(_ state: MeterState, executor: any SerialExecutor, clock: any Clockwork, log: any Log) {
+        self.state = state
+        self.executor = executor
+        self.clock = clock
+        self.log = log
+        alarm = clock.makeAlarm()
+    }
+
+    /// The newest state and then each newer one. A slow sink misses the ones between, which lose nothing: totals are absolute.
+    package func snapshots() -> AsyncStream<Snapshot> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Snapshot.self, bufferingPolicy: .bufferingNewest(1))
+        continuation.yield(state.snapshot)
+        sinks.append(continuation)
+        return stream
+    }
+
+    /// The totals of the pulse meters, whenever one is new; the newest are all there is to keep.
+    package func newTotals() -> AsyncStream<[String: PulseTotal]> {
+        let (stream, continuation) = AsyncStream.makeStream(of: [String: PulseTotal].self, bufferingPolicy: .bufferingNewest(1))
+        continuation.yield(state.snapshot.totals)
+        totalSinks.append(continuation)
+        return stream
+    }
+
+    package var snapshot: Snapshot { state.snapshot }
+
+    package func change(_ change: @Sendable (inout MeterState, Instant, WallTime) -> Void) {
+        change(&state, clock.now, clock.wall)
+        changed()
+    }
+
+    /// Says why not, or `nil`.
+    package func setTotal(_ total: Quantity, of meter: String) -> String? {
+        let refusal = state.setTotal(total, of: meter)
+        if refusal == nil {
+            log.write(.notice, "\(meter): total set to \(total)")
+            changed()
+        }
+        return refusal
+    }
+
+    /// What happens by itself: silence makes a meter unavailable, and power falls.
+    package func run() async {
+        while await alarm.goesOff() {
+            state.advance(to: clock.now)
+            changed()
+        }
+    }
+
+    /// Nothing more will come: the sinks say their last words.
+    package func finish() {
+        for sink in sinks { sink.finish() }
+        sinks = []
+        for sink in totalSinks { sink.finish() }
+        totalSinks = []
+    }
+
+    private func changed() {
+        alarm.set(state.deadline)
+        let snapshot = state.snapshot
+        for meter in snapshot.meters where problems[meter.name] != meter.problem {
+            problems[meter.name] = meter.problem
+            log.write(meter.problem == nil ? .notice : .warning, "\(meter.name): \(meter.problem ?? "is being read again")")
+        }
+        for sink in sinks { sink.yield(snapshot) }
+        let totals = snapshot.meters.map(\.total)
+        guard totals != self.totals else { return }
+        self.totals = totals
+        for sink in totalSinks { sink.yield(snapshot.totals) }
+    }
+}

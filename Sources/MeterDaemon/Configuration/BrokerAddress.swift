@@ -1,0 +1,70 @@
+/// What an MQTT URL says: `mqtt://host[:port]`, `mqtts://[fe80::1]:8883`.
+struct BrokerAddress: Equatable {
+    var host: String
+    var port: Int
+    var usesTLS: Bool
+}
+
+extension ConfigurationFormat where Value == BrokerAddress {
+    static var broker: Self { .text(BrokerAddress.example, BrokerAddress.parse) }
+}
+
+extension Configuration.MQTT {
+    /// A broker with all else as it is by default; `nil` when that is no broker's URL.
+    package init?(url: String) {
+        guard case .success(let address) = BrokerAddress.parse(url) else { return nil }
+        self.init()
+        (host, port, usesTLS) = (address.host, address.port, address.usesTLS)
+    }
+}
+
+extension BrokerAddress {
+    static let example = "mqtt://localhost:1883"
+
+    static func parse(_ text: String) -> Result<BrokerAddress, Refusal> {
+        // Before anything is quoted: what is before an @ may be a password.
+        guard !text.contains("@") else {
+            return .failure(Refusal("user and password do not belong in the URL; put them in mqtt.username and mqtt.password_file"))
+        }
+        func refused(_ why: String) -> Result<BrokerAddress, Refusal> {
+            .failure(Refusal("\(quoted(text)): \(why); expected e.g. \"\(example)\", or mqtts:// for TLS"))
+        }
+        let usesTLS = text.hasPrefix("mqtts://")
+        guard usesTLS || text.hasPrefix("mqtt://") else { return refused("does not begin with mqtt:// or mqtts://") }
+        var rest = text.dropFirst(usesTLS ? 8 : 7)
+        if rest.last == "/" { rest = rest.dropLast() }
+        guard !rest.contains("/") else { return refused("has a path; the base topic has a key of its own, mqtt.topic") }
+        guard let (host, portText) = hostAndPort(rest) else {
+            return refused("is no host with or without a port (an IPv6 address stands in brackets)")
+        }
+        var port = usesTLS ? 8883 : 1883
+        if let portText {
+            guard let number = Int(portText), (1...65535).contains(number), portText.utf8.allSatisfy({ (48...57).contains($0) }) else {
+                return refused("the port is not 1 to 65535")
+            }
+            port = number
+        }
+        return .success(BrokerAddress(host: host, port: port, usesTLS: usesTLS))
+    }
+}
+
+private func hostAndPort(_ text: Substring) -> (host: String, port: Substring?)? {
+    let host: Substring
+    let rest: Substring
+    if text.first == "[" {
+        guard let end = text.firstIndex(of: "]") else { return nil }
+        host = text[text.index(after: text.startIndex)..<end]
+        rest = text[text.index(after: end)...]
+        guard host.contains(":"), host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ":.%_-".contains($0)) }) else {
+            return nil
+        }
+    } else {
+        host = text.prefix { $0 != ":" }
+        rest = text[host.endIndex...]
+        guard !host.isEmpty, host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".-_".contains($0)) }) else { return nil }
+    }
+    guard host.utf8.count <= 253 else { return nil }
+    if rest.isEmpty { return (String(host), nil) }
+    guard rest.first == ":", !rest.dropFirst().contains(":") else { return nil }
+    return (String(host), rest.dropFirst())
+}

@@ -1,0 +1,80 @@
+extension ConfigurationReader {
+    mutating func mqtt(_ section: ConfigurationSection) -> Configuration.MQTT {
+        var section = section
+        var mqtt = Configuration.MQTT()
+        let broker = section.read("url", .broker)
+        if let broker { (mqtt.host, mqtt.port, mqtt.usesTLS) = (broker.host, broker.port, broker.usesTLS) }
+        mqtt.username = section.read("username", .line("jouled", upTo: 1024))
+        mqtt.password = secret("password", &section)
+        if mqtt.password != nil, !section.has("username") {
+            section.refuse(
+                "username", at: section.table["password"]?.position ?? section.table["password_file"]?.position,
+                "missing; a password needs one")
+        }
+        mqtt.topic = section.read("topic", .topic(mqtt.topic)) ?? mqtt.topic
+        mqtt.clientID = environment.hostName.isEmpty ? mqtt.clientID : "jouled-\(environment.hostName)"
+        mqtt.clientID = section.read("client_id", .line("jouled-kitchen")) ?? mqtt.clientID
+        mqtt.caFile = readable("ca_file", &section)
+        mqtt.certFile = readable("cert_file", &section)
+        mqtt.keyFile = readable("key_file", &section)
+        checkTLS(&section, usesTLS: broker?.usesTLS ?? section.has("url"))
+        mqtt.version = section.read("protocol", .choice()) ?? mqtt.version
+        if var homeassistant = section.section("homeassistant", .homeassistant) {
+            mqtt.discovery = homeassistant.read("discovery", .choice()) ?? mqtt.discovery
+            mqtt.discoveryPrefix = homeassistant.read("prefix", .topic(mqtt.discoveryPrefix)) ?? mqtt.discoveryPrefix
+            errors += homeassistant.errors
+        }
+        errors += section.errors
+        return mqtt
+    }
+
+    private func checkTLS(_ section: inout ConfigurationSection, usesTLS: Bool) {
+        for key in ["ca_file", "cert_file", "key_file"] where section.has(key) && !usesTLS {
+            section.refuse(key, "only for TLS, but mqtt.url is not mqtts://")
+        }
+        for (one, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] where section.has(one) && !section.has(other) {
+            section.refuse(one, "needs mqtt.\(other) beside it")
+        }
+    }
+
+    private func readable(_ key: String, _ section: inout ConfigurationSection) -> String? {
+        guard let path = section.read(key, .path("/etc/jouled/\(key == "ca_file" ? "ca" : "client").pem")) else { return nil }
+        if let obstacle = environment.obstacle(path) { section.refuse(key, "\(quoted(path)): \(obstacle)") }
+        return path
+    }
+
+    /// `name`, or `name_file`, or the credential of that name that systemd hands over.
+    private func secret(_ name: String, _ section: inout ConfigurationSection) -> String? {
+        let (fileKey, path) = (name + "_file", section.keys.path(of: name))
+        if section.has(name) {
+            if section.has(fileKey) { section.refuse(fileKey, "\(path) is there too; keep one of the two") }
+            return section.read(name, .line("…", isSecret: true, upTo: 1024))
+        }
+        if section.has(fileKey) {
+            guard let file = section.read(fileKey, .path("/etc/jouled/\(path)")) else { return nil }
+            return secretText(file, key: fileKey, isRequired: true, &section)
+        }
+        guard let directory = environment.credentialsDirectory else { return nil }
+        return secretText("\(directory)/\(path)", key: name, isRequired: false, &section)
+    }
+
+    private func secretText(_ file: String, key: String, isRequired: Bool, _ section: inout ConfigurationSection) -> String? {
+        switch environment.readSecret(file) {
+        case .missing:
+            if isRequired { section.refuse(key, "\(quoted(file)): no such file") }
+            return nil
+        case .unreadable(let why):
+            section.refuse(key, "\(quoted(file)): \(why)")
+            return nil
+        case .text(let content):
+            // Editors end a file with a line break.
+            let text = content.hasSuffix("\r\n") || content.hasSuffix("\n") ? String(content.dropLast()) : content
+            switch ConfigurationFormat.line("…", isSecret: true, upTo: 1024).read(TOMLValue(.string(text), at: section.position)) {
+            case .success(let secret): return secret
+            case .failure(let refusal):
+                section.refuse(key, "\(quoted(file)) \(refusal.message)")
+                return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/// One table of the file while it is read: gives the values, collects what is wrong with them.
+struct ConfigurationSection {
+    let file: String
+    let keys: ConfigurationKeys
+    let table: TOMLTable
+    let position: TOMLPosition
+    var errors: [ConfigurationError] = []
+
+    init(_ keys: ConfigurationKeys, _ table: TOMLTable, at position: TOMLPosition, file: String) {
+        self.file = file
+        self.keys = keys
+        self.table = table
+        self.position = position
+        for entry in table.entries where !keys.names.contains(entry.key) {
+            // A key may be any text; what is no bare key is shown in quotes.
+            let isBare =
+                entry.key.utf8.count <= 40 && entry.key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
+            let key = keys.path(of: isBare && !entry.key.isEmpty ? entry.key : quoted(entry.key))
+            errors.append(ConfigurationError(file: file, at: entry.position, key: key, keys.advice(on: entry.key)))
+        }
+    }
+
+    func has(_ key: String) -> Bool { table[key] != nil }
+
+    /// Where the key's value stands; where the table stands if there is none.
+    func position(of key: String) -> TOMLPosition { table[key]?.value.position ?? position }
+
+    mutating func refuse(_ key: String, at place: TOMLPosition? = nil, _ message: String) {
+        errors.append(ConfigurationError(file: file, at: place ?? position(of: key), key: keys.path(of: key), message))
+    }
+
+    /// `nil` when the key is not there, or wrong, which is noted.
+    mutating func read<Value>(_ key: String, _ format: ConfigurationFormat<Value>) -> Value? {
+        precondition(keys.names.contains(key))
+        guard let entry = table[key] else { return nil }
+        switch format.read(entry.value) {
+        case .success(let value): return value
+        case .failure(let refusal):
+            refuse(key, at: refusal.position, refusal.message)
+            return nil
+        }
+    }
+
+    /// The same, but without the key it goes no further.
+    mutating func required<Value>(_ key: String, _ format: ConfigurationFormat<Value>, _ advice: String) -> Value? {
+        if !has(key) { refuse(key, "missing; \(advice)") }
+        return read(key, format)
+    }
+
+    /// `[key]`
+    mutating func section(_ key: String, _ keys: ConfigurationKeys) -> ConfigurationSection? {
+        guard let entry = table[key] else { return nil }
+        guard case .table(let table) = entry.value.content else {
+            refuse(key, at: entry.position, "expected one table that begins with the line \(keys.heading)")
+            return nil
+        }
+        return ConfigurationSection(keys, table, at: entry.value.position, file: file)
+    }
+
+    /// `[[key]]`, any number of times up to the limit.
+    mutating func sections(_ key: String, _ keys: ConfigurationKeys, upTo limit: Int) -> [ConfigurationSection] {
+        guard let entry = table[key] else { return [] }
+        guard case .array(let items) = entry.value.content else {
+            refuse(key, at: entry.position, "expected a table that begins with the line \(keys.heading), with two pairs of brackets")
+            return []
+        }
+        if items.count > limit { refuse(key, at: items[limit].position, "more than \(limit) of them; jouled reads at most \(limit)") }
+        var sections: [ConfigurationSection] = []
+        for item in items.prefix(limit) {
+            if case .table(let table) = item.content {
+                sections.append(ConfigurationSection(keys, table, at: item.position, file: file))
+            } else {
+                refuse(key, at: item.position, "\(item.summary), but expected a table that begins with the line \(keys.heading)")
+            }
+        }
+        return sections
+    }
+}

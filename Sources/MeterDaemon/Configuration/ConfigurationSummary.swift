@@ -1,0 +1,46 @@
+import MeterProtocols
+import Metering
+import Publishing
+
+extension Configuration {
+    /// One line for each thing that the daemon will do, for `jouled check`.
+    package var summary: [String] {
+        meters.map(\.summary) + pulses.map(\.summary) + [
+            mqtt?.summary ?? "no broker: there is no [mqtt] in it",
+            "state in \(state.directory), saved every \(state.saveEvery.configurationText)",
+        ]
+    }
+}
+
+extension Configuration.Meter {
+    package var summary: String {
+        let registers = registers.map(\.short).joined(separator: " ")
+        let what = read == .readout ? "the readout" : read == .auto ? "\(registers), or the readout" : registers
+        let pace = every == .zero ? "back to back" : "every \(every.configurationText)"
+        return
+            "meter \(name) \(quoted(title)): \(port), IEC 62056-21, reads \(what) \(pace), \(publishing(publishEvery)), at most \(maxPower) W"
+    }
+}
+
+extension Configuration.Pulse {
+    package var summary: String {
+        let input =
+            "\(line), \(activeEdge == .falling ? "falling" : "rising") edge, bias \(bias.rawValue), from \(minPulse.configurationText)"
+        return
+            "pulse \(name) \(quoted(title)): \(input), \(pulsesPerUnit) per \(unit.rawValue) of \(medium.rawValue), \(publishing(publishEvery))"
+    }
+}
+
+extension Configuration.MQTT {
+    package var summary: String {
+        let address = "\(usesTLS ? "mqtts" : "mqtt")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        let user = username.map { " as \(quoted($0)) with\(password == nil ? "out a" : " its") password" } ?? ""
+        let protocolName = version == .auto ? "" : ", MQTT \(version.rawValue)"
+        let homeAssistant = discovery == .off ? "no discovery" : "discovery \(discovery.rawValue) under \(discoveryPrefix)"
+        return "broker \(address)\(user)\(protocolName), client \(clientID), topics under \(topic), \(homeAssistant)"
+    }
+}
+
+private func publishing(_ interval: Duration) -> String {
+    interval == .zero ? "publishes every reading" : "publishes every \(interval.configurationText)"
+}

@@ -1,0 +1,12 @@
+import Publishing
+
+extension Configuration {
+    /// What is published, and when; `nil` without a broker.
+    package var publication: MQTTPublication? {
+        guard let mqtt else { return nil }
+        let intervals = meters.map { ($0.name, $0.publishEvery) } + pulses.map { ($0.name, $0.publishEvery) }
+        return MQTTPublication(
+            topics: Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix), discovery: mqtt.discovery, version: jouledVersion,
+            clientID: mqtt.clientID, publishEvery: Dictionary(uniqueKeysWithValues: intervals))
+    }
+}

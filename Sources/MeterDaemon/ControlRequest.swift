@@ -1,0 +1,33 @@
+import Metering
+
+/// What `jouled total` asks the running daemon, a line each: `total NAME` or `total NAME VALUE`; the answer is `ok VALUE` or `error WHY`.
+package enum ControlRequest: Equatable {
+    case showTotal(String)
+    case setTotal(String, Quantity)
+
+    package init?(_ line: String) {
+        let words = line.split(separator: " ", maxSplits: 3).map(String.init)
+        guard words.count >= 2, words[0] == "total" else { return nil }
+        if words.count == 2 {
+            self = .showTotal(words[1])
+        } else {
+            guard words.count == 3, let value = Quantity(words[2]) else { return nil }
+            self = .setTotal(words[1], value)
+        }
+    }
+}
+
+extension Daemon {
+    package func answer(_ line: String) async -> String {
+        switch ControlRequest(line) {
+        case .showTotal(let meter):
+            guard let meter = await aggregator.snapshot[meter] else { return "error no meter is called \(meter)" }
+            guard let total = meter.total else { return "error \(meter.problem ?? "\(meter.name) counts no pulses")" }
+            return "ok \(total.total)"
+        case .setTotal(let meter, let total):
+            if let refusal = await setTotal(meter, total) { return "error \(refusal)" }
+            return "ok \(total)"
+        case nil: return "error not understood"
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import MeterProtocols
+import Metering
+import Publishing
+
+/// The whole, plugged together: inputs into the aggregator, the aggregator into the sinks. It ends as the data flow ends.
+package struct Daemon: Sendable {
+    /// The world outside.
+    package struct Surroundings: Sendable {
+        /// Where all but the pulses runs, and where the pulses run.
+        package var executor: any SerialExecutor & TaskExecutor
+        package var pulseExecutor: any SerialExecutor & TaskExecutor
+        package var clock: any Clockwork
+        package var pulseClock: any Clockwork
+        package var log: any Log
+        package var port: @Sendable (Configuration.Meter) -> any SerialPort
+        package var line: @Sendable (Configuration.Pulse) -> any PulseLine
+        package var broker: (any MessageBroker)?
+        package var store: any TotalStore
+
+        package init(
+            executor: any SerialExecutor & TaskExecutor, pulseExecutor: any SerialExecutor & TaskExecutor, clock: any Clockwork,
+            pulseClock: any Clockwork, log: any Log, port: @escaping @Sendable (Configuration.Meter) -> any SerialPort,
+            line: @escaping @Sendable (Configuration.Pulse) -> any PulseLine, broker: (any MessageBroker)?, store: any TotalStore
+        ) {
+            self.executor = executor
+            self.pulseExecutor = pulseExecutor
+            self.clock = clock
+            self.pulseClock = pulseClock
+            self.log = log
+            self.port = port
+            self.line = line
+            self.broker = broker
+            self.store = store
+        }
+    }
+
+    package let aggregator: Aggregator
+    private let configuration: Configuration
+    private let surroundings: Surroundings
+    private let keeper: TotalKeeper
+
+    /// Restores the totals first: nothing is published before they are known.
+    package init(_ configuration: Configuration, _ surroundings: Surroundings) async {
+        self.configuration = configuration
+        self.surroundings = surroundings
+        let state = await Self.restore(configuration, surroundings)
+        aggregator = Aggregator(state, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
+        keeper = TotalKeeper(
+            store: surroundings.store, saveEvery: configuration.state.saveEvery, executor: surroundings.executor,
+            clock: surroundings.clock, log: surroundings.log)
+    }
+
+    /// Sets a pulse meter's total, and has it on disk before it says so. Says why not, or `nil`.
+    package func setTotal(_ meter: String, _ total: Quantity) async -> String? {
+        if let refusal = await aggregator.setTotal(total, of: meter) { return refusal }
+        guard let new = await aggregator.snapshot[meter]?.total else { return nil }
+        return await keeper.save(new, of: meter).map { "set, but not saved: \($0)" }
+    }
+
+    /// Runs until `stop` yields or ends; then the inputs end, then the aggregator, then the sinks.
+    package func run(until stop: AsyncStream<Void>) async {
+        let toKeeper = await aggregator.newTotals()
+        let toBroker = await aggregator.snapshots()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await aggregator.run() }
+            await withTaskGroup(of: Void.self) { sinks in
+                sinks.addTask { await keeper.run(toKeeper) }
+                if let publisher = publisher() { sinks.addTask { await publisher.run(toBroker) } }
+                await runInputs(until: stop)
+                await aggregator.finish()
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Cancelling the inputs is how they are told to end. What forwards their reports is not cancelled: the last pulse counts.
+    private func runInputs(until stop: AsyncStream<Void>) async {
+        await withTaskGroup(of: Void.self) { forwarders in
+            var counters: [(Configuration.Pulse, AsyncStream<PulseReading>.Continuation)] = []
+            for pulse in configuration.pulses {
+                // Reports are cumulative: the newest contains those it overtook.
+                let (reports, continuation) = AsyncStream.makeStream(of: PulseReading.self, bufferingPolicy: .bufferingNewest(1))
+                counters.append((pulse, continuation))
+                forwarders.addTask { await forward(reports, of: pulse.name) }
+            }
+            await withTaskGroup(of: Void.self) { inputs in
+                for meter in configuration.meters { inputs.addTask { await read(meter) } }
+                for (pulse, reports) in counters {
+                    inputs.addTask(executorPreference: surroundings.pulseExecutor) { await count(pulse, reports) }
+                }
+                for await _ in stop { break }
+                inputs.cancelAll()
+            }
+        }
+    }
+
+    private func read(_ meter: Configuration.Meter) async {
+        let read: ReadoutSession.Read =
+            switch meter.read {
+            case .registers: .registers
+            case .readout: .readout
+            case .auto: .auto
+            }
+        let reader = OpticalReader(
+            name: meter.name, plan: ReadoutSession.Plan(read: read, registers: meter.registers, every: meter.every),
+            port: surroundings.port(meter), executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
+        await reader.run()
+    }
+
+    private func count(_ pulse: Configuration.Pulse, _ reports: AsyncStream<PulseReading>.Continuation) async {
+        let counter = PulseCounter(
+            pulse, line: surroundings.line(pulse), executor: surroundings.pulseExecutor, clock: surroundings.pulseClock, reports: reports)
+        await counter.run()
+    }
+
+    /// Ends when the counter has finished its reports.
+    private func forward(_ reports: AsyncStream<PulseReading>, of name: String) async {
+        for await reading in reports {
+            await aggregator.change { state, now, wall in state.record(reading, of: name, now: now, wall: wall) }
+        }
+    }
+
+    private func publisher() -> MQTTPublisher? {
+        guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
+        return MQTTPublisher(
+            publication, broker: broker, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log,
+            setTotal: { meter, total in await setTotal(meter, total) })
+    }
+
+    private static func restore(_ configuration: Configuration, _ surroundings: Surroundings) async -> MeterState {
+        var state = MeterState()
+        for meter in configuration.meters {
+            state.addOptical(
+                MeterDescription(name: meter.name, title: meter.title), maxPower: meter.maxPower,
+                staleAfter: max(.seconds(30), meter.every * 3 + .seconds(10)))
+        }
+        for pulse in configuration.pulses {
+            let stored = await surroundings.store.load(pulse.name)
+            switch stored {
+            case .total(let total): surroundings.log.write(.info, "\(pulse.name): total \(total.total) restored")
+            case .new:
+                surroundings.log.write(
+                    .notice, "\(pulse.name): no saved total, counting from 0; set it with: jouled total \(pulse.name) VALUE")
+            case .damaged: break
+            }
+            state.addPulse(
+                MeterDescription(name: pulse.name, title: pulse.title), medium: pulse.medium, unit: pulse.unit,
+                pulsesPerUnit: pulse.pulsesPerUnit, restored: stored)
+        }
+        return state
+    }
+}

@@ -1,0 +1,126 @@
+import Metering
+import Publishing
+
+/// Carries what `MQTTPublication` decides to the broker, and what the broker brings to the meters.
+package actor MQTTPublisher {
+    /// Sets the total of a meter; says why not, or `nil`.
+    package typealias SetTotal = @Sendable (_ meter: String, _ total: Quantity) async -> String?
+
+    private static let longestNumber = 32
+    private static let largestTotal = Quantity(9_999_999)
+    private static let lastWordsWithin = 2
+
+    private nonisolated let executor: any SerialExecutor
+    private let broker: any MessageBroker
+    private let clock: any Clockwork
+    private let log: any Log
+    private let alarm: any Alarm
+    private let setTotal: SetTotal
+    private var publication: MQTTPublication
+    /// In order. While one task hands messages to the broker, others only add theirs.
+    private var outbox: [MQTTMessage] = []
+    private var isSending = false
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package init(
+        _ publication: MQTTPublication, broker: any MessageBroker, executor: any SerialExecutor, clock: any Clockwork, log: any Log,
+        setTotal: @escaping SetTotal
+    ) {
+        self.publication = publication
+        self.broker = broker
+        self.executor = executor
+        self.clock = clock
+        self.log = log
+        self.setTotal = setTotal
+        alarm = clock.makeAlarm()
+    }
+
+    /// Until there are no more snapshots; then it says goodbye.
+    package func run(_ snapshots: AsyncStream<Snapshot>) async {
+        let events = await broker.connect()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.react(to: events) }
+            group.addTask { await self.publishOnTime() }
+            for await snapshot in snapshots {
+                await send(publication.update(snapshot, now: clock.now, wall: clock.wall))
+            }
+            group.cancelAll()
+        }
+        await send(publication.farewell(now: clock.now))
+        await broker.disconnect(within: Self.lastWordsWithin)
+    }
+
+    private func publishOnTime() async {
+        while await alarm.goesOff() { await send(publication.tick(now: clock.now)) }
+    }
+
+    private func send(_ messages: [MQTTMessage]) async {
+        alarm.set(publication.nextDeadline)
+        outbox += messages
+        guard !isSending else { return }
+        isSending = true
+        while !outbox.isEmpty {
+            let batch = outbox
+            outbox = []
+            for message in batch { await broker.publish(message) }
+        }
+        isSending = false
+    }
+
+    private func react(to events: AsyncStream<BrokerEvent>) async {
+        for await event in events {
+            switch event {
+            case .connected:
+                log.write(.notice, "mqtt: connected")
+                await broker.subscribe(publication.topics.totalSetFilter)
+                await broker.subscribe(publication.topics.homeAssistantStatus)
+                await send(publication.connected(now: clock.now))
+            case .disconnected(let reason):
+                log.write(.warning, "mqtt: not connected: \(reason)")
+                publication.disconnected()
+                alarm.set(nil)
+                outbox = []
+            case .received(let topic, let payload, let isRetained):
+                await receive(topic, payload, isRetained: isRetained)
+            }
+        }
+    }
+
+    private func receive(_ topic: String, _ payload: [UInt8], isRetained: Bool) async {
+        if topic == publication.topics.homeAssistantStatus {
+            // A retained one is older than this connection, at which everything was published.
+            guard !isRetained, payload.elementsEqual("online".utf8) else { return }
+            publication.homeAssistantStarted(now: clock.now)
+            alarm.set(publication.nextDeadline)
+        } else if let meter = publication.topics.meter(ofTotalSet: topic) {
+            // A retained command would set the total back at every start.
+            guard !isRetained else { return log.write(.warning, "mqtt: \(topic) is retained: ignored") }
+            await send([MQTTMessage(publication.topics.totalResult(meter), await answer(payload, of: meter), qos: 1)])
+        }
+    }
+
+    private func answer(_ payload: [UInt8], of meter: String) async -> String {
+        guard payload.count <= Self.longestNumber, let total = Quantity(payload) else { return "not a number" }
+        guard !total.isNegative, total <= Self.largestTotal else { return "\(total) is not between 0 and \(Self.largestTotal)" }
+        return await setTotal(meter, total) ?? "ok"
+    }
+}
+
+extension MQTTPublication {
+    package init(_ configuration: Configuration, version: String) {
+        let mqtt = configuration.mqtt ?? Configuration.MQTT()
+        let form: DiscoveryForm =
+            switch mqtt.discovery {
+            case .device: .device
+            case .components: .components
+            case .off: .off
+            }
+        var publishEvery: [String: Duration] = [:]
+        for meter in configuration.meters { publishEvery[meter.name] = meter.publishEvery }
+        for pulse in configuration.pulses { publishEvery[pulse.name] = pulse.publishEvery }
+        self.init(
+            topics: Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix), discovery: form, version: version, clientID: mqtt.clientID,
+            publishEvery: publishEvery)
+    }
+}

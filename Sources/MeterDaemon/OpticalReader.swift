@@ -1,0 +1,92 @@
+import MeterProtocols
+import Metering
+
+/// Performs what a `ReadoutSession` says, on a port that may come and go. It holds no knowledge of the dialogue.
+package actor OpticalReader {
+    private nonisolated let executor: any SerialExecutor
+    private let name: String
+    private let plan: ReadoutSession.Plan
+    private let port: any SerialPort
+    private let clock: any Clockwork
+    private let aggregator: Aggregator
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// An adapter that comes back is opened within two seconds.
+    private static let reopenPause = Duration.seconds(1)
+
+    package init(
+        name: String, plan: ReadoutSession.Plan, port: any SerialPort, executor: any SerialExecutor, clock: any Clockwork,
+        aggregator: Aggregator
+    ) {
+        self.name = name
+        self.plan = plan
+        self.port = port
+        self.executor = executor
+        self.clock = clock
+        self.aggregator = aggregator
+    }
+
+    /// Reads until the task is cancelled.
+    package func run() async {
+        // It outlives the connection: what it learned about speeds stays true when the adapter is plugged in again.
+        var session = ReadoutSession(plan: plan)
+        while !Task.isCancelled {
+            let reason: PortError
+            do throws(PortError) {
+                let connection = try await port.open(ReadoutSession.fast)
+                reason = await converse(&session, connection)
+                await connection.close()
+            } catch {
+                reason = error
+            }
+            for action in session.closed() { await report(action) }
+            guard !Task.isCancelled else { return }
+            await report(.problem(reason.description))
+            await clock.sleep(until: clock.now + Self.reopenPause)
+        }
+    }
+
+    private func converse(_ session: inout ReadoutSession, _ connection: any SerialConnection) async -> PortError {
+        var actions = session.opened(clock.now)
+        while true {
+            do throws(PortError) {
+                for action in actions { try await perform(action, connection) }
+            } catch {
+                return error
+            }
+            if let gathering = session.gathering { await clock.sleep(until: clock.now + gathering) }
+            switch await connection.next(until: session.deadline) {
+            case .received(let bytes, let at): actions = session.received(bytes, at)
+            case .timedOut: actions = session.timedOut(clock.now)
+            case .closed(let reason):
+                await endSession(connection)
+                return reason
+            }
+        }
+    }
+
+    private func perform(_ action: ReadoutSession.Action, _ connection: any SerialConnection) async throws(PortError) {
+        switch action {
+        case .send(let bytes): try await connection.send(bytes)
+        case .apply(let settings): try await connection.apply(settings)
+        default: await report(action)
+        }
+    }
+
+    private func report(_ action: ReadoutSession.Action) async {
+        let name = name
+        switch action {
+        case .send, .apply: break
+        case .deliver(let readout): await aggregator.change { state, _, wall in state.record(readout, of: name, wall: wall) }
+        case .noise: await aggregator.change { state, _, _ in state.countError(of: name) }
+        case .problem(let problem): await aggregator.change { state, _, _ in state.note(problem: problem, of: name) }
+        }
+    }
+
+    /// On the way out: a meter that is left in an open session refuses the next sign-on for up to a minute.
+    private func endSession(_ connection: any SerialConnection) async {
+        guard Task.isCancelled else { return }
+        try? await connection.send(ReadoutSession.breakMessage)
+    }
+}

@@ -1,0 +1,19 @@
+import Metering
+
+/// Time as the daemon sees it. For real it is the kernel's monotonic and wall clock and an event loop's timers; in the simulation a
+/// clock that jumps to the next deadline when nothing is left to do.
+package protocol Clockwork: Sendable {
+    var now: Instant { get }
+    var wall: WallTime { get }
+    /// Returns at the deadline, or early when the task is cancelled.
+    func sleep(until deadline: Instant) async
+    func makeAlarm() -> any Alarm
+}
+
+/// A deadline that can be moved while somebody waits for it.
+package protocol Alarm: Sendable {
+    /// Goes off at `deadline`; never with `nil`.
+    func set(_ deadline: Instant?)
+    /// Returns true when it went off (it is then unset), false when the task was cancelled. One task waits.
+    func goesOff() async -> Bool
+}

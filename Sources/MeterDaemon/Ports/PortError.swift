@@ -1,0 +1,9 @@
+/// What a device refused, in words for the person who plugs it in: `no such device: /dev/serial/by-id/usb-…`.
+package struct PortError: Error, Hashable, Sendable, CustomStringConvertible {
+    package var description: String
+
+    package init(_ description: String) { self.description = description }
+
+    /// The task was cancelled while it waited.
+    package static let cancelled = PortError("stopped")
+}

@@ -1,0 +1,91 @@
+import Metering
+
+/// Saves the totals of the pulse meters: at the start, every `saveEvery` while they change, at once when one was
+/// set, and at the end.
+package actor TotalKeeper {
+    private nonisolated let executor: any SerialExecutor
+    private let store: any TotalStore
+    private let saveEvery: Duration
+    private let clock: any Clockwork
+    private let log: any Log
+    private let alarm: any Alarm
+    private var newest: [String: PulseTotal] = [:]
+    private var saved: [String: PulseTotal] = [:]
+    private var isScheduled = false
+    private var hasTried = false
+    private var failure: PortError?
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package init(
+        store: any TotalStore, saveEvery: Duration, executor: any SerialExecutor, clock: any Clockwork, log: any Log
+    ) {
+        self.store = store
+        self.saveEvery = saveEvery
+        self.executor = executor
+        self.clock = clock
+        self.log = log
+        alarm = clock.makeAlarm()
+    }
+
+    package func run(_ totals: AsyncStream<[String: PulseTotal]>) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.saveOnTime() }
+            await note(totals)
+            group.cancelAll()
+        }
+        await save()
+    }
+
+    /// Writes what has changed; says why not, or `nil`.
+    @discardableResult
+    package func save() async -> PortError? {
+        isScheduled = false
+        hasTried = true
+        alarm.set(nil)
+        var failure: PortError?
+        for (meter, total) in newest.sorted(by: { $0.key < $1.key }) where saved[meter] != total {
+            do throws(PortError) {
+                try await store.save(meter, total)
+                saved[meter] = total
+            } catch {
+                failure = error
+            }
+        }
+        // A full disk is said once, and that it is over.
+        if failure != self.failure {
+            if let failure {
+                log.write(.error, "totals can't be saved, counting goes on: \(failure)")
+            } else {
+                log.write(.notice, "totals are saved again")
+            }
+        }
+        self.failure = failure
+        if failure != nil { schedule() }
+        return failure
+    }
+
+    /// Takes a total that was just set before the snapshot comes round.
+    package func save(_ total: PulseTotal, of meter: String) async -> PortError? {
+        newest[meter] = total
+        return await save()
+    }
+
+    private func note(_ totals: AsyncStream<[String: PulseTotal]>) async {
+        for await newest in totals where newest != self.newest {
+            self.newest = newest
+            schedule()
+        }
+    }
+
+    private func schedule() {
+        guard !isScheduled else { return }
+        isScheduled = true
+        // The first time at once: from then on a total that is missing is known to be lost.
+        alarm.set(hasTried ? clock.now + saveEvery : clock.now)
+    }
+
+    private func saveOnTime() async {
+        while await alarm.goesOff() { await save() }
+    }
+}

@@ -1,0 +1,103 @@
+import MeterDaemon
+import Metering
+import Publishing
+import Testing
+import VirtualMeters
+
+@Suite struct BrokerTests {
+    @Test func aBrokerThatStartsLateGetsEverything() {
+        let house = SimulatedHouse(seed: 11)
+        house.broker.isThere = false
+        house.start()
+        house.run(for: .seconds(600))
+        #expect(house.broker.published.isEmpty)
+        house.broker.isThere = true
+        house.run(for: .seconds(1))
+        #expect(house.value("status") == "online")
+        #expect(house.value("grid/energy_import") != nil)
+        #expect(house.value("heatpump/energy") != nil)
+    }
+
+    @Test func anHourWithoutTheBrokerLosesNothing() throws {
+        let house = SimulatedHouse(seed: 12)
+        house.start()
+        house.run(for: .seconds(60))
+        house.broker.isThere = false
+        house.run(for: .seconds(3600))
+        #expect(house.value("status") == "offline", "the will")
+        house.broker.isThere = true
+        house.run(for: .seconds(10))
+        #expect(house.value("status") == "online", "at every connect")
+        let pulses = try #require(Int64(house.value("heatpump/pulses") ?? ""))
+        #expect(house.pulses("heatpump") - pulses <= 3)
+        #expect(house.log.lines.count { $0.contains("broker") } <= 3, "\(house.log.lines)")
+    }
+
+    @Test func homeAssistantsBirthBringsAllAgain() {
+        let house = SimulatedHouse(seed: 13)
+        house.start()
+        house.run(for: .seconds(30))
+        let before = house.broker.published.count { $0.message.topic.hasSuffix("/config") }
+        house.broker.send("homeassistant/status", "online")
+        house.run(for: .seconds(4))
+        #expect(house.broker.published.count { $0.message.topic.hasSuffix("/config") } == before + 3)
+    }
+
+    @Test func aTotalIsSetAndSavedAndAnswered() {
+        let house = SimulatedHouse(seed: 14)
+        house.start()
+        house.run(for: .seconds(30))
+        house.broker.send("jouled/heatpump/total/set", "8012.5")
+        house.run(for: .milliseconds(100))
+        #expect(house.value("heatpump/energy")?.hasPrefix("8012.5") == true)
+        #expect(house.broker.published.last { $0.message.topic == "jouled/heatpump/total/result" }?.message.payload == "ok")
+        guard case .total(let saved)? = house.store.totals["heatpump"] else { return #expect(Bool(false), "not saved") }
+        #expect(saved.base == Quantity(80125, exponent: -1))
+        for nonsense in ["", "-1", "abc", "nan", "1e9", "99999999999", String(repeating: "1", count: 5000)] {
+            house.broker.send("jouled/heatpump/total/set", nonsense)
+            house.run(for: .milliseconds(100))
+            #expect(house.broker.published.last { $0.message.topic == "jouled/heatpump/total/result" }?.message.payload != "ok")
+        }
+        house.broker.send("jouled/grid/total/set", "5")
+        house.broker.send("jouled/heatpump/total/set", "1", retained: true)
+        house.run(for: .seconds(1))
+        #expect(house.value("heatpump/energy")?.hasPrefix("8012.5") == true)
+    }
+
+    @Test func aRestartContinuesTheTotals() throws {
+        let first = SimulatedHouse(seed: 15)
+        first.start()
+        first.run(for: .seconds(300))
+        first.stop()
+        let before = try #require(Quantity(first.value("heatpump/energy") ?? ""))
+        let second = SimulatedHouse(seed: 16)
+        second.store.totals = first.store.totals
+        second.start()
+        second.run(for: .seconds(1))
+        let restored = second.broker.published.first { $0.message.topic == "jouled/heatpump/energy" }?.message.payload
+        #expect(try #require(Quantity(restored ?? "")) == before, "restored before the first publish")
+    }
+
+    @Test func aDamagedTotalIsNotPublished() {
+        let house = SimulatedHouse(seed: 17)
+        house.store.totals["heatpump"] = .damaged("the file is torn")
+        house.start()
+        house.run(for: .seconds(120))
+        #expect(house.value("heatpump/energy") == nil)
+        #expect(house.value("heatpump/problem")?.contains("torn") == true)
+        #expect(house.value("heatpump/power") != nil)
+        #expect(house.store.totals["heatpump"] == .damaged("the file is torn"), "and not overwritten")
+    }
+
+    @Test func aFullDiskIsSaidOnceAndCountingGoesOn() {
+        let house = SimulatedHouse(seed: 18)
+        house.store.failure = PortError("no space left on device")
+        house.start()
+        house.run(for: .seconds(600))
+        #expect(house.log.lines.count { $0.contains("no space") } == 1)
+        #expect((Int64(house.value("heatpump/pulses") ?? "") ?? 0) > 80)
+        house.store.failure = nil
+        house.run(for: .seconds(120))
+        #expect(house.log.lines.contains { $0.contains("saved again") })
+    }
+}

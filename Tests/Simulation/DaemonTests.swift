@@ -1,0 +1,144 @@
+import MeterDaemon
+import MeterProtocols
+import Metering
+import Publishing
+import Testing
+import VirtualMeters
+
+/// The whole daemon in virtual time: what a person would see at the broker.
+@Suite struct DaemonTests {
+    @Test func theFirstTotalIsThereWithinTenSeconds() throws {
+        let house = SimulatedHouse(seed: 1)
+        house.start()
+        house.run(for: .seconds(10))
+        #expect(house.value("status") == "online")
+        #expect(house.value("grid/availability") == "online")
+        #expect(house.value("grid/energy_import")?.hasPrefix("33402.2") == true)
+        #expect(house.value("grid/serial") == "28342193")
+        #expect(house.value("grid/problem") == "none")
+        #expect(house.broker.retained["homeassistant/device/jouled_grid/config"]?.contains("total_increasing") == true)
+    }
+
+    @Test func aPairOfRegistersIsReadEverySevenTenthsOfASecond() {
+        let house = SimulatedHouse(seed: 2)
+        house.configuration.meters[0].every = .zero
+        house.configuration.meters[0].publishEvery = .zero
+        house.start()
+        house.run(for: .seconds(10))
+        let before = house.broker.published.count { $0.message.topic == "jouled/grid/json" }
+        house.run(for: .seconds(70))
+        let readings = house.broker.published.count { $0.message.topic == "jouled/grid/json" } - before
+        #expect(readings >= 100, "\(readings) in 70 s")
+    }
+
+    @Test func totalsAreExactAndNeverRunBackwards() throws {
+        let house = SimulatedHouse(seed: 3)
+        house.start()
+        house.run(for: .seconds(1800))
+        house.stop()
+        #expect(!house.isRunning)
+        for (topic, truth) in [("heatpump", house.pulses("heatpump")), ("washer", house.pulses("washer"))] {
+            guard case .total(let total)? = house.store.totals[topic] else { return #expect(Bool(false), "nothing saved for \(topic)") }
+            // The one that is on while the daemon ends is not over yet, and those after its end nobody counts.
+            #expect(truth - total.pulses <= 6 && total.pulses <= truth, "\(topic): \(total.pulses) of \(truth)")
+            #expect(house.value("\(topic)/energy") == total.total.description, "what is published last is what is saved")
+        }
+        #expect(try risingTotals(house))
+        #expect(house.value("status") == "offline")
+    }
+
+    /// Every published total, in order.
+    private func risingTotals(_ house: SimulatedHouse) throws -> Bool {
+        var last: [String: Quantity] = [:]
+        for published in house.broker.published where published.message.topic.contains("/energy") {
+            let value = try #require(Quantity(published.message.payload))
+            if let before = last[published.message.topic], value < before { return false }
+            last[published.message.topic] = value
+        }
+        return last.count >= 4
+    }
+
+    @Test(arguments: [
+        [Fault.bitErrors(rate: 0.0005)], [.dropBytes(rate: 0.002)], [.echo], [.leadingNoise], [.eightBit], [.noHighSpeed], [.noProgramming],
+        [.slow], [.locked], [.nakOnce], [.wrongBCCOnce], [.echo, .leadingNoise, .bitErrors(rate: 0.0002)],
+    ])
+    func aBadLineGivesNoWrongValue(_ faults: [Fault]) throws {
+        let house = SimulatedHouse(seed: 4, profile: .steady(watts: 2000), faults: faults)
+        house.start()
+        house.run(for: .seconds(1200))
+        var last: Int64 = 0
+        var readings = 0
+        for published in house.broker.published where published.message.topic == "jouled/grid/energy_import" {
+            let value = try #require(Quantity(published.message.payload)?.units(of: -3))
+            // 2 kW are 5 Wh in 9 s; the register lags by a second, a slow readout by ten.
+            let truth = 33_402_264 + (published.at.nanoseconds - 1_000_000_000_000) / 1_800_000_000
+            #expect(value >= last && value <= truth + 1 && value >= truth - 12, "\(value) at \(truth)")
+            last = value
+            readings += 1
+        }
+        #expect(readings >= 30, "\(faults): \(readings) readings")
+    }
+
+    @Test func aVanishedAdapterIsReopenedWithinTwoSeconds() {
+        let house = SimulatedHouse(seed: 5)
+        house.start()
+        house.run(for: .seconds(60))
+        house.line.isPlugged = false
+        house.run(for: .seconds(100))
+        #expect(house.value("grid/availability") == "offline")
+        #expect(house.value("grid/problem") == "the adapter is not there")
+        #expect(house.value("heatpump/availability") == "online")
+        let pulses = house.value("heatpump/pulses")
+        let opened = house.line.opened
+        house.line.isPlugged = true
+        house.run(for: .seconds(2))
+        #expect(house.line.opened == opened + 1)
+        house.run(for: .seconds(10))
+        #expect(house.value("grid/availability") == "online")
+        #expect(house.value("grid/problem") == "none")
+        #expect(house.value("heatpump/pulses") != pulses)
+        #expect(house.log.lines.count { $0.contains("adapter") } <= 2, "said once: \(house.log.lines)")
+    }
+
+    @Test func aSilentMeterIsOfflineAndSaysWhy() {
+        let house = SimulatedHouse(seed: 6, faults: [.silentAfter(.seconds(60))])
+        house.start()
+        house.run(for: .seconds(120))
+        #expect(house.value("grid/availability") == "offline")
+        #expect(house.value("grid/problem")?.contains("60 s") == true)
+        #expect(house.value("grid/energy_import") != nil, "the last value stays")
+    }
+
+    @Test func aLostLineIsTakenAgainAndNothingIsForgotten() {
+        let house = SimulatedHouse(seed: 7)
+        house.start()
+        house.run(for: .seconds(60))
+        house.pulseLines["heatpump"]?.isThere = false
+        house.run(for: .seconds(30))
+        #expect(house.value("heatpump/availability") == "offline")
+        #expect(house.value("heatpump/problem") != "none")
+        let before = Int64(house.value("heatpump/pulses") ?? "") ?? 0
+        house.pulseLines["heatpump"]?.isThere = true
+        house.run(for: .seconds(60))
+        #expect(house.value("heatpump/availability") == "online")
+        #expect((Int64(house.value("heatpump/pulses") ?? "") ?? 0) > before)
+    }
+
+    @Test func theSameSeedGivesTheSameTranscript() {
+        func transcript(_ seed: UInt64) -> [String] {
+            let house = SimulatedHouse(seed: seed, faults: [.bitErrors(rate: 0.0003), .dropBytes(rate: 0.0003)])
+            house.start()
+            house.run(for: .seconds(600))
+            house.broker.isThere = false
+            house.run(for: .seconds(60))
+            house.broker.isThere = true
+            house.run(for: .seconds(600))
+            house.stop()
+            return house.transcript
+        }
+        let first = transcript(8)
+        #expect(first == transcript(8))
+        #expect(first.count > 500)
+        #expect(first != transcript(9))
+    }
+}

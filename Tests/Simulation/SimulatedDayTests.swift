@@ -1,0 +1,44 @@
+import MeterDaemon
+import Metering
+import Testing
+import VirtualMeters
+
+/// What an hour does not show, a day may. How long it takes is one of the figures of `Tests/Real/measure`, which runs this in release;
+/// without optimisation two hours must do.
+@Suite struct SimulatedDayTests {
+    #if DEBUG
+        private static let hours: Int64 = 2
+    #else
+        private static let hours: Int64 = 24
+    #endif
+
+    @Test func aDayIsExactAndTheSameForOneSeed() throws {
+        let first = day(seed: 20)
+        let second = day(seed: 20)
+        #expect(first.broker.published == second.broker.published)
+        #expect(first.log.lines == second.log.lines)
+        for meter in ["heatpump", "washer"] {
+            guard case .total(let total)? = first.store.totals[meter] else { return #expect(Bool(false), "nothing saved for \(meter)") }
+            let truth = first.pulses(meter)
+            // The one that is on while the daemon ends is not over yet, and `stop` lets ten seconds pass.
+            #expect(truth - total.pulses <= 3 && total.pulses <= truth, "\(meter): \(total.pulses) of \(truth)")
+            #expect(first.value("\(meter)/energy") == total.total.description)
+        }
+        var meter = first.line.meter
+        let imported = try #require(Quantity(first.value("grid/energy_import") ?? "")?.units(of: -3))
+        // Read a second or two before the end, of what may be some kW.
+        #expect((0...10).contains(meter.energy(at: first.loop.now).imported - imported))
+        #expect(first.value("grid/errors") == "0")
+    }
+
+    private func day(seed: UInt64) -> SimulatedHouse {
+        let house = SimulatedHouse(seed: seed, bounce: false, pulseWatts: [300, 600])
+        let taken = ContinuousClock().measure {
+            house.start()
+            house.run(for: .seconds(Self.hours * 3600))
+        }
+        if Self.hours == 24 { print("simulated day: \((taken.seconds * 1000).rounded() / 1000) s") }
+        house.stop()
+        return house
+    }
+}

@@ -1,0 +1,85 @@
+import MeterDaemon
+import MeterProtocols
+import Metering
+import Publishing
+import VirtualMeters
+
+/// The whole daemon, with a virtual ME162, two pulse meters, a broker and a disk, in virtual time.
+///
+/// SAFETY: only used on the simulation's one thread.
+final class SimulatedHouse: @unchecked Sendable {
+    let loop = SimulatedLoop()
+    let line: SimulatedSerialLine
+    let broker: SimulatedBroker
+    let store = SimulatedStore()
+    let log = SimulatedLog()
+    private(set) var pulseLines: [String: SimulatedPulseLine] = [:]
+    private let truth: [String: Truth]
+    var configuration = Configuration()
+    private(set) var daemon: Daemon?
+    private var stopping: AsyncStream<Void>.Continuation?
+    private(set) var isRunning = false
+
+    /// SAFETY: only used on the simulation's one thread.
+    private final class Truth: @unchecked Sendable {
+        var meter: VirtualS0
+        init(_ meter: VirtualS0) { self.meter = meter }
+    }
+
+    init(
+        seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500]
+    ) {
+        let loop = loop
+        broker = SimulatedBroker(loop)
+        let household = Household(seed: seed, profile: profile, startedAt: loop.now)
+        line = SimulatedSerialLine(
+            loop, meter: VirtualME162(serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now))
+        var truth: [String: Truth] = [:]
+        for (index, name) in ["heatpump", "washer"].enumerated() {
+            let load = Household(seed: seed &+ UInt64(index) &+ 1, profile: .steady(watts: pulseWatts[index]), startedAt: loop.now)
+            let meter = Truth(VirtualS0(pulsesPerUnit: 1000, household: load, bounce: bounce, seed: seed &+ 7))
+            truth[name] = meter
+            pulseLines[name] = SimulatedPulseLine(loop) { meter.meter.nextEdge() }
+            var pulse = Configuration.Pulse(name: name, title: name, line: .name("GPIO\(17 + index)"))
+            pulse.minPulse = .milliseconds(20)
+            configuration.pulses.append(pulse)
+        }
+        self.truth = truth
+        configuration.meters = [Configuration.Meter(name: "grid", title: "Grid meter", port: "virtual")]
+        configuration.mqtt = Configuration.MQTT()
+    }
+
+    /// Pulses that a counter could have seen whole by now (the newest may still be on).
+    func pulses(_ name: String) -> Int64 { truth[name]?.meter.pulses ?? 0 }
+
+    func start() {
+        let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        self.stopping = stopping
+        isRunning = true
+        let surroundings = Daemon.Surroundings(
+            executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: log, port: { [line] _ in line },
+            line: { [pulseLines] in pulseLines[$0.name] ?? SimulatedPulseLine(SimulatedLoop()) { nil } }, broker: broker, store: store)
+        Task(executorPreference: loop) { [configuration] in
+            let daemon = await Daemon(configuration, surroundings)
+            self.daemon = daemon
+            await daemon.run(until: stop)
+            self.isRunning = false
+        }
+    }
+
+    func run(for duration: Duration) { loop.run(until: loop.now + duration) }
+
+    /// Asks it to end, and gives it ten seconds.
+    func stop() {
+        stopping?.finish()
+        run(for: .seconds(10))
+    }
+
+    /// What is retained for `jouled/<topic>`.
+    func value(_ topic: String) -> String? { broker.retained["jouled/" + topic] }
+
+    /// Everything that was said, in order.
+    var transcript: [String] {
+        broker.published.map { "\($0.at.nanoseconds) \($0.message.topic) \($0.message.payload)" } + log.lines
+    }
+}

@@ -1,0 +1,172 @@
+import MeterDaemon
+import MeterProtocols
+import Metering
+import Publishing
+
+/// Events for one task that asks for the next.
+///
+/// SAFETY: only used on the simulation's one thread.
+final class Inbox<Event: Sendable>: @unchecked Sendable {
+    private var events: [Event] = []
+    private let waiting: Waiting
+
+    init(_ loop: SimulatedLoop) { waiting = Waiting(loop) }
+
+    func push(_ event: Event) {
+        events.append(event)
+        waiting.end(.ended)
+    }
+
+    /// What has come already, if it is wanted.
+    func take(if isWanted: (Event) -> Bool) -> Event? {
+        guard let first = events.first, isWanted(first) else { return nil }
+        return events.removeFirst()
+    }
+
+    enum Next { case event(Event), timedOut, cancelled }
+
+    func next(until deadline: Instant?, isolation: isolated (any Actor)? = #isolation) async -> Next {
+        while true {
+            if Task.isCancelled { return .cancelled }
+            if !events.isEmpty { return .event(events.removeFirst()) }
+            switch await waiting.value(until: deadline) {
+            case .ended: continue
+            case .timedOut: return .timedOut
+            case .cancelled: return .cancelled
+            }
+        }
+    }
+}
+
+/// A pulse line whose edges come from a function of time, and that can be pulled out.
+///
+/// SAFETY: only used on the simulation's one thread.
+final class SimulatedPulseLine: PulseLine, @unchecked Sendable {
+    private let loop: SimulatedLoop
+    private let nextEdge: () -> Edge?
+    private var upcoming: Edge?
+    var isThere = true {
+        didSet { if !isThere { connection?.inbox.push(.closed(PortError("the GPIO chip is gone"))) } }
+    }
+    private var connection: Connection?
+
+    init(_ loop: SimulatedLoop, nextEdge: @escaping () -> Edge?) {
+        self.loop = loop
+        self.nextEdge = nextEdge
+        schedule()
+    }
+
+    /// Edges within a millisecond come together, as they do when a process is woken.
+    private func schedule() {
+        guard let first = upcoming ?? nextEdge() else { return }
+        var edges = [first]
+        upcoming = nextEdge()
+        while let edge = upcoming, edge.at - first.at < .milliseconds(1) {
+            edges.append(edge)
+            upcoming = nextEdge()
+        }
+        loop.at(edges[edges.count - 1].at) { [edges] in
+            if self.isThere { self.connection?.inbox.push(.edges(edges, lost: 0)) }
+            self.schedule()
+        }
+    }
+
+    func open() async throws(PortError) -> any PulseConnection {
+        guard isThere else { throw PortError("no GPIO line is called GPIO17") }
+        let connection = Connection(loop)
+        self.connection = connection
+        return connection
+    }
+
+    /// On the loop, as its caller: nothing has to change places for each event.
+    private actor Connection: PulseConnection {
+        nonisolated let inbox: Inbox<PulseEvent>
+        private nonisolated let loop: SimulatedLoop
+
+        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+        init(_ loop: SimulatedLoop) {
+            self.loop = loop
+            inbox = Inbox(loop)
+        }
+
+        func next(until deadline: Instant?) async -> PulseEvent {
+            switch await inbox.next(until: deadline) {
+            case .event(let event): event
+            case .timedOut: .timedOut
+            case .cancelled: .closed(.cancelled)
+            }
+        }
+
+        func close() {}
+    }
+}
+
+/// A broker that keeps everything that was published, with its time, and can be away.
+///
+/// On the loop, as its caller: nothing has to change places for each message.
+actor SimulatedBroker: MessageBroker {
+    struct Published: Equatable {
+        var at: Instant
+        var message: MQTTMessage
+    }
+
+    private nonisolated let loop: SimulatedLoop
+    // SAFETY: all these are only used on the simulation's one thread.
+    private nonisolated(unsafe) var continuation: AsyncStream<BrokerEvent>.Continuation?
+    private(set) nonisolated(unsafe) var published: [Published] = []
+    private(set) nonisolated(unsafe) var retained: [String: String] = [:]
+    nonisolated(unsafe) var isThere = true {
+        didSet {
+            guard oldValue != isThere else { return }
+            if !isThere { retained["jouled/status"] = "offline" }
+            continuation?.yield(isThere ? .connected : .disconnected(reason: "connection refused"))
+        }
+    }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(_ loop: SimulatedLoop) { self.loop = loop }
+
+    func connect() -> AsyncStream<BrokerEvent> {
+        let (stream, continuation) = AsyncStream.makeStream(of: BrokerEvent.self, bufferingPolicy: .bufferingNewest(1024))
+        self.continuation = continuation
+        continuation.yield(isThere ? .connected : .disconnected(reason: "connection refused"))
+        return stream
+    }
+
+    func publish(_ message: MQTTMessage) {
+        guard isThere else { return }
+        published.append(Published(at: loop.now, message: message))
+        if message.retain { retained[message.topic] = message.payload }
+    }
+
+    func subscribe(_ topic: String) {}
+
+    nonisolated func send(_ topic: String, _ payload: String, retained: Bool = false) {
+        continuation?.yield(.received(topic: topic, payload: Array(payload.utf8), retained: retained))
+    }
+
+    func disconnect(within seconds: Int) { continuation?.finish() }
+}
+
+/// SAFETY: only used on the simulation's one thread.
+final class SimulatedStore: TotalStore, @unchecked Sendable {
+    var totals: [String: StoredTotal] = [:]
+    var failure: PortError?
+    private(set) var saves = 0
+
+    func load(_ meter: String) async -> StoredTotal { totals[meter] ?? .new }
+
+    func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {
+        if let failure { throw failure }
+        saves += 1
+        totals[meter] = .total(total)
+    }
+}
+
+/// SAFETY: only used on the simulation's one thread.
+final class SimulatedLog: Log, @unchecked Sendable {
+    private(set) var lines: [String] = []
+    func write(_ level: LogLevel, _ message: String) { lines.append(message) }
+}

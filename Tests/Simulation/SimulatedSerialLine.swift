@@ -1,0 +1,115 @@
+import MeterDaemon
+import MeterProtocols
+import Metering
+import VirtualMeters
+
+/// A serial adapter with a virtual meter in front of its head: characters take their time, come in chunks as from a USB adapter, and are
+/// garbage where the speeds differ. It can be pulled out and plugged in again.
+///
+/// SAFETY: only used on the simulation's one thread.
+final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
+    /// The latency timer of the usual USB adapters.
+    private static let chunk = Duration.milliseconds(16)
+
+    private let loop: SimulatedLoop
+    private(set) var meter: VirtualME162
+    private var inbox: Inbox<PortEvent>?
+    private var speed = BaudRate.b9600
+    private var advance: MovableDeadline?
+    private(set) var opened = 0
+    private(set) var bytesSent = 0
+
+    var isPlugged = true {
+        didSet { if !isPlugged { inbox?.push(.closed(PortError("the adapter is gone"))) } }
+    }
+
+    init(_ loop: SimulatedLoop, meter: VirtualME162) {
+        self.loop = loop
+        self.meter = meter
+        advance = MovableDeadline(loop) { [weak self] in
+            if let self { deliver(self.meter.advance(to: loop.now)) }
+        }
+        advance?.move(to: meter.nextDeadline)
+    }
+
+    func changeMeter(_ change: (inout VirtualME162) -> Void) { change(&meter) }
+
+    func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection {
+        guard isPlugged else { throw PortError("the adapter is not there") }
+        opened += 1
+        speed = settings.speed
+        let inbox = Inbox<PortEvent>(loop)
+        self.inbox = inbox
+        return Connection(line: self, inbox: inbox)
+    }
+
+    private func send(_ bytes: [UInt8]) {
+        bytesSent += bytes.count
+        let speed = speed
+        loop.at(loop.now + LineSettings(speed).duration(of: bytes.count)) {
+            guard self.isPlugged else { return }
+            self.deliver(self.meter.received(bytes, at: self.loop.now, lineSpeed: speed))
+        }
+    }
+
+    private func deliver(_ emissions: [Emission]) {
+        for emission in emissions {
+            let perChunk = max(1, Int(Self.chunk.nanoseconds / LineSettings(emission.speed).duration(of: 1).nanoseconds))
+            var from = 0
+            while from < emission.bytes.count {
+                let end = min(from + perChunk, emission.bytes.count)
+                let bytes = Array(emission.bytes[from..<end])
+                loop.at(emission.completion(of: end - 1)) {
+                    let heard = heard(bytes, sentAt: emission.speed, heardAt: self.speed)
+                    if self.isPlugged, !heard.isEmpty { self.inbox?.push(.received(heard, at: self.loop.now)) }
+                }
+                from = end
+            }
+        }
+        advance?.move(to: meter.nextDeadline)
+    }
+
+    /// On the loop, as its caller: nothing has to change places for each event.
+    private actor Connection: SerialConnection {
+        private nonisolated let line: SimulatedSerialLine
+        private nonisolated let inbox: Inbox<PortEvent>
+
+        nonisolated var unownedExecutor: UnownedSerialExecutor { line.loop.asUnownedSerialExecutor() }
+
+        init(line: SimulatedSerialLine, inbox: Inbox<PortEvent>) {
+            self.line = line
+            self.inbox = inbox
+        }
+
+        func send(_ bytes: [UInt8]) throws(PortError) {
+            guard line.isPlugged else { throw PortError("the adapter is gone") }
+            line.send(bytes)
+        }
+
+        func apply(_ settings: LineSettings) throws(PortError) {
+            guard line.isPlugged else { throw PortError("the adapter is gone") }
+            line.speed = settings.speed
+        }
+
+        func next(until deadline: Instant?) async -> PortEvent {
+            switch await inbox.next(until: deadline) {
+            case .event(.received(let bytes, let at)): gathered(bytes, at)
+            case .event(let event): event
+            case .timedOut: .timedOut
+            case .cancelled: .closed(.cancelled)
+            }
+        }
+
+        /// All that waits comes at once, as from a kernel's buffer.
+        private func gathered(_ bytes: [UInt8], _ at: Instant) -> PortEvent {
+            var (bytes, at) = (bytes, at)
+            while case .received(let more, let last)? = inbox.take(if: { if case .received = $0 { true } else { false } }) {
+                bytes += more
+                at = last
+            }
+            return .received(bytes, at: at)
+        }
+
+        func close() { if line.inbox === inbox { line.inbox = nil } }
+    }
+}
