@@ -1,0 +1,24 @@
+// What glibc's Swift module leaves out: descriptors for wake-ups and signals, thread names, terminal requests.
+#pragma once
+#include <pthread.h>
+#include <signal.h>
+
+// A counter to wake a loop by: non-blocking, closed on exec. -1 and errno on failure.
+int clinux_eventfd(void);
+
+// Blocks the signals for this and all threads started later, and gives a descriptor that each of them makes readable.
+int clinux_signalfd(const int *signals, int count);
+// The next signal that waits there, or 0.
+int clinux_next_signal(int descriptor);
+
+void clinux_name_thread(pthread_t thread, const char *name);
+
+// Bytes that were handed to the terminal and are not sent yet; -1 on failure.
+int clinux_unsent(int terminal);
+// Nobody else may open the terminal while it is open.
+int clinux_exclusive(int terminal);
+// A pseudo-terminal's end: it has no framing.
+int clinux_is_pseudo_terminal(int terminal);
+
+// The next client of a listening socket: non-blocking, closed on exec. -1 and errno on failure.
+int clinux_accept(int listener);

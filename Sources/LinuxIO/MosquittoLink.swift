@@ -1,0 +1,282 @@
+import CLinux
+import CMosquitto
+import Glibc
+import MeterDaemon
+import Publishing
+import Synchronization
+
+/// A thread that keeps one connection to a broker, for ever.
+///
+/// It drives libmosquitto itself instead of `mosquitto_loop_start`: that thread ends for good on a certificate it does not trust, never
+/// begins when the first connection is refused, and sends after a reconnect what was left of before, older than what is known by now.
+/// Here each connection is a new client, so nothing survives it. Looking up a name and connecting may block this thread only.
+final class MosquittoLink: Sendable {
+    private static let keepalive: Int32 = 30
+    private static let longestDelay: Int32 = 30
+    /// More than this unacknowledged, and the broker takes nothing any more.
+    private static let mostPending = 4096
+    /// A longer payload is nothing that we asked for.
+    private static let longestPayload = 4096
+    private static let mostEvents = 1024
+    private static let library: Void = { _ = mosquitto_lib_init() }()
+
+    // SAFETY: libmosquitto's functions may be called from any thread; `State` sees to it that none is called after `mosquitto_destroy`.
+    private struct Client: @unchecked Sendable { let pointer: OpaquePointer }
+
+    private struct State {
+        var client: Client?
+        var isConnected = false
+        var isStopping = false
+    }
+
+    /// What the library's callbacks said since the connection began.
+    private struct Notes {
+        var answer: Int32?
+        var farewell: Int32?
+        var complaint: String?
+    }
+
+    private let settings: Configuration.MQTT
+    private let will: MQTTMessage?
+    private let events: AsyncStream<BrokerEvent>.Continuation
+    private let stream: AsyncStream<BrokerEvent>
+    /// Rings for who waits for the end; and for the thread, to end its pause.
+    let bell = clinux_eventfd()
+    private let alarm = clinux_eventfd()
+    private let state = Mutex(State())
+    private let notes = Mutex(Notes())
+    private let pending = Atomic(0)
+    private let isAwaited = Atomic(false)
+    private let ended = Atomic(false)
+    /// libmosquitto speaks MQTT 5 to begin with, unless told otherwise or refused.
+    private let speaksOld: Atomic<Bool>
+
+    init(_ settings: Configuration.MQTT, will: MQTTMessage?) {
+        _ = Self.library
+        precondition(bell >= 0 && alarm >= 0, "the kernel gives no eventfd descriptor")
+        self.settings = settings
+        self.will = will
+        speaksOld = Atomic(settings.version == .v311)
+        // An overflow is a flood of commands: the newest say what is wanted.
+        (stream, events) = AsyncStream.makeStream(of: BrokerEvent.self, bufferingPolicy: .bufferingNewest(Self.mostEvents))
+    }
+
+    deinit {
+        close(bell)
+        close(alarm)
+    }
+
+    // MARK: From any thread
+
+    func start() -> AsyncStream<BrokerEvent> {
+        var thread = pthread_t()
+        // SAFETY: the retained reference is taken back by the thread that this call starts, exactly once.
+        let me = Unmanaged.passRetained(self).toOpaque()
+        let failed = pthread_create(
+            &thread, nil,
+            { me in
+                guard let me else { return nil }
+                Unmanaged<MosquittoLink>.fromOpaque(me).takeRetainedValue().run()
+                return nil
+            }, me)
+        precondition(failed == 0, "the kernel gives no thread")
+        clinux_name_thread(thread, "mqtt")
+        pthread_detach(thread)
+        return stream
+    }
+
+    func publish(_ message: MQTTMessage) {
+        whileConnected { client in
+            guard pending.load(ordering: .relaxed) < Self.mostPending else { return }
+            pending.add(1, ordering: .relaxed)
+            var payload = message.payload
+            let result = payload.withUTF8 { bytes in
+                mosquitto_publish(
+                    client, nil, message.topic, Int32(bytes.count), bytes.baseAddress, Int32(message.qos), message.retain)
+            }
+            if result != MOSQ_ERR_SUCCESS.rawValue { settled() }
+        }
+    }
+
+    func subscribe(_ topic: String) { whileConnected { mosquitto_subscribe($0, nil, topic, 1) } }
+
+    var hasDelivered: Bool { pending.load(ordering: .sequentiallyConsistent) <= 0 || hasEnded }
+    var hasEnded: Bool { ended.load(ordering: .sequentiallyConsistent) }
+
+    /// From now on the bell rings.
+    func expectEnd() { isAwaited.store(true, ordering: .sequentiallyConsistent) }
+
+    func quiet() {
+        var rings: UInt64 = 0
+        _ = read(bell, &rings, 8)
+    }
+
+    func stop() {
+        state.withLock { state in
+            state.isStopping = true
+            if let client = state.client { mosquitto_disconnect(client.pointer) }
+        }
+        ring(alarm)
+    }
+
+    private func whileConnected(_ use: (OpaquePointer) -> Void) {
+        state.withLock { state in
+            if state.isConnected, let client = state.client { use(client.pointer) }
+        }
+    }
+
+    private func settled() {
+        guard pending.subtract(1, ordering: .sequentiallyConsistent).newValue <= 0 else { return }
+        if isAwaited.load(ordering: .sequentiallyConsistent) { ring(bell) }
+    }
+
+    private func ring(_ descriptor: Int32) {
+        var one: UInt64 = 1
+        _ = write(descriptor, &one, 8)
+    }
+
+    // MARK: The thread
+
+    private func run() {
+        var reported: String?
+        var delay: Int32 = 1
+        while !isStopping {
+            var wasConnected = false
+            let reason = connection { wasConnected = true }
+            if wasConnected {
+                reported = nil
+                delay = 1
+            }
+            guard !isStopping else { break }
+            if settings.version == .auto, !wasConnected, chooseVersion(after: reason) { continue }
+            let words = reason.words(for: settings)
+            if words != reported {
+                tell(.disconnected(reason: words))
+                reported = words
+            }
+            pause(seconds: delay)
+            delay = min(delay * 2, Self.longestDelay)
+        }
+        ended.store(true, ordering: .sequentiallyConsistent)
+        events.finish()
+        ring(bell)
+    }
+
+    /// An overflow, which is a flood of commands, must not wash away that the connection came or went.
+    private func tell(_ event: BrokerEvent) {
+        var next = event
+        for _ in 0..<Self.mostEvents {
+            guard case .dropped(let old) = events.yield(next) else { return }
+            if case .received = old { return }
+            next = old
+        }
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// Says whether the other version is to be tried at once.
+    private func chooseVersion(after failure: MosquittoFailure) -> Bool {
+        // Some brokers do not refuse what they do not speak, they close: then by turns.
+        if failure.isUnanswered { speaksOld.store(!speaksOld.load(ordering: .relaxed), ordering: .relaxed) }
+        guard failure.isUnsupportedVersion else { return false }
+        return !speaksOld.exchange(true, ordering: .relaxed)
+    }
+
+    private func pause(seconds: Int32) {
+        var waiting = pollfd(fd: alarm, events: Int16(POLLIN), revents: 0)
+        poll(&waiting, 1, seconds * 1000)
+    }
+
+    /// One connection from beginning to end; says how it ended.
+    private func connection(established: () -> Void) -> MosquittoFailure {
+        notes.withLock { $0 = Notes() }
+        pending.store(0, ordering: .relaxed)
+        // SAFETY: the callbacks come while this thread, which holds a reference, is in here; the client is destroyed before it leaves.
+        guard let client = mosquitto_new(settings.clientID, true, Unmanaged.passUnretained(self).toOpaque()) else {
+            return MosquittoFailure(result: MOSQ_ERR_NOMEM.rawValue, code: errno)
+        }
+        let shared = Client(pointer: client)
+        defer {
+            state.withLock { state in
+                state.client = nil
+                state.isConnected = false
+            }
+            mosquitto_destroy(client)
+        }
+        var result = configure(client)
+        guard result == MOSQ_ERR_SUCCESS.rawValue else { return failure(result, errno, isSetup: true) }
+        state.withLock { $0.client = shared }
+        result = mosquitto_connect(client, settings.host, Int32(clamping: settings.port), Self.keepalive)
+        var code = errno
+        if isStopping { return failure(result, code) }
+        var isConnected = false
+        while result == MOSQ_ERR_SUCCESS.rawValue {
+            result = mosquitto_loop(client, Self.keepalive * 1000, 1)
+            code = errno
+            // Not in the callback itself: the library is not done with the answer then.
+            guard !isConnected, notes.withLock({ $0.answer }) == 0 else { continue }
+            isConnected = true
+            state.withLock { $0.isConnected = true }
+            established()
+            tell(.connected)
+        }
+        return failure(result, code)
+    }
+
+    private func failure(_ result: Int32, _ code: Int32, isSetup: Bool = false) -> MosquittoFailure {
+        notes.withLock { notes in
+            MosquittoFailure(
+                result: result, code: code, answer: notes.answer, farewell: notes.farewell, complaint: notes.complaint, isSetup: isSetup)
+        }
+    }
+
+    private func configure(_ client: OpaquePointer) -> Int32 {
+        mosquitto_threaded_set(client, true)
+        mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, speaksOld.load(ordering: .relaxed) ? MQTT_PROTOCOL_V311 : MQTT_PROTOCOL_V5)
+        // A telegram becomes several small packets: Nagle's algorithm would hold all but the first for a round trip.
+        mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1)
+        setCallbacks(client)
+        var result = MOSQ_ERR_SUCCESS.rawValue
+        if let will {
+            var payload = will.payload
+            result = payload.withUTF8 {
+                mosquitto_will_set(client, will.topic, Int32($0.count), $0.baseAddress, Int32(will.qos), will.retain)
+            }
+        }
+        if result == MOSQ_ERR_SUCCESS.rawValue, settings.username != nil {
+            result = mosquitto_username_pw_set(client, settings.username, settings.password)
+        }
+        if result == MOSQ_ERR_SUCCESS.rawValue, settings.usesTLS {
+            let system = settings.caFile == nil ? "/etc/ssl/certs" : nil
+            result = mosquitto_tls_set(client, settings.caFile, system, settings.certFile, settings.keyFile, nil)
+        }
+        return result
+    }
+
+    private func setCallbacks(_ client: OpaquePointer) {
+        mosquitto_connect_callback_set(client) { _, link, code in
+            MosquittoLink.of(link)?.notes.withLock { $0.answer = code }
+        }
+        mosquitto_disconnect_callback_set(client) { _, link, code in
+            MosquittoLink.of(link)?.notes.withLock { $0.farewell = code }
+        }
+        mosquitto_publish_callback_set(client) { _, link, _ in MosquittoLink.of(link)?.settled() }
+        mosquitto_log_callback_set(client) { _, link, level, text in
+            guard level == MOSQ_LOG_ERR, let text else { return }
+            MosquittoLink.of(link)?.notes.withLock { $0.complaint = $0.complaint ?? String(cString: text) }
+        }
+        mosquitto_message_callback_set(client) { _, link, message in
+            guard let message = message?.pointee, let topic = message.topic, message.payloadlen <= MosquittoLink.longestPayload else {
+                return
+            }
+            let payload = UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen))
+            MosquittoLink.of(link)?.tell(
+                .received(topic: String(cString: topic), payload: Array(payload), retained: message.retain))
+        }
+    }
+
+    // SAFETY: the pointer is the one that `connection` gave the client, and the thread holds a reference as long as there is a client.
+    private static func of(_ link: UnsafeMutableRawPointer?) -> MosquittoLink? {
+        link.map { Unmanaged<MosquittoLink>.fromOpaque($0).takeUnretainedValue() }
+    }
+}

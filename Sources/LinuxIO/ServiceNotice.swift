@@ -1,0 +1,38 @@
+import Glibc
+
+/// Tells systemd how the service is (the sd_notify protocol: one datagram each). Silent where nobody listens.
+package struct ServiceNotice: Sendable {
+    private let socketPath: String?
+    /// How often the watchdog wants to hear of us: half the time that it waits.
+    package let watchdogInterval: Duration?
+
+    package init() {
+        socketPath = getenv("NOTIFY_SOCKET").map { String(cString: $0) }
+        let microseconds = getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }
+        watchdogInterval = microseconds.flatMap { $0 > 0 ? .microseconds($0 / 2) : nil }
+    }
+
+    package func send(_ state: String) {
+        guard let socketPath, !socketPath.isEmpty else { return }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        withUnixAddress(socketPath) { address, length in
+            _ = connect(descriptor, address, length)
+        }
+        _ = write(descriptor, state, state.utf8.count)
+    }
+}
+
+/// An address in the file system, or in the abstract name space (`@name`). Too long a path is cut, and then not there.
+func withUnixAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    var bytes = Array(path.utf8.prefix(MemoryLayout.size(ofValue: address.sun_path) - 1))
+    if bytes.first == UInt8(ascii: "@") { bytes[0] = 0 }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+    return withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+    }
+}

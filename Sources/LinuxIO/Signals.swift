@@ -1,0 +1,31 @@
+import CLinux
+import Glibc
+
+/// The signals that the daemon understands, as values.
+package struct Signals: Sendable {
+    package enum Signal: Sendable { case stop, reload }
+
+    private let descriptor: Int32
+    private let loop: EventLoop
+
+    /// Before any other thread is started: it blocks the signals for all of them.
+    package init(loop: EventLoop) {
+        signal(SIGPIPE, SIG_IGN)
+        let signals = [SIGTERM, SIGINT, SIGHUP]
+        descriptor = clinux_signalfd(signals, Int32(signals.count))
+        precondition(descriptor >= 0, "the kernel gives no signal descriptor")
+        self.loop = loop
+    }
+
+    /// `nil` when the task was cancelled.
+    package func next() async -> Signal? {
+        while await loop.wait(readable: descriptor, until: nil) == .ready {
+            switch clinux_next_signal(descriptor) {
+            case SIGTERM, SIGINT: return .stop
+            case SIGHUP: return .reload
+            default: break
+            }
+        }
+        return nil
+    }
+}

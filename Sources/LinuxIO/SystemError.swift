@@ -1,0 +1,36 @@
+import Glibc
+
+/// Which call failed, and how.
+package struct SystemError: Error, Sendable, CustomStringConvertible {
+    package var operation: String
+    package var code: Int32
+
+    package init(_ operation: String, _ code: Int32) {
+        self.operation = operation
+        self.code = code
+    }
+
+    package var description: String { "\(operation): \(String(cString: strerror(code)))" }
+}
+
+/// A whole file of at most `limit` bytes.
+package func readBounded(_ path: String, limit: Int) -> Result<[UInt8], SystemError> {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return .failure(SystemError("open \(path)", errno)) }
+    defer { close(descriptor) }
+    return readBounded(descriptor, limit: limit)
+}
+
+/// All that can be read from a descriptor, at most `limit` bytes.
+package func readBounded(_ descriptor: Int32, limit: Int) -> Result<[UInt8], SystemError> {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: min(limit + 1, 65_536))
+    while true {
+        let count = read(descriptor, &buffer, buffer.count)
+        if count < 0 && errno == EINTR { continue }
+        guard count >= 0 else { return .failure(SystemError("read", errno)) }
+        guard count > 0 else { return .success(bytes) }
+        bytes += buffer[..<count]
+        guard bytes.count <= limit else { return .failure(SystemError("read", EFBIG)) }
+    }
+}

@@ -1,0 +1,73 @@
+import Glibc
+import MeterDaemon
+import Metering
+
+/// The totals as files in the state directory, one for each meter, with the one before beside it. A thread of its own writes them: a disk
+/// may take its time.
+package actor TotalFiles: TotalStore {
+    private nonisolated let loop: EventLoop
+    private let directory: String
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    package init(directory: String, loop: EventLoop) {
+        self.directory = directory
+        self.loop = loop
+    }
+
+    /// The newest file that is whole. A damaged or missing file of a meter that was saved before is never taken for a new meter.
+    package func load(_ meter: String) async -> StoredTotal {
+        var damage: String?
+        for path in [path(meter), path(meter) + ".before"] {
+            switch readBounded(path, limit: TotalRecord.limit) {
+            case .success(let bytes):
+                if let total = TotalRecord.parse(bytes) { return .total(total) }
+                damage = damage ?? "\(path) is damaged"
+            case .failure(let error):
+                if error.code != ENOENT { damage = damage ?? error.description }
+            }
+        }
+        if let damage { return .damaged(damage) }
+        // Of a disk that is not there, or has become read-only, nobody knows what was on it.
+        guard access(directory, R_OK | W_OK | X_OK) == 0 else { return .damaged(SystemError(directory, errno).description) }
+        // An empty mark stays behind when a file that was there is lost.
+        return access(path(meter) + ".known", F_OK) == 0 ? .damaged("\(path(meter)) is gone") : .new
+    }
+
+    package func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {
+        let path = path(meter)
+        do throws(SystemError) {
+            try write(Array(TotalRecord.text(of: total).utf8), to: path + ".new")
+            // The last good one stays readable whenever the power fails. What a save that was cut short left behind goes.
+            unlink(path + ".link")
+            if link(path, path + ".link") == 0 { try rename(path + ".link", to: path + ".before") }
+            try rename(path + ".new", to: path)
+            if access(path + ".known", F_OK) != 0 { try write([], to: path + ".known") }
+            try syncDirectory()
+        } catch {
+            throw PortError(error.description)
+        }
+    }
+
+    private func path(_ meter: String) -> String { directory + "/" + meter + ".total" }
+
+    private func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw SystemError("open \(path)", errno) }
+        defer { close(descriptor) }
+        giveToOwner(of: directory, descriptor)
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw SystemError("write \(path)", errno) }
+        guard fsync(descriptor) == 0 else { throw SystemError("fsync \(path)", errno) }
+    }
+
+    private func rename(_ from: String, to: String) throws(SystemError) {
+        guard Glibc.rename(from, to) == 0 else { throw SystemError("rename \(from)", errno) }
+    }
+
+    private func syncDirectory() throws(SystemError) {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SystemError("open \(directory)", errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw SystemError("fsync \(directory)", errno) }
+    }
+}
