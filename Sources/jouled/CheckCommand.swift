@@ -1,0 +1,113 @@
+import LinuxIO
+import MeterDaemon
+import MeterProtocols
+import Metering
+
+struct CheckCommand: Command {
+    static let name = "check"
+    static let summary = "validates the configuration, and tries what it names"
+    static let usage = """
+        usage: jouled check [-c FILE] [--online]
+
+        Reads the configuration and says what is wrong, with file, line and column; ends with 78 then.
+
+          -c, --config FILE   the configuration (\(defaultConfiguration))
+              --online        also tries every port, line and the broker, a line each; ends with 69 when one fails
+        """
+    static let rules: [Options.Rule] = [.value("config", "c"), .flag("online")]
+
+    private let path: String
+    private let isOnline: Bool
+
+    init(_ options: Options) throws(Options.Misuse) {
+        try options.limitWords(to: 0)
+        path = options["config"] ?? defaultConfiguration
+        isOnline = options.has("online")
+    }
+
+    func run(_ loop: EventLoop) async -> ExitCode {
+        let configuration: Configuration
+        do throws(ConfigurationErrors) {
+            configuration = try loadConfiguration(path: path)
+        } catch {
+            printText(error.description + "\n", to: standardError)
+            return .wrongConfiguration
+        }
+        printText("\(path): ok\n" + configuration.summary.map { "  \($0)\n" }.joined())
+        guard isOnline else { return .done }
+        var failures = 0
+        for meter in configuration.meters { failures += say("meter \(meter.name)", await tryPort(meter, loop)) }
+        for pulse in configuration.pulses { failures += say("pulse \(pulse.name)", tryLine(pulse, loop)) }
+        if let mqtt = configuration.mqtt { failures += say("broker \(mqtt.host):\(mqtt.port)", await tryBroker(mqtt, loop)) }
+        failures += say("state \(configuration.state.directory)", tryState(configuration.state.directory))
+        return failures == 0 ? .done : .notReachable
+    }
+
+    private enum Finding { case ok(String), wrong(String) }
+
+    private func say(_ what: String, _ finding: Finding) -> Int {
+        switch finding {
+        case .ok(let detail):
+            printText("\(what): ok\(detail.isEmpty ? "" : ", " + detail)\n")
+            return 0
+        case .wrong(let why):
+            printText("\(what): \(why)\n")
+            return 1
+        }
+    }
+
+    private func tryPort(_ meter: Configuration.Meter, _ loop: EventLoop) async -> Finding {
+        do throws(PortError) {
+            let connection = try await TTYPort(path: meter.port, loop: loop).open(ReadoutSession.fast)
+            await connection.close()
+            return .ok("\(meter.port) opens; try: jouled read \(meter.port)")
+        } catch {
+            return .wrong(error.description)
+        }
+    }
+
+    private func tryLine(_ pulse: Configuration.Pulse, _ loop: EventLoop) -> Finding {
+        switch GPIOLine(pulse, loop: loop).inspect() {
+        case .success(let found): .ok(found)
+        case .failure(let error): .wrong(error.description)
+        }
+    }
+
+    private func tryBroker(_ mqtt: Configuration.MQTT, _ loop: EventLoop) async -> Finding {
+        var mqtt = mqtt
+        // The daemon may be connected under the same name; a second one would throw it out.
+        mqtt.clientID += "-check"
+        let broker = MosquittoBroker(mqtt, will: nil, loop: loop)
+        let events = await broker.connect()
+        return await withTaskGroup(of: Finding?.self) { group in
+            group.addTask {
+                for await event in events {
+                    switch event {
+                    case .connected: return .ok("connected")
+                    case .disconnected(let reason): return .wrong(reason)
+                    case .received: break
+                    }
+                }
+                return nil
+            }
+            group.addTask {
+                await loop.sleep(until: loop.now + .seconds(15))
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            await broker.disconnect(within: 1)
+            return first ?? .wrong("no answer within 15 s")
+        }
+    }
+
+    private func tryState(_ directory: String) -> Finding {
+        do throws(SystemError) {
+            guard let held = try StateDirectory(directory) else { return .ok("a daemon is using it") }
+            withExtendedLifetime(held) {}
+            return .ok("can be written")
+        } catch {
+            return .wrong(error.description)
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import LinuxIO
+
+/// Exit codes: 0 done, 1 failed, and those of sysexits.h.
+enum ExitCode: Int32 {
+    case done = 0, failed = 1, wrongUsage = 64, notReachable = 69, wrongConfiguration = 78
+}
+
+/// One word after `jouled`.
+protocol Command: Sendable {
+    static var name: String { get }
+    /// One line for the list of commands.
+    static var summary: String { get }
+    /// All that `jouled NAME --help` says.
+    static var usage: String { get }
+    static var rules: [Options.Rule] { get }
+
+    /// Checks the words; what is wrong is followed by the usage.
+    init(_ options: Options) throws(Options.Misuse)
+    func run(_ loop: EventLoop) async -> ExitCode
+}
+
+let defaultConfiguration = "/etc/jouled/config.toml"
+
+extension Options {
+    /// At most `count` words.
+    func limitWords(to count: Int) throws(Misuse) {
+        guard words.count <= count else { throw Misuse(reason: "\(words[count]): one word too many") }
+    }
+}

@@ -1,0 +1,52 @@
+import LinuxIO
+import Publishing
+
+@main
+struct Main {
+    private static var commands: [any Command.Type] {
+        [
+            RunCommand.self, CheckCommand.self, ReadCommand.self, DecodeCommand.self, SimulateCommand.self, TotalCommand.self,
+            DemoCommand.self,
+        ]
+    }
+
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        guard let word = arguments.first else { misuse("say what to do", general) }
+        if word == "--help" || word == "-h" || word == "help" { finish(general) }
+        if word == "--version" || word == "-V" { finish("jouled \(jouledVersion)\n") }
+        guard let type = commands.first(where: { $0.name == word }) else { misuse("there is no command \(word)", general) }
+        let command: any Command
+        do throws(Options.Misuse) {
+            let options = try Options(Array(arguments.dropFirst()), rules: type.rules)
+            if options.has("help") { finish(type.usage + "\n") }
+            if options.has("version") { finish("jouled \(jouledVersion)\n") }
+            command = try type.init(options)
+        } catch {
+            misuse("\(word): \(error.reason)", type.usage + "\n")
+        }
+        let loop = EventLoop()
+        // The one task that nobody waits for: the loop runs it on this thread until it ends the process.
+        Task(executorPreference: loop) { [command] in
+            let code = await command.run(loop)
+            endProcess(code.rawValue)
+        }
+        loop.run()
+    }
+
+    private static var general: String {
+        let width = commands.map { $0.name.count }.max() ?? 0
+        let list = commands.map { "  \($0.name)\(String(repeating: " ", count: width - $0.name.count))  \($0.summary)\n" }.joined()
+        return "usage: jouled COMMAND [OPTION…]\n\n\(list)\n`jouled COMMAND --help` says more; `jouled --version` which one this is.\n"
+    }
+
+    private static func finish(_ text: String) -> Never {
+        printText(text)
+        endProcess(ExitCode.done.rawValue)
+    }
+
+    private static func misuse(_ reason: String, _ usage: String) -> Never {
+        printText("jouled: \(reason)\n\n\(usage)", to: standardError)
+        endProcess(ExitCode.wrongUsage.rawValue)
+    }
+}

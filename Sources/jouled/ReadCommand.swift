@@ -1,0 +1,123 @@
+import LinuxIO
+import MeterDaemon
+import MeterProtocols
+import Metering
+import Publishing
+
+struct ReadCommand: Command {
+    static let name = "read"
+    static let summary = "reads a meter once"
+    static let usage = """
+        usage: jouled read [PORT] [--protocol P] [--json] [--timeout SECONDS]
+
+        Reads the meter at PORT once and shows every register with its meaning. Without PORT: the one optical head that is plugged in
+        (/dev/serial/by-id).
+
+          -p, --protocol P    iec62056 (or auto)
+          -j, --json          one line of JSON, as `decode --json` prints it
+          -t, --timeout S     gives up after so many seconds (90: a meter may refuse for a minute after a broken session)
+        """
+    static let rules: [Options.Rule] = [.value("protocol", "p"), .flag("json", "j"), .value("timeout", "t")]
+
+    private let port: String?
+    private let asJSON: Bool
+    private let patience: Duration
+
+    init(_ options: Options) throws(Options.Misuse) {
+        try options.limitWords(to: 1)
+        try checkProtocol(options)
+        port = options.words.first
+        asJSON = options.has("json")
+        let seconds = options["timeout"].map { Int64($0) } ?? 90
+        guard let seconds, (1...3600).contains(seconds) else { throw Options.Misuse(reason: "--timeout takes 1 to 3600 seconds") }
+        patience = .seconds(seconds)
+    }
+
+    func run(_ loop: EventLoop) async -> ExitCode {
+        let path: String
+        switch port ?? onlyHead() {
+        case let found?: path = found
+        case nil: return .notReachable
+        }
+        do throws(PortError) {
+            let readout = try await readOnce(path, loop)
+            show(readout)
+            return .done
+        } catch {
+            say(error.description)
+            return .notReachable
+        }
+    }
+
+    private func onlyHead() -> String? {
+        let heads = serialAdapters()
+        if heads.count != 1 { say(heads.isEmpty ? "no serial adapter is plugged in" : "say which: \(heads.joined(separator: " "))") }
+        return heads.count == 1 ? heads[0] : nil
+    }
+
+    private func readOnce(_ path: String, _ loop: EventLoop) async throws(PortError) -> Readout {
+        let end = loop.now + patience
+        var session = ReadoutSession(plan: ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
+        let connection = try await TTYPort(path: path, loop: loop).open(ReadoutSession.fast)
+        var actions = session.opened(loop.now)
+        while loop.now < end {
+            for action in actions {
+                switch action {
+                case .send(let bytes): try await connection.send(bytes)
+                case .apply(let settings): try await connection.apply(settings)
+                case .deliver(let readout):
+                    await connection.close()
+                    return readout
+                case .noise(let noise): say(noise.rawValue)
+                case .problem(let problem): if let problem { say(problem) }
+                }
+            }
+            switch await connection.next(until: min(session.deadline ?? end, end)) {
+            case .received(let bytes, let at): actions = session.received(bytes, at)
+            case .timedOut: actions = session.timedOut(loop.now)
+            case .closed(let error): throw error
+            }
+        }
+        throw PortError("\(path): no meter answered within \(patience.components.seconds) s")
+    }
+
+    private func show(_ readout: Readout) {
+        if asJSON {
+            let json = JSON.decoded(
+                protocol: "iec62056", manufacturer: readout.manufacturer, serial: readout.registers.serial, registers: readout.registers)
+            return printText(json.description + "\n")
+        }
+        if let manufacturer = readout.manufacturer { printText("\(manufacturer) \(readout.model ?? "")\n") }
+        printText(registerTable(readout.registers))
+    }
+
+    private func say(_ text: String) { printText("jouled: \(text)\n", to: standardError) }
+}
+
+/// This version knows one protocol.
+func checkProtocol(_ options: Options) throws(Options.Misuse) {
+    guard let name = options["protocol"], name != "auto", name != "iec62056" else { return }
+    throw Options.Misuse(reason: "this version knows the protocol iec62056, not \(name)")
+}
+
+/// A line for each register: code, value, unit, meaning.
+func registerTable(_ registers: [Register]) -> String {
+    let rows = registers.map { register -> (String, String, String) in
+        switch register.value {
+        case .number(let number, let unit):
+            (register.code.short, number.description + (unit.map { " " + $0.rawValue } ?? ""), register.code.title ?? "")
+        case .text(let text): (register.code.short, text, register.code.title ?? "")
+        }
+    }
+    let codeWidth = rows.map(\.0.count).max() ?? 0
+    let valueWidth = rows.map(\.1.count).max() ?? 0
+    return rows.map { code, value, title in
+        let line = padded(code, codeWidth) + "  " + padded(value, valueWidth, right: true) + "  " + title
+        return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
+    }.joined()
+}
+
+func padded(_ text: String, _ width: Int, right: Bool = false) -> String {
+    let blanks = String(repeating: " ", count: max(0, width - text.count))
+    return right ? blanks + text : text + blanks
+}

@@ -1,0 +1,58 @@
+import LinuxIO
+import MeterDaemon
+import Metering
+import Publishing
+
+struct RunCommand: Command, Sendable {
+    static let name = "run"
+    static let summary = "the daemon"
+    static let usage = """
+        usage: jouled run [-c FILE]
+
+        Reads the meters and publishes them until SIGTERM or SIGINT; then saves the totals, says `offline` and ends.
+        SIGHUP: reads the configuration again; a wrong one changes nothing and is said in the log.
+
+          -c, --config FILE   the configuration (\(defaultConfiguration))
+          -v, --verbose       say more in the log
+        """
+    static let rules: [Options.Rule] = [.value("config", "c"), .flag("verbose", "v")]
+
+    private let path: String
+    private let log: Journal
+
+    init(_ options: Options) throws(Options.Misuse) {
+        try options.limitWords(to: 0)
+        path = options["config"] ?? defaultConfiguration
+        log = Journal(lowest: options.has("verbose") ? .debug : .info)
+    }
+
+    func run(_ loop: EventLoop) async -> ExitCode {
+        var configuration: Configuration
+        do throws(ConfigurationErrors) {
+            configuration = try loadConfiguration(path: path)
+        } catch {
+            printText(error.description + "\n", to: standardError)
+            return .wrongConfiguration
+        }
+        let signals = Signals(loop: loop)
+        let threads = ServiceThreads(main: loop)
+        while true {
+            let service = Service(configuration, threads: threads, log: log)
+            switch await service.run(signals, reload: { [self] in reload() }) {
+            case .stopped: return .done
+            case .failed: return .failed
+            case .reloaded(let new): configuration = new
+            }
+        }
+    }
+
+    /// The new configuration, or `nil` and a word in the log.
+    private func reload() -> Configuration? {
+        do throws(ConfigurationErrors) {
+            return try loadConfiguration(path: path)
+        } catch {
+            log.write(.error, "the configuration stays as it was: \(error.description)")
+            return nil
+        }
+    }
+}

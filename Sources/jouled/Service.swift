@@ -1,0 +1,157 @@
+import LinuxIO
+import MeterDaemon
+import Metering
+import Publishing
+
+/// The daemon's threads beside libmosquitto's own: all but the pulses; the pulses, which wait for nothing else; and what blocks.
+struct ServiceThreads {
+    let main: EventLoop
+    let pulses: EventLoop
+    let storage: EventLoop
+
+    init(main: EventLoop) {
+        self.main = main
+        pulses = EventLoop()
+        storage = EventLoop()
+        pulses.startThread(named: "pulses")
+        storage.startThread(named: "storage")
+    }
+}
+
+/// One life of the daemon with one configuration, for real.
+struct Service {
+    enum End {
+        case stopped, failed
+        case reloaded(Configuration)
+    }
+
+    private static let shutdownLimit = Duration.seconds(5)
+
+    private let configuration: Configuration
+    private let threads: ServiceThreads
+    private let log: any Log
+    private let notice = ServiceNotice()
+
+    init(_ configuration: Configuration, threads: ServiceThreads, log: any Log) {
+        self.configuration = configuration
+        self.threads = threads
+        self.log = log
+    }
+
+    /// Until a signal ends it, or a reload brings another configuration.
+    func run(_ signals: Signals, reload: @escaping @Sendable () -> Configuration?) async -> End {
+        let directory = configuration.state.directory
+        var state: StateDirectory?
+        var control: ControlSocket?
+        // A disk that can't be written is no reason not to count; another daemon that counts there is.
+        do throws(SystemError) {
+            state = try StateDirectory(directory)
+            guard state != nil else {
+                log.write(.error, "another jouled counts into \(directory)")
+                return .failed
+            }
+            control = try ControlSocket(directory: directory, loop: threads.main)
+        } catch {
+            log.write(.error, "the state directory can't be used, counting goes on without it: \(error)")
+        }
+        let daemon = await Daemon(configuration, surroundings)
+        log.write(
+            .notice, "jouled \(jouledVersion): meters: \(configuration.meters.count), pulse lines: \(configuration.pulses.count)")
+        let end = await withTaskGroup(of: Void.self) { beside in
+            if let control { beside.addTask { await control.serve { await daemon.answer($0) } } }
+            beside.addTask { await feedWatchdog(daemon) }
+            defer { beside.cancelAll() }
+            return await run(daemon, signals, reload)
+        }
+        withExtendedLifetime(state) {}
+        return end
+    }
+
+    private var surroundings: Daemon.Surroundings {
+        let (threads, log) = (threads, log)
+        return Daemon.Surroundings(
+            executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses, log: log,
+            port: { TTYPort(path: $0.port, loop: threads.main) },
+            line: { GPIOLine($0, loop: threads.pulses, log: log) },
+            broker: realBroker(configuration, threads.main),
+            store: TotalFiles(directory: configuration.state.directory, loop: threads.storage))
+    }
+
+    private func run(_ daemon: Daemon, _ signals: Signals, _ reload: @Sendable () -> Configuration?) async -> End {
+        // It only ever ends.
+        let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        return await withTaskGroup(of: Farewell.self) { group in
+            group.addTask {
+                await daemon.run(until: stop)
+                return .over
+            }
+            notice.send("READY=1")
+            var end = await waitForEnd(signals, reload)
+            if case .stopped = end { notice.send("STOPPING=1") }
+            stopping.finish()
+            let limit = threads.main.now + Self.shutdownLimit
+            group.addTask {
+                await threads.main.sleep(until: limit)
+                return .late
+            }
+            group.addTask { .signal(await signals.next()) }
+            while let event = await group.next() {
+                if case .over = event { break }
+                if case .signal(.stop) = event, case .reloaded = end {
+                    // The first one: what had ended to begin again only ends.
+                    end = .stopped
+                    notice.send("STOPPING=1")
+                } else if event == .signal(.reload) {
+                    if case .reloaded = end, let newer = reload() { end = .reloaded(newer) }
+                } else {
+                    log.write(.error, "ended before all was said and saved")
+                    endProcess(ExitCode.failed.rawValue)
+                }
+                group.addTask { .signal(await signals.next()) }
+            }
+            group.cancelAll()
+            // One that came at the last moment is taken from the kernel already.
+            for await event in group where event == .signal(.stop) { end = .stopped }
+            return end
+        }
+    }
+
+    /// What may happen after the end was asked for. A second signal, or too long a farewell, ends the process as it is.
+    private enum Farewell: Equatable {
+        case over, late
+        case signal(Signals.Signal?)
+    }
+
+    private func waitForEnd(_ signals: Signals, _ reload: @Sendable () -> Configuration?) async -> End {
+        while let signal = await signals.next() {
+            switch signal {
+            case .stop: return .stopped
+            case .reload:
+                guard let new = reload() else { continue }
+                if new == configuration {
+                    log.write(.notice, "the configuration has not changed")
+                } else {
+                    log.write(.notice, "the configuration has changed: starting again with it")
+                    return .reloaded(new)
+                }
+            }
+        }
+        return .stopped
+    }
+
+    /// Through the aggregator, so that it proves that the data flow lives.
+    private func feedWatchdog(_ daemon: Daemon) async {
+        guard let interval = notice.watchdogInterval else { return }
+        while !Task.isCancelled {
+            _ = await daemon.aggregator.snapshot
+            notice.send("WATCHDOG=1")
+            await threads.main.sleep(until: threads.main.now + interval)
+        }
+    }
+}
+
+/// The broker that the configuration names; its will is what the publication says of a daemon that is gone.
+func realBroker(_ configuration: Configuration, _ loop: EventLoop) -> (any MessageBroker)? {
+    guard let mqtt = configuration.mqtt, let publication = configuration.publication else { return nil }
+    return MosquittoBroker(mqtt, will: publication.will, loop: loop)
+}

@@ -1,0 +1,70 @@
+import LinuxIO
+import MeterDaemon
+import Metering
+import VirtualMeters
+
+struct SimulateCommand: Command {
+    static let name = "simulate"
+    static let summary = "a virtual meter on a pseudo-terminal"
+    static let usage = """
+        usage: jouled simulate me162 --link PATH [--profile P] [--fault F]… [--seed N]
+
+        A virtual Iskra ME162 that can be read at PATH until SIGINT or SIGTERM.
+
+          -l, --link PATH     where the port appears (a symbolic link to a pseudo-terminal)
+          -p, --profile P     what the house takes: \(Household.Profile.names.joined(separator: " "))
+          -f, --fault F       \(Fault.names.joined(separator: " "))
+              --seed N        the same number, the same faults
+        """
+    static let rules: [Options.Rule] = [
+        .value("link", "l"), .value("profile", "p"), .value("fault", "f", repeats: true), .value("seed"),
+    ]
+
+    private let link: String
+    private let profile: Household.Profile
+    private let faults: [Fault]
+    private let seed: UInt64
+
+    init(_ options: Options) throws(Options.Misuse) {
+        try options.limitWords(to: 1)
+        guard let kind = options.words.first else { throw Options.Misuse(reason: "say what to simulate: me162") }
+        guard kind == "me162" else { throw Options.Misuse(reason: "this version simulates me162, not \(kind)") }
+        guard let link = options["link"] else { throw Options.Misuse(reason: "--link PATH is needed") }
+        self.link = link
+        guard let profile = Household.Profile(options["profile"] ?? "home") else {
+            throw Options.Misuse(
+                reason: "\(options["profile"] ?? "") is no profile; there are \(Household.Profile.names.joined(separator: " "))")
+        }
+        self.profile = profile
+        var faults: [Fault] = []
+        for text in options.all("fault") {
+            guard let fault = Fault(text) else {
+                throw Options.Misuse(reason: "\(text) is no fault; there are \(Fault.names.joined(separator: " "))")
+            }
+            faults.append(fault)
+        }
+        self.faults = faults
+        guard let seed = UInt64(options["seed"] ?? "1") else { throw Options.Misuse(reason: "--seed takes a number") }
+        self.seed = seed
+    }
+
+    func run(_ loop: EventLoop) async -> ExitCode {
+        let signals = Signals(loop: loop)
+        let household = Household(seed: seed, profile: profile, startedAt: loop.now)
+        do throws(PortError) {
+            let meter = try PtyMeter(
+                VirtualME162(household: household, faults: faults, seed: seed, startedAt: loop.now, clock: loop.wall), loop: loop,
+                link: link)
+            printText("a virtual ME162 stands at \(link)\n", to: standardError)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await meter.run() }
+                _ = await signals.next()
+                group.cancelAll()
+            }
+            return .done
+        } catch {
+            printText("jouled: \(error)\n", to: standardError)
+            return .failed
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import LinuxIO
+import MeterDaemon
+import Metering
+
+struct TotalCommand: Command {
+    static let name = "total"
+    static let summary = "shows or sets the total of a pulse meter"
+    static let usage = """
+        usage: jouled total [-c FILE] NAME [VALUE]
+
+        Shows the total of the pulse meter NAME, or sets it to VALUE, as the meter's display shows it (in the meter's unit).
+        Asks the running daemon; where none runs, it reads and writes the saved state.
+
+          -c, --config FILE   the configuration (\(defaultConfiguration))
+        """
+    static let rules: [Options.Rule] = [.value("config", "c")]
+
+    private let path: String
+    private let meter: String
+    private let value: Quantity?
+
+    init(_ options: Options) throws(Options.Misuse) {
+        try options.limitWords(to: 2)
+        guard let meter = options.words.first else { throw Options.Misuse(reason: "say which meter") }
+        self.meter = meter
+        path = options["config"] ?? defaultConfiguration
+        value = options.words.dropFirst().first.flatMap { Quantity($0) }
+        if let word = options.words.dropFirst().first, value == nil { throw Options.Misuse(reason: "\(word) is no number") }
+    }
+
+    func run(_ loop: EventLoop) async -> ExitCode {
+        let configuration: Configuration
+        do throws(ConfigurationErrors) {
+            configuration = try loadConfiguration(path: path)
+        } catch {
+            printText(error.description + "\n", to: standardError)
+            return .wrongConfiguration
+        }
+        guard let pulse = configuration.pulses.first(where: { $0.name == meter }) else {
+            return fail("\(path) has no pulse meter \(meter)")
+        }
+        let directory = configuration.state.directory
+        let request = "total \(meter)" + (value.map { " \($0)" } ?? "")
+        if let reply = ControlSocket.ask(request, directory: directory) {
+            guard reply.hasPrefix("ok ") else { return fail(String(reply.drop { $0 != " " }.dropFirst())) }
+            printText("\(reply.dropFirst(3)) \(pulse.unit.rawValue)\n")
+            return .done
+        }
+        return await editSavedState(pulse, directory, loop)
+    }
+
+    private func editSavedState(_ pulse: Configuration.Pulse, _ directory: String, _ loop: EventLoop) async -> ExitCode {
+        do throws(SystemError) {
+            guard let held = try StateDirectory(directory) else { return fail("a daemon holds \(directory) and does not answer") }
+            defer { withExtendedLifetime(held) {} }
+            let files = TotalFiles(directory: directory, loop: loop)
+            let stored = await files.load(meter)
+            guard let value else { return show(stored, pulse) }
+            var state = MeterState()
+            state.addPulse(
+                MeterDescription(name: meter, title: pulse.title), medium: pulse.medium, unit: pulse.unit,
+                pulsesPerUnit: pulse.pulsesPerUnit, restored: stored)
+            if let refusal = state.setTotal(value, of: meter) { return fail(refusal) }
+            guard let new = state.snapshot[meter]?.total else { return fail("there is no total to save") }
+            return await save(new, files, pulse)
+        } catch {
+            return fail("the saved state can't be reached: \(error)")
+        }
+    }
+
+    private func save(_ total: PulseTotal, _ files: TotalFiles, _ pulse: Configuration.Pulse) async -> ExitCode {
+        do throws(PortError) {
+            try await files.save(meter, total)
+        } catch {
+            return fail(error.description)
+        }
+        printText("\(total.total) \(pulse.unit.rawValue)\n")
+        return .done
+    }
+
+    private func show(_ stored: StoredTotal, _ pulse: Configuration.Pulse) -> ExitCode {
+        switch stored {
+        case .total(let total):
+            printText("\(total.total) \(pulse.unit.rawValue)\n")
+            return .done
+        case .new: return fail("\(meter) was never counted here")
+        case .damaged(let why): return fail("the saved total can't be read (\(why)): set it")
+        }
+    }
+
+    private func fail(_ why: String) -> ExitCode {
+        printText("jouled: \(why)\n", to: standardError)
+        return .failed
+    }
+}
