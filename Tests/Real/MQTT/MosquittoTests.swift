@@ -1,0 +1,223 @@
+import Glibc
+import LinuxIO
+import MeterDaemon
+import Metering
+import Publishing
+import Synchronization
+import Testing
+
+@Suite(.serialized, .enabled(if: access(RealBroker.program, X_OK) == 0, "mosquitto is not installed"), .timeLimit(.minutes(5)))
+struct MosquittoTests {
+    private static let config = "homeassistant/device/jouled_grid/config"
+
+    @Test func publishesAsContracted() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        let daemon = RealPublisher(.local(broker.port))
+        try await daemon.run {
+            _ = await daemon.log.messages(1, by: daemon.loop)
+            let live = try broker.subscriber()
+            _ = await live.lines(by: daemon.loop) { $0.contains("1 1 jouled/status online") }
+            daemon.read("33402.264")
+            let lines = await live.lines(by: daemon.loop) { $0.contains { $0.contains("/json ") } }
+            #expect(lines.contains("1 0 jouled/grid/energy_import 33402.264"))
+            #expect(lines.contains("0 0 jouled/grid/power 345"))
+            #expect(lines.contains { $0.hasPrefix("0 0 jouled/grid/json {\"time\":\"2026-11-21T06:28:00.000Z\",") })
+            #expect(lines.contains { $0.hasPrefix("1 0 \(Self.config) {") })
+            let late = try broker.subscriber()
+            let retained = await late.lines(by: daemon.loop) { $0.count >= 6 }
+            let expected: Set = [
+                "1 1 jouled/status online", "1 1 jouled/grid/availability online", "1 1 jouled/grid/problem none",
+                "1 1 jouled/grid/energy_import 33402.264", "0 1 jouled/grid/power 345",
+            ]
+            #expect(expected.isSubset(of: retained))
+            #expect(retained.contains { $0.hasPrefix("1 1 \(Self.config) {") })
+            #expect(!retained.contains { $0.contains("/json ") })
+        }
+        #expect(daemon.log.messages == ["mqtt: connected"])
+        let last = try broker.subscriber("jouled/status")
+        #expect(await last.lines(by: EventLoop.started()) { !$0.isEmpty } == ["1 1 jouled/status offline"])
+    }
+
+    @Test func waitsForABrokerThatStartsLate() async throws {
+        let broker = try RealBroker()
+        let daemon = RealPublisher(.local(broker.port))
+        try await daemon.run {
+            daemon.read("1.000")
+            #expect(await daemon.log.messages(1, by: daemon.loop) == ["mqtt: not connected: connection refused"])
+            await daemon.loop.sleep(until: daemon.loop.now + .seconds(2))
+            try broker.start()
+            #expect(await daemon.log.messages(2, by: daemon.loop).last == "mqtt: connected")
+            let lines = await (try broker.subscriber()).lines(by: daemon.loop) { $0.count >= 6 }
+            #expect(lines.contains("1 1 jouled/status online"))
+            #expect(lines.contains("1 1 jouled/grid/energy_import 1.000"))
+        }
+    }
+
+    /// The broker writes the will when it is stopped: `offline` would stay for ever.
+    @Test func saysOnlineAgainAfterARestart() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        let daemon = RealPublisher(.local(broker.port))
+        try await daemon.run {
+            daemon.read("1.000")
+            _ = await daemon.log.messages(1, by: daemon.loop)
+            _ = await (try broker.subscriber()).lines(by: daemon.loop) { $0.contains("1 1 jouled/grid/energy_import 1.000") }
+            broker.stop()
+            #expect(await daemon.log.messages(2, by: daemon.loop)[1].hasPrefix("mqtt: not connected: the broker "))
+            daemon.read("1.001", reading: 2)
+            daemon.read("1.002", reading: 3)
+            try broker.start()
+            _ = await daemon.log.messages(3, by: daemon.loop)
+            let lines = await (try broker.subscriber()).lines(by: daemon.loop) {
+                $0.contains { $0.contains("energy_import 1.002") } && $0.contains { $0.hasSuffix("status online") }
+            }
+            #expect(lines.contains { $0.hasSuffix("status online") })
+            #expect(lines.last { $0.contains("energy_import ") }?.hasSuffix("1.002") == true)
+        }
+    }
+
+    @Test(arguments: [Configuration.MQTT.ProtocolVersion.auto, .v311]) func saysThatThePasswordIsWrong(
+        version: Configuration.MQTT.ProtocolVersion
+    ) async throws {
+        let broker = try RealBroker(["allow_anonymous false", "password_file DIRECTORY/passwords"])
+        let passwords = broker.directory.path + "/passwords"
+        try #require(ChildProcess.run("/usr/bin/mosquitto_passwd", ["-c", "-b", passwords, "meter", "old"]))
+        try broker.start()
+        var settings = Configuration.MQTT.local(broker.port)
+        settings.version = version
+        settings.username = "meter"
+        settings.password = "new"
+        let daemon = RealPublisher(settings)
+        try await daemon.run {
+            #expect(await daemon.log.messages(1, by: daemon.loop).last == "mqtt: not connected: not authorised: bad user name or password")
+            // Refused once more: said once.
+            await daemon.loop.sleep(until: daemon.loop.now + .milliseconds(1500))
+            try #require(ChildProcess.run("/usr/bin/mosquitto_passwd", ["-b", passwords, "meter", "new"]))
+            broker.signal(SIGHUP)
+            #expect(await daemon.log.messages(2, by: daemon.loop).dropFirst() == ["mqtt: connected"])
+        }
+    }
+
+    @Test func leavesAWill() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        let daemon = RealPublisher(.local(broker.port))
+        try await daemon.run {
+            _ = await daemon.log.messages(1, by: daemon.loop)
+            let live = try broker.subscriber("jouled/status")
+            _ = await live.lines(by: daemon.loop) { $0 == ["1 1 jouled/status online"] }
+            for descriptor in connections(to: broker.port) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+            let lines = await live.lines(by: daemon.loop) { $0.count == 3 }
+            #expect(lines.dropFirst() == ["1 0 jouled/status offline", "1 0 jouled/status online"])
+        }
+    }
+
+    @Test func repeatsAllWhenHomeAssistantStarts() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        let daemon = RealPublisher(.local(broker.port))
+        try await daemon.run {
+            daemon.read("1.000")
+            _ = await daemon.log.messages(1, by: daemon.loop)
+            let live = try broker.subscriber()
+            _ = await live.lines(by: daemon.loop) { $0.contains("1 1 jouled/grid/energy_import 1.000") }
+            broker.publish("homeassistant/status", "online")
+            let lines = await live.lines(by: daemon.loop) { $0.contains("1 0 jouled/grid/energy_import 1.000") }
+            #expect(lines.contains("1 0 jouled/status online"))
+            #expect(lines.contains { $0.hasPrefix("1 0 \(Self.config) {") })
+            #expect(lines.contains("1 0 jouled/grid/energy_import 1.000"))
+        }
+    }
+
+    @Test func setsATotal() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        broker.publish("jouled/gas/total/set", "1", retain: true)
+        let set = Mutex<[String]>([])
+        let daemon = RealPublisher(.local(broker.port)) { meter, total in
+            set.withLock { $0.append("\(meter) \(total)") }
+            return meter == "gas" ? nil : "no pulse meter is called \(meter)"
+        }
+        try await daemon.run {
+            _ = await daemon.log.messages(2, by: daemon.loop)
+            let live = try broker.subscriber("jouled/+/total/result")
+            // It is there when it gets the answer to the first command.
+            let commands = [("gas", "77.125"), ("gas", "-1"), ("gas", "10000000"), ("gas", String(repeating: "1", count: 33)), ("x", "5")]
+            await daemon.loop.sleep(until: daemon.loop.now + .milliseconds(500))
+            for (meter, total) in commands { broker.publish("jouled/\(meter)/total/set", total) }
+            let lines = await live.lines(by: daemon.loop) { $0.count == commands.count }
+            #expect(
+                lines == [
+                    "1 0 jouled/gas/total/result ok", "1 0 jouled/gas/total/result -1 is not between 0 and 9999999",
+                    "1 0 jouled/gas/total/result 10000000 is not between 0 and 9999999", "1 0 jouled/gas/total/result not a number",
+                    "1 0 jouled/x/total/result no pulse meter is called x",
+                ])
+        }
+        #expect(set.withLock { $0 } == ["gas 77.125", "x 5"])
+        #expect(daemon.log.messages.contains("mqtt: jouled/gas/total/set is retained: ignored"))
+    }
+
+    /// A broker that is stopped in its tracks must not keep the daemon from ending.
+    @Test func endsInTime() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        let daemon = RealPublisher(.local(broker.port))
+        var ending = Instant(nanoseconds: 0)
+        let clock = EventLoop()
+        try await daemon.run {
+            _ = await daemon.log.messages(1, by: daemon.loop)
+            broker.signal(SIGSTOP)
+            ending = clock.now
+        }
+        #expect(clock.now - ending < .seconds(4))
+        broker.signal(SIGCONT)
+        let absent = RealPublisher(.local(try #require(freePort())))
+        try await absent.run {
+            _ = await absent.log.messages(1, by: absent.loop)
+            ending = clock.now
+        }
+        #expect(clock.now - ending < .seconds(1))
+    }
+
+    @Test func saysThatANameIsNotKnown() async throws {
+        var settings = Configuration.MQTT.local(1883)
+        settings.host = "no-such-host.invalid"
+        let daemon = RealPublisher(settings)
+        try await daemon.run {
+            let message = await daemon.log.messages(1, by: daemon.loop).first
+            #expect(message?.hasPrefix("mqtt: not connected: the name no-such-host.invalid is not known (") == true)
+        }
+    }
+
+    /// Speaks no MQTT 5, and says so as a broker for 3.1.1 does.
+    @Test func fallsBackToTheOldVersion() async throws {
+        let port = try #require(freePort())
+        let listener = try #require(listen(on: port))
+        defer { close(listener) }
+        let loop = EventLoop.started()
+        let broker = MosquittoBroker(.local(port), will: MQTTMessage("jouled/status", "offline", qos: 1, retain: true), loop: loop)
+        var events = await broker.connect().makeAsyncIterator()
+        var versions: [UInt8] = []
+        for answer: UInt8 in [1, 0] {
+            guard await loop.wait(readable: listener, until: loop.now + .seconds(20)) == .ready else { break }
+            let client = accept(listener, nil, nil)
+            defer { if answer != 0 { close(client) } }
+            var greeting = [UInt8](repeating: 0, count: 512)
+            guard read(client, &greeting, greeting.count) > 9 else { break }
+            versions.append(greeting[8])
+            _ = write(client, [0x20, 2, 0, answer], 4)
+        }
+        #expect(versions == [5, 4])
+        #expect(await events.next() == .connected)
+        await broker.disconnect(within: 1)
+    }
+}
+
+extension EventLoop {
+    fileprivate static func started() -> EventLoop {
+        let loop = EventLoop()
+        loop.startThread(named: "test")
+        return loop
+    }
+}

@@ -1,0 +1,169 @@
+import Glibc
+import LinuxIO
+import MeterDaemon
+import Metering
+import Publishing
+import Synchronization
+import Testing
+
+/// A mosquitto on a free loopback port.
+final class RealBroker {
+    static let program = "/usr/sbin/mosquitto"
+
+    let port: Int
+    let directory: ScratchDirectory
+    private let options: [String]
+    private var process: ChildProcess?
+
+    init(_ options: [String] = ["allow_anonymous true"]) throws {
+        directory = try #require(ScratchDirectory())
+        self.options = options
+        port = try #require(freePort())
+    }
+
+    func start() throws {
+        let path = directory.path
+        let lines = [
+            "listener \(port) 127.0.0.1", "user root", "persistence true", "persistence_location \(path)/", "log_dest file \(path)/log",
+        ]
+        let config = (lines + options).joined(separator: "\n").split(separator: "DIRECTORY", omittingEmptySubsequences: false)
+        directory.write(config.joined(separator: path) + "\n", to: "mosquitto.conf")
+        process = ChildProcess(Self.program, ["-c", "\(path)/mosquitto.conf"])
+        try #require(process != nil)
+        for _ in 0..<500 where !answers(port) { usleep(20_000) }
+        try #require(answers(port))
+    }
+
+    func signal(_ number: Int32) { if let process { kill(process.id, number) } }
+
+    func stop() {
+        process?.end()
+        process = nil
+    }
+
+    /// Lines of `QoS retained topic payload`.
+    func subscriber(_ topic: String = "#") throws -> ChildProcess {
+        let arguments = ["-h", "127.0.0.1", "-p", "\(port)", "-q", "1", "-t", topic, "-F", "%q %r %t %p"]
+        return try #require(ChildProcess("/usr/bin/mosquitto_sub", arguments))
+    }
+
+    func publish(_ topic: String, _ payload: String, retain: Bool = false) {
+        let options = ["-h", "127.0.0.1", "-p", "\(port)", "-q", "1", "-t", topic, "-m", payload] + (retain ? ["-r"] : [])
+        #expect(ChildProcess.run("/usr/bin/mosquitto_pub", options))
+    }
+}
+
+/// A TCP socket, and its address on the loopback interface.
+private func withLoopback<R>(_ port: Int, _ body: (Int32, UnsafeMutablePointer<sockaddr>, inout socklen_t) -> R) -> R {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    return withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body(descriptor, $0, &length) }
+    }
+}
+
+private func answers(_ port: Int) -> Bool {
+    withLoopback(port) { descriptor, address, length in
+        defer { close(descriptor) }
+        return connect(descriptor, address, length) == 0
+    }
+}
+
+func freePort() -> Int? {
+    withLoopback(0) { descriptor, address, length in
+        defer { close(descriptor) }
+        guard bind(descriptor, address, length) == 0, getsockname(descriptor, address, &length) == 0 else { return nil }
+        return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { Int(UInt16(bigEndian: $0.pointee.sin_port)) }
+    }
+}
+
+func listen(on port: Int) -> Int32? {
+    withLoopback(port) { descriptor, address, length in
+        bind(descriptor, address, length) == 0 && listen(descriptor, 4) == 0 ? descriptor : nil
+    }
+}
+
+/// The sockets of this process whose other end is the port.
+func connections(to port: Int) -> [Int32] {
+    (3..<1024).filter { descriptor in
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isSocket = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) == 0 }
+        }
+        return isSocket && address.sin_family == sa_family_t(AF_INET) && Int(UInt16(bigEndian: address.sin_port)) == port
+    }
+}
+
+final class RecordingLog: Log {
+    private let written = Mutex<[String]>([])
+
+    func write(_ level: LogLevel, _ message: String) { written.withLock { $0.append(message) } }
+
+    var messages: [String] { written.withLock { $0 } }
+
+    /// The lines, as soon as there are `count`, or after 20 s.
+    func messages(_ count: Int, by loop: EventLoop) async -> [String] {
+        for _ in 0..<1000 where messages.count < count { await loop.sleep(until: loop.now + .milliseconds(20)) }
+        return messages
+    }
+}
+
+/// The publisher as the daemon runs it, with one meter.
+struct RealPublisher {
+    let loop = EventLoop()
+    let log = RecordingLog()
+    private let stream: AsyncStream<Snapshot>
+    private let snapshots: AsyncStream<Snapshot>.Continuation
+    private let publisher: MQTTPublisher
+
+    init(_ settings: Configuration.MQTT, setTotal: @escaping MQTTPublisher.SetTotal = { _, _ in nil }) {
+        loop.startThread(named: "test")
+        var configuration = Configuration()
+        configuration.mqtt = settings
+        let publication = MQTTPublication(configuration, version: jouledVersion)
+        let broker = MosquittoBroker(settings, will: publication.will, loop: loop)
+        publisher = MQTTPublisher(publication, broker: broker, executor: loop, clock: loop, log: log, setTotal: setTotal)
+        (stream, snapshots) = AsyncStream.makeStream(of: Snapshot.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Runs it while `body` does; then it says goodbye.
+    func run(_ body: () async throws -> Void) async throws {
+        async let running: Void = publisher.run(stream)
+        do {
+            try await body()
+        } catch {
+            snapshots.finish()
+            await running
+            throw error
+        }
+        snapshots.finish()
+        await running
+        loop.stop()
+    }
+
+    func read(_ energy: String, power: Int64 = 345, reading: Int = 1) {
+        var meter = MeterSnapshot(name: "grid", title: "Grid meter", kind: .optical)
+        meter.isAvailable = true
+        meter.serial = "4711"
+        meter.values[.energyImport] = Quantity(energy).map { .number($0) }
+        meter.values[.power] = .number(Quantity(power))
+        meter.readings = reading
+        meter.readAt = WallTime(millisecondsSince1970: 1_795_242_480_000)
+        snapshots.yield(Snapshot(meters: [meter]))
+    }
+}
+
+extension Configuration.MQTT {
+    static func local(_ port: Int) -> Self {
+        var settings = Configuration.MQTT()
+        settings.host = "127.0.0.1"
+        settings.port = port
+        settings.clientID = "jouled-test"
+        return settings
+    }
+}

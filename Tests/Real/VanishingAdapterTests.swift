@@ -1,0 +1,106 @@
+import Glibc
+import LinuxIO
+import MeterDaemon
+import MeterProtocols
+import Metering
+import Synchronization
+import Testing
+import VirtualMeters
+
+/// The daemon's loop on a thread of its own, as `jouled run` has it.
+private actor House {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init() {
+        loop = EventLoop()
+        loop.startThread(named: "house")
+    }
+
+    func meter(at link: String) throws -> PtyMeter<VirtualME162> {
+        let household = Household(seed: 1, profile: .steady(watts: 1000), startedAt: loop.now)
+        return try PtyMeter(VirtualME162(household: household, seed: 1, startedAt: loop.now), loop: loop, link: link)
+    }
+
+    func run(_ daemon: Daemon, until stop: AsyncStream<Void>) async { await daemon.run(until: stop) }
+}
+
+/// Counts how often it could be opened.
+private final class CountedPort: SerialPort {
+    private let port: TTYPort
+    private let count = Atomic(0)
+
+    init(_ port: TTYPort) { self.port = port }
+
+    var opened: Int { count.load(ordering: .relaxed) }
+
+    func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection {
+        let connection = try await port.open(settings)
+        count.add(1, ordering: .relaxed)
+        return connection
+    }
+}
+
+private struct NoStore: TotalStore {
+    func load(_ meter: String) async -> StoredTotal { .new }
+    func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {}
+}
+
+private struct Silence: Log {
+    func write(_ level: LogLevel, _ message: String) {}
+}
+
+@Suite struct VanishingAdapterTests {
+    private let house = House()
+
+    /// Waits until the newest snapshot is as wished; how long that took.
+    private func wait(
+        _ daemon: Daemon, upTo limit: Duration = .seconds(15), _ condition: (MeterSnapshot) -> Bool
+    ) async throws -> Duration? {
+        let began = house.loop.now
+        while house.loop.now - began < limit {
+            if let meter = await daemon.aggregator.snapshot["grid"], condition(meter) { return house.loop.now - began }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return nil
+    }
+
+    @Test func anAdapterThatComesBackIsReadAgainInTheSameProcess() async throws {
+        let directory = try makeTemporaryDirectory("jouled-test")
+        let link = directory + "/head"
+        var configuration = Configuration()
+        configuration.meters = [Configuration.Meter(name: "grid", title: "Grid meter", port: link)]
+        let loop = house.loop
+        let port = CountedPort(TTYPort(path: link, loop: loop))
+        let daemon = await Daemon(
+            configuration,
+            Daemon.Surroundings(
+                executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: Silence(),
+                port: { _ in port }, line: { GPIOLine($0, loop: loop) }, broker: nil, store: NoStore()))
+        let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        let house = house
+        let running = Task { await house.run(daemon, until: stop) }
+
+        #expect(try await wait(daemon) { $0.problem?.contains("is not there") == true } != nil, "it starts without its head")
+        let first = try await house.meter(at: link)
+        let plugged = Task { await first.run() }
+        let firstTotal = try await wait(daemon) { $0.values[.energyImport] != nil }
+        #expect(try #require(firstTotal) < .seconds(10))
+
+        plugged.cancel()
+        await plugged.value
+        #expect(try await wait(daemon) { $0.problem != nil } != nil)
+        try await Task.sleep(for: .seconds(2))
+
+        let second = try await house.meter(at: link)
+        let again = Task { await second.run() }
+        #expect(try await wait(daemon, upTo: .seconds(2)) { _ in port.opened == 2 } != nil, "opened within 2 s")
+        #expect(try await wait(daemon) { $0.problem == nil && $0.isAvailable } != nil)
+
+        stopping.finish()
+        await running.value
+        again.cancel()
+        await again.value
+        removeDirectory(directory)
+    }
+}

@@ -1,0 +1,31 @@
+# What the test scripts share: each check is counted, and says what it saw when it fails.
+# shellcheck shell=bash
+
+checks_passed=0 checks_failed=0 checks_skipped=0
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+ok() { checks_passed=$((checks_passed + 1)) && echo "ok: $1"; }
+fails() { checks_failed=$((checks_failed + 1)) && echo "failed: $1${2:+: ${2//$'\n'/ | }}"; }
+skips() { checks_skipped=$((checks_skipped + 1)) && echo "skipped: $1: $2"; }
+
+passes() { # NAME COMMAND…
+    if "${@:2}" >"$scratch/said" 2>&1; then
+        ok "$1"
+    else
+        fails "$1" "exit status $?: $(head -c 2000 "$scratch/said")"
+    fi
+}
+
+# Exit 0, and not a word.
+is_quiet() {
+    local said
+    said=$("$@" 2>&1) || return
+    [ -z "$said" ] || { echo "$said" && return 1; }
+}
+
+close() {
+    echo "$checks_passed passed, $checks_failed failed, $checks_skipped skipped"
+    [ "$checks_failed" = 0 ] || exit 1
+    exit 0
+}
