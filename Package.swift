@@ -44,9 +44,10 @@ let package = Package(
             dependencies: ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
             swiftSettings: productSettings),
 
+        .target(name: "JSONReading", path: "Tests/JSONReading", swiftSettings: settings),
         tests("MeteringTests", ["Metering"]),
         tests("MeterProtocolsTests", ["Metering", "MeterProtocols"]),
-        tests("PublishingTests", ["Metering", "Publishing"]),
+        tests("PublishingTests", ["JSONReading", "Metering", "Publishing"]),
         tests("VirtualMetersTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
         tests("MeterDaemonTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon"]),
         tests("LinuxIOTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon", "LinuxIO"]),
@@ -54,7 +55,7 @@ let package = Package(
         tests("Simulation", ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"]),
         // Real parts: a pty, a real mosquitto; the scripts try the release binary.
         tests(
-            "Real", ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
+            "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
             scripts: ["binary-test", "checks.sh", "gpio-lab", "gpio-test", "install-test", "measure", "service-test"]),
         // The rules of the house that no compiler checks.
         tests("Tidy", []),

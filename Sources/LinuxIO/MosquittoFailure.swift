@@ -56,16 +56,22 @@ struct MosquittoFailure {
     }
 
     private func tlsWords(_ settings: Configuration.MQTT) -> String? {
-        guard let complaint else { return nil }
+        guard let complaint else {
+            // The other side hung up, which libmosquitto calls a protocol error: before its answer, because it took our greeting for damaged.
+            guard result == MOSQ_ERR_ERRNO.rawValue, code == EPROTO else { return nil }
+            return answer == nil ? noTLS(settings) : "the broker closed the connection"
+        }
         if complaint.mentions("certificate verify failed") { return "TLS: the broker's certificate is not trusted" }
         if complaint.mentions("host name verification failed") {
             return "TLS: the broker's certificate is for another name than \(settings.host)"
         }
         if ["unexpected eof", "wrong version number", "packet length too long"].contains(where: complaint.mentions) {
-            return "TLS: the broker does not speak it at port \(settings.port)"
+            return noTLS(settings)
         }
         return "TLS: " + complaint
     }
+
+    private func noTLS(_ settings: Configuration.MQTT) -> String { "TLS: the broker does not speak it at port \(settings.port)" }
 }
 
 extension String {

@@ -1,3 +1,4 @@
+import JSONReading
 import Testing
 
 /// What Home Assistant rejects, warns of, or silently ignores in a discovery message; each broken rule in words.

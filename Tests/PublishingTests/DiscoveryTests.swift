@@ -1,3 +1,4 @@
+import JSONReading
 import Metering
 import Publishing
 import Testing

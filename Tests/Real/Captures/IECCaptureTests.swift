@@ -1,3 +1,4 @@
+import JSONReading
 import MeterProtocols
 import Metering
 import Testing

@@ -1,16 +1,16 @@
 /// Just enough JSON to read what other decoders made of a recording. Numbers stay text.
-enum JSONText: Equatable {
+package enum JSONText: Equatable {
     case object([String: JSONText]), array([JSONText]), string(String), number(String), bool(Bool), null
 
-    init?(_ text: String) {
+    package init?(_ text: String) {
         var parser = Parser(rest: Array(text.utf8)[...])
         guard let value = parser.value(), parser.next() == nil else { return nil }
         self = value
     }
 
-    subscript(_ name: String) -> JSONText? { if case .object(let members) = self { members[name] } else { nil } }
-    var elements: [JSONText] { if case .array(let values) = self { values } else { [] } }
-    var string: String? { if case .string(let string) = self { string } else { nil } }
+    package subscript(_ name: String) -> JSONText? { if case .object(let members) = self { members[name] } else { nil } }
+    package var elements: [JSONText] { if case .array(let values) = self { values } else { [] } }
+    package var string: String? { if case .string(let string) = self { string } else { nil } }
 
     private struct Parser {
         var rest: ArraySlice<UInt8>

@@ -1,0 +1,36 @@
+import Glibc
+import MeterDaemon
+import Testing
+
+@testable import LinuxIO
+
+/// What libmosquitto returns is not always what happened.
+@Suite struct MosquittoFailureTests {
+    private static let system: Int32 = 14
+    private static let lost: Int32 = 7
+
+    private var settings: Configuration.MQTT {
+        var settings = Configuration.MQTT()
+        settings.port = 8883
+        settings.usesTLS = true
+        return settings
+    }
+
+    /// Which of the two comes is a race: the broker resets a connection whose greeting it did not read to the end.
+    @Test func hangingUpOnTheGreetingMeansNoTLS() {
+        for complaint in [nil, "OpenSSL Error[0]: error:0A000126:SSL routines::unexpected eof while reading"] {
+            let failure = MosquittoFailure(result: Self.system, code: EPROTO, complaint: complaint)
+            #expect(failure.words(for: settings) == "TLS: the broker does not speak it at port 8883")
+        }
+    }
+
+    @Test func hangingUpLaterIsTheEnd() {
+        let failure = MosquittoFailure(result: Self.system, code: EPROTO, answer: 0)
+        #expect(failure.words(for: settings) == "the broker closed the connection")
+        #expect(MosquittoFailure(result: Self.lost, code: 0, answer: 0).words(for: settings) == "the broker closed the connection")
+    }
+
+    @Test func otherErrorsKeepTheirWords() {
+        #expect(MosquittoFailure(result: Self.system, code: ECONNREFUSED).words(for: settings) == "connection refused")
+    }
+}
