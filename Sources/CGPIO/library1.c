@@ -1,6 +1,15 @@
 #include "library.h"
 #ifdef GPIOD_BIT // libgpiod 1
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/gpio.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+const bool cgpio_is_numbered = false;
+const unsigned cgpio_queue = 16;
 
 const char *cgpio_version(void) {
     static _Thread_local char text[32];
@@ -8,9 +17,9 @@ const char *cgpio_version(void) {
     return text;
 }
 
-static void copy(char to[LIBRARY_TEXT], const char *from) { snprintf(to, LIBRARY_TEXT, "%s", from ? from : ""); }
+static void copy(char to[CGPIO_TEXT], const char *from) { snprintf(to, CGPIO_TEXT, "%s", from ? from : ""); }
 
-unsigned library_chip_facts(struct gpiod_chip *chip, char label[LIBRARY_TEXT]) {
+unsigned library_chip_facts(struct gpiod_chip *chip, char label[CGPIO_TEXT]) {
     copy(label, gpiod_chip_label(chip));
     return gpiod_chip_num_lines(chip);
 }
@@ -23,37 +32,42 @@ bool library_line_facts(struct gpiod_chip *chip, unsigned offset, library_line_i
     return true;
 }
 
-// The line is the request: both are one object here.
-static struct gpiod_line *line_of(library_request *request) { return (struct gpiod_line *)request; }
-
-library_request *library_request_edges(struct gpiod_chip *chip, unsigned offset, cgpio_bias bias) {
+int library_take(struct gpiod_chip *chip, const cgpio_wish *wishes, unsigned count) {
     static const int flags[] = {
         [CGPIO_AS_IS] = 0,
         [CGPIO_DISABLED] = GPIOD_LINE_REQUEST_FLAG_BIAS_DISABLE,
         [CGPIO_PULL_UP] = GPIOD_LINE_REQUEST_FLAG_BIAS_PULL_UP,
         [CGPIO_PULL_DOWN] = GPIOD_LINE_REQUEST_FLAG_BIAS_PULL_DOWN,
     };
-    struct gpiod_line *line = gpiod_chip_get_line(chip, offset);
-    if (!line || gpiod_line_request_both_edges_events_flags(line, "jouled", flags[bias]) != 0) return NULL;
-    return (library_request *)line;
+    if (count != 1 || wishes->debounce_microseconds != 0) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    struct gpiod_line *line = gpiod_chip_get_line(chip, wishes->offset);
+    if (!line || gpiod_line_request_both_edges_events_flags(line, "jouled", flags[wishes->bias]) != 0) return -1;
+    // The kernel keeps the line as long as any copy of the descriptor lives.
+    int descriptor = fcntl(gpiod_line_event_get_fd(line), F_DUPFD_CLOEXEC, 0);
+    int code = errno;
+    gpiod_line_release(line);
+    errno = code;
+    return descriptor;
 }
 
-void library_release(library_request *request) { gpiod_line_release(line_of(request)); }
+int cgpio_value(int descriptor, unsigned index) {
+    struct gpiohandle_data values;
+    memset(&values, 0, sizeof values);
+    (void)index;
+    return ioctl(descriptor, GPIOHANDLE_GET_LINE_VALUES_IOCTL, &values) == 0 ? values.values[0] : -1;
+}
 
-int library_descriptor(library_request *request) { return gpiod_line_event_get_fd(line_of(request)); }
-
-int library_value(library_request *request) { return gpiod_line_get_value(line_of(request)); }
-
-int library_read(library_request *request, cgpio_edge edges[CGPIO_BATCH], bool *may_have_lost) {
-    struct gpiod_line_event events[CGPIO_BATCH];
-    int count = gpiod_line_event_read_multiple(line_of(request), events, CGPIO_BATCH);
-    for (int i = 0; i < count; i++) {
-        edges[i].nanoseconds = (uint64_t)events[i].ts.tv_sec * 1000000000u + (uint64_t)events[i].ts.tv_nsec;
-        edges[i].number = 0;
-        edges[i].is_rising = events[i].event_type == GPIOD_LINE_EVENT_RISING_EDGE;
-    }
-    // The queue holds 16, and drops the newest: nothing was lost when there was room.
-    *may_have_lost = count == CGPIO_BATCH;
-    return count;
+int cgpio_read(int descriptor, cgpio_edge *edges, unsigned count) {
+    struct gpioevent_data events[16];
+    if (count > 16) count = 16;
+    ssize_t size = read(descriptor, events, count * sizeof *events);
+    if (size < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    int complete = (int)((size_t)size / sizeof *events);
+    for (int i = 0; i < complete; i++)
+        edges[i] = (cgpio_edge){.nanoseconds = events[i].timestamp, .is_rising = events[i].id == GPIOEVENT_EVENT_RISING_EDGE};
+    return complete;
 }
 #endif

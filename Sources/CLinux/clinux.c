@@ -1,11 +1,16 @@
 #define _GNU_SOURCE
 #include "clinux.h"
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
@@ -39,3 +44,44 @@ int clinux_is_pseudo_terminal(int terminal) {
 }
 
 int clinux_accept(int listener) { return accept4(listener, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+long clinux_send(int to, const char *text, unsigned long size, int descriptor) {
+    struct iovec part = {.iov_base = (void *)text, .iov_len = size};
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (descriptor >= 0) {
+        memset(&control, 0, sizeof control);
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+    }
+    return sendmsg(to, &message, MSG_NOSIGNAL);
+}
+
+int clinux_is_in_memory(const char *folder) {
+    struct statfs system;
+    return statfs(folder, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+}
+
+int clinux_bundle(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_bundle_add(int bundle, int descriptor) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
+    return epoll_ctl(bundle, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int clinux_bundle_remove(int bundle, int descriptor) { return epoll_ctl(bundle, EPOLL_CTL_DEL, descriptor, 0); }
+
+int clinux_bundle_ready(int bundle, clinux_ready *ready, int count) {
+    struct epoll_event events[64];
+    int found = epoll_wait(bundle, events, count < 64 ? count : 64, 0);
+    for (int i = 0; i < found; i++) ready[i] = (clinux_ready){events[i].data.fd, (events[i].events & EPOLLIN) != 0};
+    return found;
+}

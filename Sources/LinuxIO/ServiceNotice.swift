@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Tells systemd how the service is (the sd_notify protocol: one datagram each). Silent where nobody listens.
@@ -12,7 +13,8 @@ package struct ServiceNotice: Sendable {
         watchdogInterval = microseconds.flatMap { $0 > 0 ? .microseconds($0 / 2) : nil }
     }
 
-    package func send(_ state: String) {
+    /// `descriptor`: one to hand over with it.
+    package func send(_ state: String, descriptor handedOver: Int32 = -1) {
         guard let socketPath, !socketPath.isEmpty else { return }
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return }
@@ -20,7 +22,7 @@ package struct ServiceNotice: Sendable {
         withUnixAddress(socketPath) { address, length in
             _ = connect(descriptor, address, length)
         }
-        _ = write(descriptor, state, state.utf8.count)
+        _ = clinux_send(descriptor, state, UInt(state.utf8.count), handedOver)
     }
 }
 

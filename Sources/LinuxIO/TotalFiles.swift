@@ -1,5 +1,6 @@
 import Glibc
 import MeterDaemon
+import MeterProtocols
 import Metering
 
 /// The totals as files in the state directory, one for each meter, with the one before beside it. A thread of its own writes them: a disk
@@ -7,11 +8,14 @@ import Metering
 package actor TotalFiles: TotalStore {
     private nonisolated let loop: EventLoop
     private let directory: String
+    private let journal: any PulseJournal
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    package init(directory: String, loop: EventLoop) {
+    /// `journal`: has counted on since the files were written, unless the power was cut.
+    package init(directory: String, journal: any PulseJournal, loop: EventLoop) {
         self.directory = directory
+        self.journal = journal
         self.loop = loop
     }
 
@@ -21,7 +25,7 @@ package actor TotalFiles: TotalStore {
         for path in [path(meter), path(meter) + ".before"] {
             switch readBounded(path, limit: TotalRecord.limit) {
             case .success(let bytes):
-                if let total = TotalRecord.parse(bytes) { return .total(total) }
+                if let total = TotalRecord.parse(bytes) { return .total(counted(on: total, meter)) }
                 damage = damage ?? "\(path) is damaged"
             case .failure(let error):
                 if error.code != ENOENT { damage = damage ?? error.description }
@@ -32,6 +36,12 @@ package actor TotalFiles: TotalStore {
         guard access(directory, R_OK | W_OK | X_OK) == 0 else { return .damaged(SystemError(directory, errno).description) }
         // An empty mark stays behind when a file that was there is lost.
         return access(path(meter) + ".known", F_OK) == 0 ? .damaged("\(path(meter)) is gone") : .new
+    }
+
+    private func counted(on total: PulseTotal, _ meter: String) -> PulseTotal {
+        var total = total
+        total.pulses = max(total.pulses, journal.mark(of: meter)?.pulses ?? 0)
+        return total
     }
 
     package func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {

@@ -13,14 +13,16 @@ package struct Daemon: Sendable {
         package var pulseClock: any Clockwork
         package var log: any Log
         package var port: @Sendable (Configuration.Meter) -> any SerialPort
-        package var line: @Sendable (Configuration.Pulse) -> any PulseLine
+        package var lines: @Sendable ([Configuration.Pulse]) -> any PulseLines
+        package var journal: any PulseJournal
         package var broker: (any MessageBroker)?
         package var store: any TotalStore
 
         package init(
             executor: any SerialExecutor & TaskExecutor, pulseExecutor: any SerialExecutor & TaskExecutor, clock: any Clockwork,
             pulseClock: any Clockwork, log: any Log, port: @escaping @Sendable (Configuration.Meter) -> any SerialPort,
-            line: @escaping @Sendable (Configuration.Pulse) -> any PulseLine, broker: (any MessageBroker)?, store: any TotalStore
+            lines: @escaping @Sendable ([Configuration.Pulse]) -> any PulseLines, journal: any PulseJournal,
+            broker: (any MessageBroker)?, store: any TotalStore
         ) {
             self.executor = executor
             self.pulseExecutor = pulseExecutor
@@ -28,7 +30,8 @@ package struct Daemon: Sendable {
             self.pulseClock = pulseClock
             self.log = log
             self.port = port
-            self.line = line
+            self.lines = lines
+            self.journal = journal
             self.broker = broker
             self.store = store
         }
@@ -38,12 +41,15 @@ package struct Daemon: Sendable {
     private let configuration: Configuration
     private let surroundings: Surroundings
     private let keeper: TotalKeeper
+    /// The pulses of each input before the daemon began.
+    private let counted: [String: Int64]
 
     /// Restores the totals first: nothing is published before they are known.
     package init(_ configuration: Configuration, _ surroundings: Surroundings) async {
         self.configuration = configuration
         self.surroundings = surroundings
         let state = await Self.restore(configuration, surroundings)
+        counted = state.snapshot.totals.mapValues(\.pulses)
         aggregator = Aggregator(state, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
         keeper = TotalKeeper(
             store: surroundings.store, saveEvery: configuration.state.saveEvery, executor: surroundings.executor,
@@ -76,18 +82,16 @@ package struct Daemon: Sendable {
     /// Cancelling the inputs is how they are told to end. What forwards their reports is not cancelled: the last pulse counts.
     private func runInputs(until stop: AsyncStream<Void>) async {
         await withTaskGroup(of: Void.self) { forwarders in
-            var counters: [(Configuration.Pulse, AsyncStream<PulseReading>.Continuation)] = []
+            var pulses: [PulseCounter.Input] = []
             for pulse in configuration.pulses {
                 // Reports are cumulative: the newest contains those it overtook.
                 let (reports, continuation) = AsyncStream.makeStream(of: PulseReading.self, bufferingPolicy: .bufferingNewest(1))
-                counters.append((pulse, continuation))
+                pulses.append(PulseCounter.Input(pulse, counted: counted[pulse.name] ?? 0, reports: continuation))
                 forwarders.addTask { await forward(reports, of: pulse.name) }
             }
-            await withTaskGroup(of: Void.self) { inputs in
+            await withTaskGroup(of: Void.self) { [pulses] inputs in
                 for meter in configuration.meters { inputs.addTask { await read(meter) } }
-                for (pulse, reports) in counters {
-                    inputs.addTask(executorPreference: surroundings.pulseExecutor) { await count(pulse, reports) }
-                }
+                inputs.addTask(executorPreference: surroundings.pulseExecutor) { await count(pulses) }
                 for await _ in stop { break }
                 inputs.cancelAll()
             }
@@ -107,9 +111,11 @@ package struct Daemon: Sendable {
         await reader.run()
     }
 
-    private func count(_ pulse: Configuration.Pulse, _ reports: AsyncStream<PulseReading>.Continuation) async {
+    private func count(_ pulses: [PulseCounter.Input]) async {
+        guard !pulses.isEmpty else { return }
         let counter = PulseCounter(
-            pulse, line: surroundings.line(pulse), executor: surroundings.pulseExecutor, clock: surroundings.pulseClock, reports: reports)
+            pulses, lines: surroundings.lines(configuration.pulses), journal: surroundings.journal, executor: surroundings.pulseExecutor,
+            clock: surroundings.pulseClock, log: surroundings.log)
         await counter.run()
     }
 

@@ -11,7 +11,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     case currentL1 = "current_l1", currentL2 = "current_l2", currentL3 = "current_l3", currentN = "current_n"
     case frequency
     case energy, volume, flow
-    case pulses, pulsesLost = "pulses_lost"
+    case pulses, pulsesLost = "pulses_lost", pulsesRecovered = "pulses_recovered"
     case serial, firmware, meterError = "meter_error"
     case telegrams, errors, lastReading = "last_reading"
 
@@ -27,7 +27,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         case .frequency: .hertz
         case .volume: .cubicMetres
         case .flow: .cubicMetresPerHour
-        case .pulses, .pulsesLost, .serial, .firmware, .meterError, .telegrams, .errors, .lastReading: nil
+        case .pulses, .pulsesLost, .pulsesRecovered, .serial, .firmware, .meterError, .telegrams, .errors, .lastReading: nil
         }
     }
 
@@ -44,7 +44,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     /// About the meter and its reading, not about what flows through it.
     package var isDiagnostic: Bool {
         switch self {
-        case .pulses, .pulsesLost, .serial, .firmware, .meterError, .telegrams, .errors, .lastReading: true
+        case .pulses, .pulsesLost, .pulsesRecovered, .serial, .firmware, .meterError, .telegrams, .errors, .lastReading: true
         default: false
         }
     }

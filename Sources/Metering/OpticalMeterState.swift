@@ -166,7 +166,3 @@ struct OpticalMeterState: Sendable {
         snapshot.values[.power] = .number(Quantity(Int64(isExporting ? -watts : watts)))
     }
 }
-
-extension Instant {
-    static let distantPast = Instant(nanoseconds: .min)
-}

@@ -1,8 +1,10 @@
 /// What a counter knows of its line: all of it, so that only the newest matters.
 package struct PulseReading: Sendable, Equatable {
-    /// Pulses since the process began.
+    /// Every pulse ever counted on this input.
     package var counted: Int64 = 0
-    /// Edges that the kernel or the filter knows to have missed.
+    /// Of those, since the process began, the ones that are known by the numbers of the kernel's edges alone.
+    package var recovered: Int64 = 0
+    /// Pulses that may be missing since the process began: at most so many.
     package var lost: Int64 = 0
     /// When the newest pulse began.
     package var lastPulse: Instant?
@@ -27,8 +29,6 @@ struct PulseMeterState: Sendable {
     private let medium: Medium
     private var reading = PulseReading()
     private var rate = StepRate(lateness: .zero)
-    /// Pulses ever counted, minus those of this process.
-    private var before: Int64 = 0
     private var totalProblem: String?
 
     init(_ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal) {
@@ -39,14 +39,14 @@ struct PulseMeterState: Sendable {
         switch restored {
         case .total(var total):
             total.changePulsesPerUnit(pulsesPerUnit)
-            before = total.pulses
+            reading.counted = total.pulses
             snapshot.total = total
         case .new: snapshot.total = PulseTotal(pulsesPerUnit: pulsesPerUnit)
         case .damaged(let why): totalProblem = "the saved total can't be read (\(why)): set it"
         }
         snapshot.problem = totalProblem
         // A rate needs to know where the counter stood when the process began.
-        rate.record(0, at: .distantPast)
+        rate.record(reading.counted, at: .distantPast)
         publish()
     }
 
@@ -76,7 +76,6 @@ struct PulseMeterState: Sendable {
         var new = snapshot.total ?? PulseTotal(pulses: reading.counted, pulsesPerUnit: pulsesPerUnit)
         new.set(total)
         snapshot.total = new
-        before = new.pulses - reading.counted
         totalProblem = nil
         snapshot.problem = reading.problem
         snapshot.readings += 1
@@ -85,8 +84,9 @@ struct PulseMeterState: Sendable {
 
     private mutating func publish() {
         snapshot.values[.pulsesLost] = .number(Quantity(reading.lost))
+        snapshot.values[.pulsesRecovered] = .number(Quantity(reading.recovered))
         guard snapshot.total != nil else { return }
-        snapshot.total?.pulses = before + reading.counted
+        snapshot.total?.pulses = reading.counted
         guard let total = snapshot.total else { return }
         snapshot.values[.pulses] = .number(Quantity(total.pulses))
         snapshot.values[snapshot.volumeUnit == nil ? .energy : .volume] = .number(total.total)

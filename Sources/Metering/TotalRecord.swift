@@ -20,7 +20,7 @@ package enum TotalRecord {
             pulses_per_unit \(total.pulsesPerUnit)
 
             """
-        let check = String(checkSum(Array(body.utf8)), radix: 16)
+        let check = String(CheckSum.crc32(body.utf8), radix: 16)
         return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"
     }
 
@@ -35,15 +35,5 @@ package enum TotalRecord {
         else { return nil }
         let total = PulseTotal(pulses: pulses, base: base, basePulses: basePulses, pulsesPerUnit: pulsesPerUnit)
         return Self.text(of: total) == text ? total : nil
-    }
-
-    /// CRC-32 (IEEE 802.3).
-    private static func checkSum(_ bytes: [UInt8]) -> UInt32 {
-        var crc: UInt32 = 0xFFFF_FFFF
-        for byte in bytes {
-            crc ^= UInt32(byte)
-            for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
-        }
-        return ~crc
     }
 }

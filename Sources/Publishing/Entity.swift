@@ -29,7 +29,7 @@ struct Entity: Sendable, Equatable {
         case .flow:
             unit = (volumeUnit == .litres ? Unit.litresPerHour : .cubicMetresPerHour).rawValue
             precision = volumeUnit == .litres ? 0 : 3
-        case .pulses, .pulsesLost:
+        case .pulses, .pulsesLost, .pulsesRecovered:
             become(nil, "total_increasing", precision: nil)
             unit = "imp"
             isEnabled = false
@@ -92,6 +92,7 @@ extension Measurand {
         case .flow: "Flow"
         case .pulses: "Pulses"
         case .pulsesLost: "Lost pulses"
+        case .pulsesRecovered: "Recovered pulses"
         case .serial: "Serial number"
         case .firmware: "Firmware"
         case .meterError: "Meter error"
@@ -114,7 +115,7 @@ extension Measurand {
     /// What may not be lost is acknowledged; the next momentary value comes soon.
     var qos: Int {
         switch self {
-        case .pulses, .pulsesLost, .serial, .firmware, .meterError: 1
+        case .pulses, .pulsesLost, .pulsesRecovered, .serial, .firmware, .meterError: 1
         default: isTotal ? 1 : 0
         }
     }

@@ -37,7 +37,7 @@ struct CheckCommand: Command {
         guard isOnline else { return .done }
         var failures = 0
         for meter in configuration.meters { failures += say("meter \(meter.name)", await tryPort(meter, loop)) }
-        for pulse in configuration.pulses { failures += say("pulse \(pulse.name)", tryLine(pulse, loop)) }
+        for pulse in configuration.pulses { failures += say("pulse \(pulse.name)", await tryLine(pulse, loop)) }
         if let mqtt = configuration.mqtt { failures += say("broker \(mqtt.host):\(mqtt.port)", await tryBroker(mqtt, loop)) }
         failures += say("state \(configuration.state.directory)", tryState(configuration.state.directory))
         return failures == 0 ? .done : .notReachable
@@ -66,8 +66,8 @@ struct CheckCommand: Command {
         }
     }
 
-    private func tryLine(_ pulse: Configuration.Pulse, _ loop: EventLoop) -> Finding {
-        switch GPIOLine(pulse, loop: loop).inspect() {
+    private func tryLine(_ pulse: Configuration.Pulse, _ loop: EventLoop) async -> Finding {
+        switch await GPIOTrial(pulse, loop: loop).result() {
         case .success(let found): .ok(found)
         case .failure(let error): .wrong(error.description)
         }

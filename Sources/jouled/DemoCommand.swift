@@ -113,13 +113,17 @@ struct DemoCommand: Command {
         return Daemon.Surroundings(
             executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses,
             log: Journal(lowest: .warning), port: { TTYPort(path: $0.port, loop: threads.main) },
-            line: { pulse in
-                let watts: Int64 = pulse.name == "solar" ? 2400 : 1300
-                let household = Household(seed: seed, profile: .steady(watts: watts), startedAt: threads.pulses.now)
-                return VirtualPulseLine(meter: VirtualS0(pulsesPerUnit: 1000, household: household, seed: seed), loop: threads.pulses)
+            lines: { pulses in
+                let meters = pulses.map { pulse in
+                    let watts: Int64 = pulse.name == "solar" ? 2400 : 1300
+                    let household = Household(seed: seed, profile: .steady(watts: watts), startedAt: threads.pulses.now)
+                    return VirtualS0(pulsesPerUnit: 1000, household: household, seed: seed)
+                }
+                return VirtualPulseLines(meters, loop: threads.pulses)
             },
+            journal: NoPulseJournal(),
             broker: realBroker(configuration, threads.main),
-            store: TotalFiles(directory: configuration.state.directory, loop: threads.storage))
+            store: TotalFiles(directory: configuration.state.directory, journal: NoPulseJournal(), loop: threads.storage))
     }
 
     private func introduce(_ mqtt: Configuration.MQTT?, _ directory: String) {

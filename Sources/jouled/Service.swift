@@ -8,6 +8,8 @@ struct ServiceThreads {
     let main: EventLoop
     let pulses: EventLoop
     let storage: EventLoop
+    /// What must not be closed between two lives.
+    let store = DescriptorStore()
 
     init(main: EventLoop) {
         self.main = main
@@ -69,12 +71,14 @@ struct Service {
 
     private var surroundings: Daemon.Surroundings {
         let (threads, log) = (threads, log)
+        if configuration.pulses.isEmpty { threads.store.discardRest() }
+        let journal = PulseMarkFiles(state: configuration.state.directory) ?? NoPulseJournal() as any PulseJournal
         return Daemon.Surroundings(
             executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses, log: log,
             port: { TTYPort(path: $0.port, loop: threads.main) },
-            line: { GPIOLine($0, loop: threads.pulses, log: log) },
+            lines: { GPIOLines($0, store: threads.store, loop: threads.pulses) }, journal: journal,
             broker: realBroker(configuration, threads.main),
-            store: TotalFiles(directory: configuration.state.directory, loop: threads.storage))
+            store: TotalFiles(directory: configuration.state.directory, journal: journal, loop: threads.storage))
     }
 
     private func run(_ daemon: Daemon, _ signals: Signals, _ reload: @Sendable () -> Configuration?) async -> End {

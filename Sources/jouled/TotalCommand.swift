@@ -53,7 +53,7 @@ struct TotalCommand: Command {
         do throws(SystemError) {
             guard let held = try StateDirectory(directory) else { return fail("a daemon holds \(directory) and does not answer") }
             defer { withExtendedLifetime(held) {} }
-            let files = TotalFiles(directory: directory, loop: loop)
+            let files = TotalFiles(directory: directory, journal: PulseMarkFiles(state: directory) ?? NoPulseJournal(), loop: loop)
             let stored = await files.load(meter)
             guard let value else { return show(stored, pulse) }
             var state = MeterState()

@@ -20,7 +20,7 @@ private func write(_ bytes: [UInt8], to path: String) {
     init() throws {
         directory = try makeTemporaryDirectory("jouled-test")
         loop.startThread(named: "storage")
-        files = TotalFiles(directory: directory, loop: loop)
+        files = TotalFiles(directory: directory, journal: NoPulseJournal(), loop: loop)
     }
 
     @Test func keepsATotal() async throws {
@@ -73,7 +73,7 @@ private func write(_ bytes: [UInt8], to path: String) {
 
     /// Where nothing can be kept, what is not there may have been lost with it: a disk that was not mounted, or is read-only.
     @Test func aDirectoryThatCanNotBeUsedMakesNoNewTotal() async throws {
-        guard case .damaged = await TotalFiles(directory: directory + "/missing", loop: loop).load("heat") else {
+        guard case .damaged = await TotalFiles(directory: directory + "/missing", journal: NoPulseJournal(), loop: loop).load("heat") else {
             return #expect(Bool(false), "taken for new")
         }
         removeDirectory(directory)
@@ -95,7 +95,7 @@ private func write(_ bytes: [UInt8], to path: String) {
     }
 
     @Test func saysWhyItCanNotSave() async throws {
-        let missing = TotalFiles(directory: directory + "/missing", loop: loop)
+        let missing = TotalFiles(directory: directory + "/missing", journal: NoPulseJournal(), loop: loop)
         await #expect(throws: PortError.self) { try await missing.save("heat", total(5)) }
         removeDirectory(directory)
     }

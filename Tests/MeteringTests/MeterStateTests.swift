@@ -209,7 +209,7 @@ extension Snapshot {
     @Test func continuesFromWhatWasSaved() {
         var state = state(.total(PulseTotal(pulses: 41, base: Quantity(8000), basePulses: 40, pulsesPerUnit: Quantity(1000))))
         #expect(state.snapshot.text("heat", .energy) == "8000.001")
-        state.record(counted(2, at: 1), of: "heat", now: start + .seconds(1), wall: wall)
+        state.record(counted(43, at: 1), of: "heat", now: start + .seconds(1), wall: wall)
         #expect(state.snapshot.text("heat", .energy) == "8000.003")
         #expect(state.snapshot.text("heat", .pulses) == "43")
         #expect(state.snapshot["heat"]?.total?.pulses == 43)

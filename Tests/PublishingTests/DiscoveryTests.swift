@@ -80,7 +80,7 @@ import Testing
         let payload = try #require(messages(Self.grid, Measurand.allCases, idle: [.energyImportT2]).first?.payload)
         let components = try #require(JSONText(payload)?["components"])
         let hidden = Measurand.allCases.filter { components[$0.rawValue]?["enabled_by_default"] == .bool(false) }
-        #expect(hidden == [.energyImportT2, .pulses, .pulsesLost, .telegrams, .errors])
+        #expect(hidden == [.energyImportT2, .pulses, .pulsesLost, .pulsesRecovered, .telegrams, .errors])
     }
 
     @Test func letsAPulseTotalBeSet() throws {

@@ -6,18 +6,20 @@ import Metering
 import Testing
 
 /// Edges through a pipe, with their time stamps: what the kernel's queue is to the real line.
-private struct PipedLine: PulseLine, PulseConnection {
+private struct PipedLine: PulseLines {
     let input: Int32
     let loop: EventLoop
 
-    func open() async throws(PortError) -> any PulseConnection { self }
+    func open() async -> [LineOpening] {
+        [LineOpening(line: 0, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))]
+    }
 
     func next(until deadline: Instant?) async -> PulseEvent {
-        guard await loop.wait(readable: input, until: deadline) == .ready else { return .closed(.cancelled) }
+        guard await loop.wait(readable: input, until: deadline) == .ready else { return .cancelled }
         // The time of the edge; negative when it falls.
         var time: Int64 = 0
-        guard read(input, &time, 8) == 8 else { return .closed(PortError("the pipe is closed")) }
-        return .edges([Edge(time < 0 ? .falling : .rising, at: Instant(nanoseconds: abs(time)))], lost: 0)
+        guard read(input, &time, 8) == 8 else { return .closed([0], PortError("the pipe is closed")) }
+        return .edges([LineEdge(line: 0, Edge(time < 0 ? .falling : .rising, at: Instant(nanoseconds: abs(time))))])
     }
 
     func close() async {}
@@ -50,8 +52,8 @@ private struct Silence: Log {
             configuration,
             Daemon.Surroundings(
                 executor: main, pulseExecutor: pulses, clock: main, pulseClock: pulses, log: Silence(),
-                port: { TTYPort(path: $0.port, loop: main) }, line: { _ in PipedLine(input: input, loop: pulses) }, broker: nil,
-                store: NoStore()))
+                port: { TTYPort(path: $0.port, loop: main) }, lines: { _ in PipedLine(input: input, loop: pulses) },
+                journal: NoPulseJournal(), broker: nil, store: NoStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let snapshots = await daemon.aggregator.snapshots()
         let running = Task(executorPreference: main) { await daemon.run(until: stop) }

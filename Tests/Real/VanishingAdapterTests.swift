@@ -76,7 +76,8 @@ private struct Silence: Log {
             configuration,
             Daemon.Surroundings(
                 executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: Silence(),
-                port: { _ in port }, line: { GPIOLine($0, loop: loop) }, broker: nil, store: NoStore()))
+                port: { _ in port }, lines: { GPIOLines($0, store: DescriptorStore(), loop: loop) }, journal: NoPulseJournal(),
+                broker: nil, store: NoStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let house = house
         let running = Task { await house.run(daemon, until: stop) }

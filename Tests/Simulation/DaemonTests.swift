@@ -113,12 +113,12 @@ import VirtualMeters
         let house = SimulatedHouse(seed: 7)
         house.start()
         house.run(for: .seconds(60))
-        house.pulseLines["heatpump"]?.isThere = false
+        house.pulseLines.pull(0, isThere: false)
         house.run(for: .seconds(30))
         #expect(house.value("heatpump/availability") == "offline")
         #expect(house.value("heatpump/problem") != "none")
         let before = Int64(house.value("heatpump/pulses") ?? "") ?? 0
-        house.pulseLines["heatpump"]?.isThere = true
+        house.pulseLines.pull(0, isThere: true)
         house.run(for: .seconds(60))
         #expect(house.value("heatpump/availability") == "online")
         #expect((Int64(house.value("heatpump/pulses") ?? "") ?? 0) > before)

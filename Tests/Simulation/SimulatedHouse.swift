@@ -13,7 +13,7 @@ final class SimulatedHouse: @unchecked Sendable {
     let broker: SimulatedBroker
     let store = SimulatedStore()
     let log = SimulatedLog()
-    private(set) var pulseLines: [String: SimulatedPulseLine] = [:]
+    let pulseLines: SimulatedPulseLines
     private let truth: [String: Truth]
     var configuration = Configuration()
     private(set) var daemon: Daemon?
@@ -35,16 +35,18 @@ final class SimulatedHouse: @unchecked Sendable {
         line = SimulatedSerialLine(
             loop, meter: VirtualME162(serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now))
         var truth: [String: Truth] = [:]
+        var edges: [() -> Edge?] = []
         for (index, name) in ["heatpump", "washer"].enumerated() {
             let load = Household(seed: seed &+ UInt64(index) &+ 1, profile: .steady(watts: pulseWatts[index]), startedAt: loop.now)
             let meter = Truth(VirtualS0(pulsesPerUnit: 1000, household: load, bounce: bounce, seed: seed &+ 7))
             truth[name] = meter
-            pulseLines[name] = SimulatedPulseLine(loop) { meter.meter.nextEdge() }
+            edges.append { meter.meter.nextEdge() }
             var pulse = Configuration.Pulse(name: name, title: name, line: .name("GPIO\(17 + index)"))
             pulse.minPulse = .milliseconds(20)
             configuration.pulses.append(pulse)
         }
         self.truth = truth
+        pulseLines = SimulatedPulseLines(loop, edges)
         configuration.meters = [Configuration.Meter(name: "grid", title: "Grid meter", port: "virtual")]
         configuration.mqtt = Configuration.MQTT()
     }
@@ -58,7 +60,7 @@ final class SimulatedHouse: @unchecked Sendable {
         isRunning = true
         let surroundings = Daemon.Surroundings(
             executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: log, port: { [line] _ in line },
-            line: { [pulseLines] in pulseLines[$0.name] ?? SimulatedPulseLine(SimulatedLoop()) { nil } }, broker: broker, store: store)
+            lines: { [pulseLines] _ in pulseLines }, journal: NoPulseJournal(), broker: broker, store: store)
         Task(executorPreference: loop) { [configuration] in
             let daemon = await Daemon(configuration, surroundings)
             self.daemon = daemon

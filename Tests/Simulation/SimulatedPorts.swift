@@ -38,67 +38,76 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
     }
 }
 
-/// A pulse line whose edges come from a function of time, and that can be pulled out.
+/// Pulse lines whose edges come from functions of time, and that can be pulled out.
 ///
-/// SAFETY: only used on the simulation's one thread.
-final class SimulatedPulseLine: PulseLine, @unchecked Sendable {
-    private let loop: SimulatedLoop
-    private let nextEdge: () -> Edge?
-    private var upcoming: Edge?
-    var isThere = true {
-        didSet { if !isThere { connection?.inbox.push(.closed(PortError("the GPIO chip is gone"))) } }
+/// On the loop, as its caller: nothing has to change places for each event.
+actor SimulatedPulseLines: PulseLines {
+    /// SAFETY: only used on the simulation's one thread.
+    private final class Line: @unchecked Sendable {
+        let nextEdge: () -> Edge?
+        var upcoming: Edge?
+        var isThere = true
+        var isOpen = false
+        init(_ nextEdge: @escaping () -> Edge?) { self.nextEdge = nextEdge }
     }
-    private var connection: Connection?
 
-    init(_ loop: SimulatedLoop, nextEdge: @escaping () -> Edge?) {
+    private nonisolated let loop: SimulatedLoop
+    private nonisolated let inbox: Inbox<PulseEvent>
+    private nonisolated let lines: [Line]
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(_ loop: SimulatedLoop, _ meters: [() -> Edge?]) {
         self.loop = loop
-        self.nextEdge = nextEdge
-        schedule()
+        inbox = Inbox(loop)
+        lines = meters.map { Line($0) }
+        for index in lines.indices { schedule(index) }
+    }
+
+    nonisolated func pull(_ index: Int, isThere: Bool) {
+        lines[index].isThere = isThere
+        guard !isThere, lines[index].isOpen else { return }
+        lines[index].isOpen = false
+        inbox.push(.closed([index], PortError("the GPIO chip is gone")))
     }
 
     /// Edges within a millisecond come together, as they do when a process is woken.
-    private func schedule() {
-        guard let first = upcoming ?? nextEdge() else { return }
+    private nonisolated func schedule(_ index: Int) {
+        let line = lines[index]
+        guard let first = line.upcoming ?? line.nextEdge() else { return }
         var edges = [first]
-        upcoming = nextEdge()
-        while let edge = upcoming, edge.at - first.at < .milliseconds(1) {
+        line.upcoming = line.nextEdge()
+        while let edge = line.upcoming, edge.at - first.at < .milliseconds(1) {
             edges.append(edge)
-            upcoming = nextEdge()
+            line.upcoming = line.nextEdge()
         }
         loop.at(edges[edges.count - 1].at) { [edges] in
-            if self.isThere { self.connection?.inbox.push(.edges(edges, lost: 0)) }
-            self.schedule()
+            if line.isThere, line.isOpen { self.inbox.push(.edges(edges.map { LineEdge(line: index, $0) })) }
+            self.schedule(index)
         }
     }
 
-    func open() async throws(PortError) -> any PulseConnection {
-        guard isThere else { throw PortError("no GPIO line is called GPIO17") }
-        let connection = Connection(loop)
-        self.connection = connection
-        return connection
-    }
-
-    /// On the loop, as its caller: nothing has to change places for each event.
-    private actor Connection: PulseConnection {
-        nonisolated let inbox: Inbox<PulseEvent>
-        private nonisolated let loop: SimulatedLoop
-
-        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-        init(_ loop: SimulatedLoop) {
-            self.loop = loop
-            inbox = Inbox(loop)
-        }
-
-        func next(until deadline: Instant?) async -> PulseEvent {
-            switch await inbox.next(until: deadline) {
-            case .event(let event): event
-            case .timedOut: .timedOut
-            case .cancelled: .closed(.cancelled)
+    func open() -> [LineOpening] {
+        lines.indices.filter { !lines[$0].isOpen }.map { index in
+            guard lines[index].isThere else {
+                return LineOpening(line: index, result: .failure(PortError("no GPIO line is called GPIO17")))
             }
+            lines[index].isOpen = true
+            return LineOpening(
+                line: index, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))
         }
+    }
 
-        func close() {}
+    func next(until deadline: Instant?) async -> PulseEvent {
+        switch await inbox.next(until: deadline) {
+        case .event(let event): event
+        case .timedOut: .timedOut
+        case .cancelled: .cancelled
+        }
+    }
+
+    func close() {
+        for line in lines { line.isOpen = false }
     }
 }
 

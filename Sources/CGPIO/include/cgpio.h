@@ -1,44 +1,63 @@
-// What jouled needs of GPIO, in its own words; behind it libgpiod 1.6 (Debian 12) or 2 (Debian 13).
+// What jouled needs of GPIO, in its own words. Lines are found and taken by libgpiod 1.6 (Debian 12) or 2 (Debian 13). Their edges are
+// read from the kernel as they are: a descriptor that outlived the process that asked for it is one that no library knows.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
-// The most edges of one `cgpio_read`: as many as the kernel keeps for libgpiod 1.
-#define CGPIO_BATCH 16
+// Longer than the kernel's names, labels and consumers.
+#define CGPIO_TEXT 40
+// "/dev/" and a file name.
+#define CGPIO_PATH 272
+// The most lines of one request.
+#define CGPIO_LINES 64
 
 typedef enum { CGPIO_AS_IS, CGPIO_DISABLED, CGPIO_PULL_UP, CGPIO_PULL_DOWN } cgpio_bias;
+
+// Where a line is.
+typedef struct {
+    char path[CGPIO_PATH], label[CGPIO_TEXT];
+    // Empty when it has none.
+    char name[CGPIO_TEXT];
+    unsigned offset;
+} cgpio_place;
+
+typedef struct {
+    unsigned offset;
+    cgpio_bias bias;
+    // Levels that are shorter make no edge; 0 for every edge. libgpiod 1 can't have it.
+    uint32_t debounce_microseconds;
+} cgpio_wish;
 
 typedef struct {
     // On the monotonic clock.
     uint64_t nanoseconds;
-    // 1, 2, 3… since the line was opened, also for edges that were lost; 0 with libgpiod 1, which doesn't number them.
+    // 1, 2, 3… of its line since it was taken, also for edges that were lost; 0 with libgpiod 1, which doesn't number them.
     uint64_t number;
+    unsigned offset;
     bool is_rising;
 } cgpio_edge;
 
-// An input line whose edges are watched.
-typedef struct cgpio_line cgpio_line;
-
 // `libgpiod 1.6.3`.
 const char *cgpio_version(void);
+// Lines are taken several at once, their edges are numbered and debounced: libgpiod 2.
+extern const bool cgpio_is_numbered;
+// The most edges that the kernel keeps for who does not read.
+extern const unsigned cgpio_queue;
 // Why the last call of this thread failed, for the person who wired it.
 const char *cgpio_problem(void);
 
-// The line of that name, on whichever chip. NULL on failure.
-cgpio_line *cgpio_open_name(const char *name, cgpio_bias bias);
-// A line of a chip: its device path, its label or its name. NULL on failure.
-cgpio_line *cgpio_open_offset(const char *chip, unsigned offset, cgpio_bias bias);
-void cgpio_close(cgpio_line *line);
+// The line of that name, on whichever chip.
+bool cgpio_find_name(const char *name, cgpio_place *place);
+// A line of a chip: its device path, its label or its name.
+bool cgpio_find_offset(const char *chip, unsigned offset, cgpio_place *place);
 
-// `GPIO17 (line 17 of /dev/gpiochip0, pinctrl-bcm2711)`.
-const char *cgpio_place(const cgpio_line *line);
-// The kernel would not set the bias: the line was taken with the one it has.
-bool cgpio_is_bias_refused(const cgpio_line *line);
-// 1 or 0; -1 on failure.
-int cgpio_value(cgpio_line *line);
+// Both edges of inputs of one chip, as they are wished: a descriptor of the kernel, which is the caller's to close; -1 and errno on failure.
+// Without libgpiod 2 one line at a time.
+int cgpio_take(const cgpio_place *chip, const cgpio_wish *wishes, unsigned count);
+// Puts the failure of `cgpio_take` for a single line into words.
+void cgpio_complain(const cgpio_place *line, int code);
 
-// Readable when there are edges, and when the chip goes.
-int cgpio_descriptor(const cgpio_line *line);
-// The edges that wait, at most a batch, without waiting for any; -1 when the line is gone.
-// `may_have_lost`: the kernel's queue was full, and what came after these edges may not have been kept. Only libgpiod 1 needs it.
-int cgpio_read(cgpio_line *line, cgpio_edge edges[CGPIO_BATCH], bool *may_have_lost);
+// 1 or 0 for the line that was wished at `index`; -1 on failure.
+int cgpio_value(int descriptor, unsigned index);
+// The edges that wait, without waiting for any, at most `count`; -1 and errno when the line is gone.
+int cgpio_read(int descriptor, cgpio_edge *edges, unsigned count);

@@ -22,3 +22,20 @@ int clinux_is_pseudo_terminal(int terminal);
 
 // The next client of a listening socket: non-blocking, closed on exec. -1 and errno on failure.
 int clinux_accept(int listener);
+
+// Sends one datagram, and with it a descriptor unless that is negative.
+long clinux_send(int to, const char *text, unsigned long size, int descriptor);
+// What is written there is gone with the power, and never waits for a disk.
+int clinux_is_in_memory(const char *folder);
+
+// Many descriptors as one, which is readable while one of them is or has failed. -1 and errno on failure.
+int clinux_bundle(void);
+int clinux_bundle_add(int bundle, int descriptor);
+int clinux_bundle_remove(int bundle, int descriptor);
+typedef struct {
+    int descriptor;
+    // Else it has failed.
+    int is_readable;
+} clinux_ready;
+// Those that are, at most `count`, without waiting.
+int clinux_bundle_ready(int bundle, clinux_ready *ready, int count);

@@ -30,10 +30,16 @@ package struct PulseFilter: Sendable {
     /// The line has rested since the last pulse.
     private var isArmed = true
 
-    package init(active: Edge.Direction, minPulse: Duration) {
+    /// `activeSince`: when a pulse began that was on already.
+    package init(active: Edge.Direction, minPulse: Duration, activeSince: Instant? = nil) {
         self.active = active
         minimum = minPulse.nanoseconds
+        guard let activeSince else { return }
+        level = .active
+        since = activeSince.nanoseconds
     }
+
+    package var activeSince: Instant? { level == .active ? Instant(nanoseconds: since) : nil }
 
     /// The pulse that ends with this edge, if one does.
     package mutating func push(_ edge: Edge) -> Pulse? {

@@ -1,0 +1,58 @@
+import Glibc
+import Synchronization
+
+/// A descriptor that outlives who opened it, by its name.
+struct KeptDescriptor: Sendable {
+    var name: String
+    var descriptor: Int32
+}
+
+/// Descriptors that must not be closed between two lives of the daemon: of a new configuration in the same process they are here; of the
+/// next process they are in systemd's descriptor store, which hands them over at its start (and does nothing where there is no systemd).
+package final class DescriptorStore: Sendable {
+    /// The first of those that systemd hands over.
+    private static let first: Int32 = 3
+
+    private let notice = ServiceNotice()
+    private let kept: Mutex<[KeptDescriptor]>
+
+    package init() {
+        kept = Mutex(Self.handedOver())
+    }
+
+    deinit { kept.withLock { for kept in $0 { close(kept.descriptor) } } }
+
+    private static func handedOver() -> [KeptDescriptor] {
+        guard let process = getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }), process == getpid(),
+            let count = getenv("LISTEN_FDS").flatMap({ Int32(String(cString: $0)) }), count > 0,
+            let names = getenv("LISTEN_FDNAMES").map({ String(cString: $0).split(separator: ":", omittingEmptySubsequences: false) })
+        else { return [] }
+        return zip(first..<first + count, names).map { descriptor, name in
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+            return KeptDescriptor(name: String(name), descriptor: descriptor)
+        }
+    }
+
+    /// From now on the next process gets it.
+    func add(_ new: KeptDescriptor) { notice.send("FDSTORE=1\nFDNAME=\(new.name)", descriptor: new.descriptor) }
+
+    /// The next process does not get it.
+    func remove(_ name: String) { notice.send("FDSTOREREMOVE=1\nFDNAME=\(name)") }
+
+    /// The next life in this process gets it.
+    func keep(_ descriptor: KeptDescriptor) { kept.withLock { $0.append(descriptor) } }
+
+    func take(where isWanted: (String) -> Bool) -> KeptDescriptor? {
+        kept.withLock { kept in
+            kept.firstIndex { isWanted($0.name) }.map { kept.remove(at: $0) }
+        }
+    }
+
+    /// What nobody wants any more.
+    package func discardRest() {
+        while let unwanted = take(where: { _ in true }) {
+            close(unwanted.descriptor)
+            remove(unwanted.name)
+        }
+    }
+}

@@ -1,0 +1,185 @@
+import CGPIO
+import Glibc
+import MeterDaemon
+import MeterProtocols
+import Metering
+
+/// Lines of one chip that the kernel watches for us, through one descriptor. It may be older than the process: who had it before handed it
+/// on, and the kernel has kept the edges since.
+final class GPIORequest {
+    /// One line of it.
+    struct Line {
+        /// Its place in the configuration.
+        var index: Int
+        var pulse: Configuration.Pulse
+        var place: GPIOPlace
+    }
+
+    /// The kernel's debouncing looks at the line when the timer runs next, some milliseconds late: of shorter pulses it would lose some.
+    private static let shortestDebounce = Duration.milliseconds(10)
+
+    let lines: [Line]
+    let name: RequestName
+    let descriptor: Int32
+    let beginnings: [OpenLine.Beginning]
+    private var isGivenAway = false
+
+    /// The name's `wish` of lines that are to be had together.
+    static func wish(_ lines: [Line]) -> UInt32 {
+        let words = lines.map { line in
+            "\(line.place.offset) \(line.pulse.bias.rawValue) \(debounce(line.pulse)) \(line.pulse.activeEdge)"
+        }
+        let text = ([lines.first?.place.chip ?? "", GPIOLines.library.hasPrefix("libgpiod 1") ? "1" : "2"] + words).joined(separator: "\n")
+        return CheckSum.crc32(text.utf8)
+    }
+
+    /// Goes on with what was kept. `nil` when the chip has gone meanwhile.
+    init?(_ lines: [Line], kept: KeptDescriptor) {
+        guard let name = RequestName(kept.name), Self.isAlive(kept.descriptor) else { return nil }
+        self.lines = lines
+        self.name = name
+        descriptor = kept.descriptor
+        beginnings = lines.map { _ in .kept }
+    }
+
+    /// Takes the lines as they are wished. A single one is also taken where the chip can't debounce it or set its bias.
+    init(_ lines: [Line], now: Instant) throws(SystemError) {
+        let chip = lines[0].place
+        var name = RequestName(wish: Self.wish(lines), isDebounced: cgpio_is_numbered)
+        var taken = chip.take(Self.wishes(lines, name))
+        // Nobody else has it, and we may: then it is the wish.
+        let final = [EBUSY, EPERM, ENODEV, ENOENT, EACCES]
+        for (isDebounced, isBiasRefused) in [(false, false), (true, true), (false, true)] where lines.count == 1 {
+            guard case .failure(let failure) = taken, !final.contains(failure.code) else { break }
+            guard !isDebounced || cgpio_is_numbered else { continue }
+            name.isDebounced = isDebounced
+            name.isBiasRefused = isBiasRefused
+            taken = chip.take(Self.wishes(lines, name))
+        }
+        let descriptor = try taken.get()
+        self.lines = lines
+        self.name = name
+        self.descriptor = descriptor
+        beginnings = lines.enumerated().map { index, line in
+            let isActive = cgpio_value(descriptor, UInt32(index)) == (line.pulse.activeEdge == .rising ? 1 : 0)
+            return .new(activeSince: isActive ? now : nil)
+        }
+    }
+
+    private static func wishes(_ lines: [Line], _ name: RequestName) -> [cgpio_wish] {
+        lines.map { line in
+            cgpio_wish(
+                offset: line.place.offset, bias: name.isBiasRefused ? CGPIO_AS_IS : line.pulse.bias.code,
+                debounce_microseconds: name.isDebounced ? debounce(line.pulse) : 0)
+        }
+    }
+
+    private static func debounce(_ pulse: Configuration.Pulse) -> UInt32 {
+        pulse.minPulse >= shortestDebounce ? UInt32(clamping: pulse.minPulse.nanoseconds / 1000) : 0
+    }
+
+    private static func isAlive(_ descriptor: Int32) -> Bool {
+        var edges = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&edges, 1, 0) >= 0 && Int32(edges.revents) & (POLLERR | POLLHUP | POLLNVAL) == 0
+    }
+
+    deinit { if !isGivenAway { close(descriptor) } }
+
+    /// For who comes next.
+    func giveAway() -> KeptDescriptor {
+        isGivenAway = true
+        return KeptDescriptor(name: name.text, descriptor: descriptor)
+    }
+
+    /// Asked when the chip's device node changed.
+    var isAlive: Bool { Self.isAlive(descriptor) && access(lines[0].place.path, F_OK) == 0 }
+
+    var openings: [LineOpening] {
+        zip(lines, beginnings).map { line, beginning in
+            let isDebounced = name.isDebounced && Self.debounce(line.pulse) > 0
+            return LineOpening(
+                line: line.index,
+                result: .success(
+                    OpenLine(request: name.nonce, beginning: beginning, isDebounced: isDebounced, remark: remark(line))))
+        }
+    }
+
+    private func remark(_ line: Line) -> String? {
+        guard name.isBiasRefused, line.pulse.bias != .asIs else { return nil }
+        return "\(line.place.description): the chip can't set \(line.pulse.bias.rawValue): an external resistor is needed"
+    }
+
+    /// What `check --online` says of a line that it took.
+    func finding(_ line: Line) -> String {
+        let level = cgpio_value(descriptor, 0) == 0 ? "low" : "high"
+        let bias = name.isBiasRefused ? "the chip can't set \(line.pulse.bias.rawValue): an external resistor is needed" : nil
+        return "\(line.place.description) is \(level), \(bias ?? "bias \(line.pulse.bias.rawValue)")"
+    }
+
+    enum Waiting {
+        case edges([LineEdge], full: [Int])
+        case gone(PortError)
+    }
+
+    /// The edges that wait, as many as the kernel ever keeps; more come with the next call.
+    func read(_ batch: inout [cgpio_edge]) -> Waiting {
+        let count = Int(cgpio_read(descriptor, &batch, UInt32(batch.count)))
+        guard count >= 0 else { return .gone(gone) }
+        let edges = batch[..<count].map { edge in
+            LineEdge(
+                line: index(edge.offset),
+                Edge(
+                    edge.is_rising ? .rising : .falling, at: Instant(nanoseconds: Int64(clamping: edge.nanoseconds)), number: edge.number))
+        }
+        // Without numbers the kernel's queue is of one line, and drops the newest: nothing was lost when there was room.
+        let isFull = !cgpio_is_numbered && count == Int(cgpio_queue)
+        return .edges(edges, full: isFull ? [lines[0].index] : [])
+    }
+
+    var gone: PortError {
+        PortError("\(lines.map(\.place.description).joined(separator: ", ")) \(lines.count == 1 ? "is" : "are") gone: was it unplugged?")
+    }
+
+    private func index(_ offset: UInt32) -> Int {
+        lines.count == 1 ? lines[0].index : lines.first { $0.place.offset == offset }?.index ?? lines[0].index
+    }
+}
+
+/// Names a request among the descriptors that are kept: what was wished, what was granted, and which of many such requests it is.
+struct RequestName {
+    var wish: UInt32
+    var isDebounced: Bool
+    var isBiasRefused = false
+    var nonce = UInt64.random(in: 1...UInt64.max)
+
+    init(wish: UInt32, isDebounced: Bool) {
+        self.wish = wish
+        self.isDebounced = isDebounced
+    }
+
+    init?(_ text: String) {
+        let words = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard words.count == 4, words[0] == "gpio", let wish = UInt32(words[1], radix: 16), let nonce = UInt64(words[3], radix: 16) else {
+            return nil
+        }
+        self.init(wish: wish, isDebounced: words[2].utf8.contains(UInt8(ascii: "d")))
+        isBiasRefused = words[2].utf8.contains(UInt8(ascii: "b"))
+        self.nonce = nonce
+    }
+
+    var text: String {
+        let granted = (isDebounced ? "d" : "") + (isBiasRefused ? "b" : "")
+        return "gpio-\(String(wish, radix: 16))-\(granted)-\(String(nonce, radix: 16))"
+    }
+}
+
+extension Configuration.Pulse.Bias {
+    fileprivate var code: cgpio_bias {
+        switch self {
+        case .pullUp: CGPIO_PULL_UP
+        case .pullDown: CGPIO_PULL_DOWN
+        case .disabled: CGPIO_DISABLED
+        case .asIs: CGPIO_AS_IS
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Glibc
+import LinuxIO
+import MeterProtocols
+import Metering
+import Testing
+
+@Suite(.serialized) struct PulseMarkFilesTests {
+    private let mark = PulseMark(pulses: 12, request: 34, position: LinePosition(number: 56))
+
+    /// In RAM, whoever runs this; on a disk there are no marks.
+    private func inMemory(_ body: (String) throws -> Void) throws {
+        let folder = "/dev/shm/jouled-test-\(getpid())"
+        setenv("RUNTIME_DIRECTORY", folder, 1)
+        defer {
+            unsetenv("RUNTIME_DIRECTORY")
+            removeDirectory(folder)
+        }
+        try body(folder)
+    }
+
+    @Test func outliveTheirWriter() throws {
+        try inMemory { _ in
+            let first = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
+            #expect(first.mark(of: "heat") == nil)
+            first.note(PulseMark(pulses: 11, request: 34, position: LinePosition()), of: "heat")
+            first.note(mark, of: "heat")
+            let second = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
+            #expect(second.mark(of: "heat") == mark)
+            #expect(second.mark(of: "solar") == nil)
+            let elsewhere = try #require(PulseMarkFiles(state: "/home/me/jouled"))
+            #expect(elsewhere.mark(of: "heat") == nil)
+        }
+    }
+
+    @Test func aTornOneIsNone() throws {
+        try inMemory { folder in
+            let files = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
+            files.note(mark, of: "heat")
+            let name = try #require(names(in: folder).first)
+            truncate(folder + "/" + name, 20)
+            #expect(files.mark(of: "heat") == nil)
+            files.note(mark, of: "heat")
+            #expect(files.mark(of: "heat") == mark)
+        }
+    }
+
+    private func names(in folder: String) -> [String] {
+        guard let directory = opendir(folder) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names
+    }
+}

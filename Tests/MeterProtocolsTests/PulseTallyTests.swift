@@ -1,0 +1,136 @@
+import MeterProtocols
+import Metering
+import Testing
+
+/// A debounced line, as the kernel numbers its edges; what the reader is given of them is up to the test.
+private struct Train {
+    var level = Edge.Direction.rising
+    var number: UInt64 = 0
+    var now = Instant(nanoseconds: 1_000_000_000)
+
+    mutating func edge() -> Edge {
+        level = level == .rising ? .falling : .rising
+        number += 1
+        now = now + .milliseconds(30)
+        return Edge(level, at: now, number: number)
+    }
+
+    mutating func edges(_ count: Int) -> [Edge] { (0..<count).map { _ in edge() } }
+}
+
+private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePosition(), counted: Int64 = 0) -> PulseTally {
+    var tally = PulseTally(active: .falling, minPulse: .milliseconds(20), counted: counted)
+    tally.begin(isDebounced: isDebounced, at: position)
+    return tally
+}
+
+@Suite struct PulseTallyTests {
+    @Test(arguments: [false, true]) func countsWhatEnds(isDebounced: Bool) {
+        var train = Train()
+        var tally = tally(isDebounced: isDebounced, counted: 100)
+        for edge in train.edges(21) { tally.push(edge) }
+        #expect(tally.reading.counted == 110)
+        #expect(tally.reading.recovered == 0)
+        #expect(tally.reading.lost == 0)
+        #expect(tally.reading.lastPulse == train.now - .milliseconds(60))
+        #expect(tally.position == LinePosition(number: 21, activeSince: train.now))
+    }
+
+    /// Whatever is missing, and wherever it begins and ends: the sum is what was sent.
+    @Test func gapsAreCountedAsTheyWere() {
+        for start in 0..<4 {
+            for missing in 0..<9 {
+                for isActive in [false, true] {
+                    var train = Train()
+                    // Taken in the middle of a pulse, the first edge ends it.
+                    if isActive { train.level = .falling }
+                    var tally = tally()
+                    for edge in train.edges(start) { tally.push(edge) }
+                    _ = train.edges(missing)
+                    for edge in train.edges(5) { tally.push(edge) }
+                    let sent = (start + missing + 5 + (isActive ? 1 : 0)) / 2
+                    #expect(tally.reading.counted == Int64(sent), "\(start) \(missing) \(isActive)")
+                    #expect(tally.reading.recovered <= Int64(missing + 1) / 2)
+                    #expect((tally.reading.recovered > 0) == (missing > 1 || missing == 1 && tally.reading.recovered == 1))
+                    #expect(tally.reading.lost == 0)
+                }
+            }
+        }
+    }
+
+    /// It is stopped anywhere, also in the middle of a pulse, and another one goes on at its position.
+    @Test func nobodyCountsTwiceOrNotAtAll() throws {
+        for stop in 0..<6 {
+            for unread in 0..<6 {
+                for isDebounced in [true, false] where isDebounced || unread == 0 {
+                    var train = Train()
+                    var first = tally(isDebounced: isDebounced)
+                    for edge in train.edges(stop) { first.push(edge) }
+                    let mark = PulseMark(pulses: first.reading.counted, request: 7, position: first.position)
+                    let known = try #require(PulseMark(mark.bytes))
+                    #expect(known == mark)
+                    _ = train.edges(unread)
+                    var second = tally(isDebounced: isDebounced, at: known.position, counted: known.pulses)
+                    for edge in train.edges(4) { second.push(edge) }
+                    #expect(second.reading.counted == Int64(stop + unread + 4) / 2, "\(stop) \(unread) \(isDebounced)")
+                }
+            }
+        }
+    }
+
+    /// The edges are there, but not where the one before stood: those that it can have read are not counted again.
+    @Test func withoutAMarkItCountsFromWhatWaits() {
+        var train = Train()
+        _ = train.edges(11)
+        var tally = tally(at: nil)
+        for edge in train.edges(4) { tally.push(edge) }
+        // The twelfth edge ends a pulse whose begin the other one saw.
+        #expect(tally.reading.counted == 2)
+        #expect(tally.reading.recovered == 0)
+    }
+
+    @Test func edgesThatComeTwiceCountOnce() {
+        var train = Train()
+        var tally = tally()
+        let edges = train.edges(10)
+        for edge in edges + edges { tally.push(edge) }
+        #expect(tally.reading.counted == 5)
+    }
+
+    /// Without debouncing a gap may be bounce: no count, but a bound.
+    @Test func whatMayBeBounceIsNotCounted() {
+        var train = Train()
+        var tally = tally(isDebounced: false)
+        for edge in train.edges(10) { tally.push(edge) }
+        _ = train.edges(20)
+        for edge in train.edges(10) { tally.push(edge) }
+        #expect(tally.reading.counted == 10)
+        #expect(tally.reading.lost == 10)
+    }
+
+    @Test func aFullQueueIsBounded() {
+        var train = Train()
+        train.number = 0
+        var tally = tally(isDebounced: false)
+        for edge in train.edges(16) { tally.push(Edge(edge.direction, at: edge.at)) }
+        #expect(tally.reading.counted == 8)
+        #expect(tally.overflowed(now: train.now + .seconds(30)) == 750)
+        #expect(tally.reading.lost == 750)
+        #expect(tally.overflowed(now: train.now - .seconds(1)) == 0)
+    }
+
+    @Test func marksThatAreDamagedAreNone() {
+        let mark = PulseMark(pulses: 12, request: 34, position: LinePosition(number: 56, activeSince: Instant(nanoseconds: 78)))
+        #expect(mark.bytes.count == PulseMark.size)
+        for index in mark.bytes.indices {
+            for bit in 0..<8 {
+                var bytes = mark.bytes
+                bytes[index] ^= 1 << UInt8(bit)
+                #expect(PulseMark(bytes) == nil)
+            }
+            #expect(PulseMark(Array(mark.bytes.prefix(index))) == nil)
+        }
+        #expect(PulseMark([UInt8](repeating: 0, count: PulseMark.size)) == nil)
+        #expect(PulseMark(mark.bytes + [0]) == nil)
+    }
+}
