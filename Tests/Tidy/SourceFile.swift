@@ -25,7 +25,7 @@ struct SourceFile {
     }
 
     /// Nothing for what is no folder.
-    private static func names(in folder: String) -> [String] {
+    static func names(in folder: String) -> [String] {
         guard let directory = opendir(folder) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []
@@ -36,7 +36,7 @@ struct SourceFile {
         return names
     }
 
-    private static func text(of path: String) -> String {
+    static func text(of path: String) -> String {
         guard let file = fopen(path, "r") else { return "" }
         defer { fclose(file) }
         var bytes: [UInt8] = []

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 /// The rules of the house that no compiler checks.
@@ -9,6 +10,36 @@ import Testing
         for violation in (sources + SourceFile.all(in: "Tests", of: repository)).flatMap(\.violations) {
             Issue.record("\(violation)")
         }
+    }
+
+    @Test func thePagesLinkToWhatIsThere() throws {
+        let repository = try #require(#filePath.dropping(suffix: "/Tests/Tidy/TidyTests.swift"))
+        let paths = ["", "docs/"].flatMap { folder in
+            SourceFile.names(in: "\(repository)/\(folder)").filter { $0.hasSuffix(".md") }.map { folder + $0 }
+        }
+        let pages = paths.map { Page(path: $0, text: SourceFile.text(of: "\(repository)/\($0)")) }
+        try #require(pages.contains { $0.path == "pi-setup.md" && $0.links.count >= 10 }, "the pages were not found below \(repository)")
+        for violation in pages.flatMap({ $0.broken(among: pages) { access("\(repository)/\($0)", F_OK) == 0 } }) {
+            Issue.record("\(violation)")
+        }
+    }
+
+    @Test func findsLinksThatLeadNowhere() {
+        let text = """
+            # A page: its name
+            [good](b.svg) [good](https://example.org/x) [good](#a-page-its-name) ![bad](c.svg) [bad](#nothing)
+            ```
+            [code](d.svg)
+            ```
+            [good](../top.md) [good](../top.md#its-heading) [bad](../top.md#other) [bad](top.md)
+            """
+        let pages = [Page(path: "docs/a.md", text: text), Page(path: "top.md", text: "## Its heading")]
+        let broken = pages[0].broken(among: pages) { ["docs/a.md", "docs/b.svg", "top.md"].contains($0) }
+        #expect(broken.map(\.line) == [2, 2, 6, 6])
+        #expect(
+            broken.map(\.cure) == [
+                "there is no docs/c.svg", "docs/a.md has no heading #nothing", "top.md has no heading #other", "there is no docs/top.md",
+            ])
     }
 
     @Test(arguments: [
