@@ -42,17 +42,16 @@ package final class DescriptorStore: Sendable {
     /// The next life in this process gets it.
     func keep(_ descriptor: KeptDescriptor) { kept.withLock { $0.append(descriptor) } }
 
-    func take(where isWanted: (String) -> Bool) -> KeptDescriptor? {
-        kept.withLock { kept in
-            kept.firstIndex { isWanted($0.name) }.map { kept.remove(at: $0) }
-        }
+    /// One of those that were kept.
+    func take() -> KeptDescriptor? { kept.withLock { $0.popLast() } }
+
+    /// Nobody wants it any more.
+    func discard(_ unwanted: KeptDescriptor) {
+        close(unwanted.descriptor)
+        remove(unwanted.name)
     }
 
-    /// What nobody wants any more.
     package func discardRest() {
-        while let unwanted = take(where: { _ in true }) {
-            close(unwanted.descriptor)
-            remove(unwanted.name)
-        }
+        while let unwanted = take() { discard(unwanted) }
     }
 }

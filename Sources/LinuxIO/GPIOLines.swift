@@ -40,48 +40,50 @@ package actor GPIOLines: PulseLines {
 
     package func open() async -> [LineOpening] {
         var openings: [LineOpening] = []
-        var chips: [[GPIORequest.Line]] = []
+        var missing: [GPIORequest.Line] = []
         let open = Set(requests.flatMap { $0.lines.map(\.index) })
         for (index, pulse) in pulses.enumerated() where !open.contains(index) {
             do throws(PortError) {
-                let line = GPIORequest.Line(index: index, pulse: pulse, place: try GPIOPlace.find(pulse.line))
-                if let chip = chips.firstIndex(where: { $0[0].place.chip == line.place.chip }) {
-                    chips[chip].append(line)
-                } else {
-                    chips.append([line])
-                }
+                missing.append(GPIORequest.Line(index: index, pulse: pulse, place: try GPIOPlace.find(pulse.line)))
             } catch {
                 openings.append(LineOpening(line: index, result: .failure(error)))
             }
         }
         // What is kept first: it has the lines that would be asked for else.
-        let rest = chips.map { takeKept($0, &openings) }
-        store.discardRest()
-        for chip in rest where !chip.isEmpty { take(chip, &openings) }
+        takeKept(&missing, &openings)
+        while let chip = missing.first?.place.chip {
+            let together = missing.filter { $0.place.chip == chip }
+            missing.removeAll { $0.place.chip == chip }
+            take(together, &openings)
+        }
         return openings
     }
 
-    /// Says which of the lines nobody kept.
-    private func takeKept(_ lines: [GPIORequest.Line], _ openings: inout [LineOpening]) -> [GPIORequest.Line] {
-        if takeKept(together: lines, &openings) { return [] }
-        return lines.filter { !takeKept(together: [$0], &openings) }
+    /// Of the kept requests those whose lines are all wished for as they were; the others are let go.
+    private func takeKept(_ missing: inout [GPIORequest.Line], _ openings: inout [LineOpening]) {
+        while let kept = store.take() {
+            guard let name = RequestName(kept.name), let lines = lines(of: name, among: missing) else {
+                store.discard(kept)
+                continue
+            }
+            let request = GPIORequest(lines, name, kept: kept)
+            guard request.isAlive else {
+                store.remove(kept.name)
+                continue
+            }
+            missing.removeAll { line in lines.contains { $0.index == line.index } }
+            begin(request, &openings)
+        }
     }
 
-    private func takeKept(together lines: [GPIORequest.Line], _ openings: inout [LineOpening]) -> Bool {
-        let wish = GPIORequest.wish(lines)
-        guard let kept = store.take(where: { RequestName($0)?.wish == wish }) else { return false }
-        guard let request = GPIORequest(lines, kept: kept) else {
-            Glibc.close(kept.descriptor)
-            store.remove(kept.name)
-            return false
-        }
-        begin(request, &openings)
-        return true
+    private func lines(of name: RequestName, among missing: [GPIORequest.Line]) -> [GPIORequest.Line]? {
+        let lines = name.wishes.compactMap { wish in missing.first { GPIORequest.wish($0) == wish } }
+        return lines.count == name.wishes.count ? lines : nil
     }
 
     private func take(_ lines: [GPIORequest.Line], _ openings: inout [LineOpening]) {
         // One that is taken, or can't be had as it is wished, spoils it for the others.
-        if lines.count > 1, !cgpio_is_numbered || lines.count > Int(CGPIO_LINES) || !tryToTake(lines, &openings) {
+        if lines.count > 1, !cgpio_is_numbered || lines.count > RequestName.mostLines || !tryToTake(lines, &openings) {
             for line in lines { take([line], &openings) }
         } else if lines.count == 1 {
             do throws(SystemError) {

@@ -24,18 +24,17 @@ final class GPIORequest {
     let beginnings: [OpenLine.Beginning]
     private var isGivenAway = false
 
-    /// The name's `wish` of lines that are to be had together.
-    static func wish(_ lines: [Line]) -> UInt32 {
-        let words = lines.map { line in
-            "\(line.place.offset) \(line.pulse.bias.rawValue) \(debounce(line.pulse)) \(line.pulse.activeEdge)"
-        }
-        let text = ([lines.first?.place.chip ?? "", GPIOLines.library.hasPrefix("libgpiod 1") ? "1" : "2"] + words).joined(separator: "\n")
-        return CheckSum.crc32(text.utf8)
+    /// What tells whether a line that was taken before is the one that is wished now.
+    static func wish(_ line: Line) -> UInt32 {
+        let words = [
+            cgpio_is_numbered ? "2" : "1", line.place.chip, "\(line.place.offset)", line.pulse.bias.rawValue, "\(line.pulse.activeEdge)",
+            "\(debounce(line.pulse))",
+        ]
+        return CheckSum.crc32(words.joined(separator: "\n").utf8) & 0xFF_FFFF
     }
 
-    /// Goes on with what was kept. `nil` when the chip has gone meanwhile.
-    init?(_ lines: [Line], kept: KeptDescriptor) {
-        guard let name = RequestName(kept.name), Self.isAlive(kept.descriptor) else { return nil }
+    /// Goes on with what was kept.
+    init(_ lines: [Line], _ name: RequestName, kept: KeptDescriptor) {
         self.lines = lines
         self.name = name
         descriptor = kept.descriptor
@@ -45,7 +44,7 @@ final class GPIORequest {
     /// Takes the lines as they are wished. A single one is also taken where the chip can't debounce it or set its bias.
     init(_ lines: [Line], now: Instant) throws(SystemError) {
         let chip = lines[0].place
-        var name = RequestName(wish: Self.wish(lines), isDebounced: cgpio_is_numbered)
+        var name = RequestName(wishes: lines.map(Self.wish), isDebounced: cgpio_is_numbered)
         var taken = chip.take(Self.wishes(lines, name))
         // Nobody else has it, and we may: then it is the wish.
         let final = [EBUSY, EPERM, ENODEV, ENOENT, EACCES]
@@ -78,11 +77,6 @@ final class GPIORequest {
         pulse.minPulse >= shortestDebounce ? UInt32(clamping: pulse.minPulse.nanoseconds / 1000) : 0
     }
 
-    private static func isAlive(_ descriptor: Int32) -> Bool {
-        var edges = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&edges, 1, 0) >= 0 && Int32(edges.revents) & (POLLERR | POLLHUP | POLLNVAL) == 0
-    }
-
     deinit { if !isGivenAway { close(descriptor) } }
 
     /// For who comes next.
@@ -92,7 +86,11 @@ final class GPIORequest {
     }
 
     /// Asked when the chip's device node changed.
-    var isAlive: Bool { Self.isAlive(descriptor) && access(lines[0].place.path, F_OK) == 0 }
+    var isAlive: Bool {
+        var edges = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&edges, 1, 0) >= 0, Int32(edges.revents) & (POLLERR | POLLHUP | POLLNVAL) == 0 else { return false }
+        return access(lines[0].place.path, F_OK) == 0
+    }
 
     var openings: [LineOpening] {
         zip(lines, beginnings).map { line, beginning in
@@ -145,31 +143,40 @@ final class GPIORequest {
     }
 }
 
-/// Names a request among the descriptors that are kept: what was wished, what was granted, and which of many such requests it is.
+/// Names a request among the descriptors that are kept: what was wished of each line, what was granted, and which of many such requests
+/// it is. systemd takes names of 255 characters.
 struct RequestName {
-    var wish: UInt32
+    /// More lines have no room in a name.
+    static let mostLines = 32
+
+    var wishes: [UInt32]
     var isDebounced: Bool
     var isBiasRefused = false
     var nonce = UInt64.random(in: 1...UInt64.max)
 
-    init(wish: UInt32, isDebounced: Bool) {
-        self.wish = wish
+    init(wishes: [UInt32], isDebounced: Bool) {
+        self.wishes = wishes
         self.isDebounced = isDebounced
     }
 
     init?(_ text: String) {
         let words = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard words.count == 4, words[0] == "gpio", let wish = UInt32(words[1], radix: 16), let nonce = UInt64(words[3], radix: 16) else {
-            return nil
-        }
-        self.init(wish: wish, isDebounced: words[2].utf8.contains(UInt8(ascii: "d")))
+        guard words.count == 4, words[0] == "gpio", let nonce = UInt64(words[3], radix: 16), words[1].utf8.count % 6 == 0 else { return nil }
+        let digits = Array(words[1])
+        let wishes = stride(from: 0, to: digits.count, by: 6).compactMap { UInt32(String(digits[$0..<$0 + 6]), radix: 16) }
+        guard !wishes.isEmpty, wishes.count * 6 == digits.count else { return nil }
+        self.init(wishes: wishes, isDebounced: words[2].utf8.contains(UInt8(ascii: "d")))
         isBiasRefused = words[2].utf8.contains(UInt8(ascii: "b"))
         self.nonce = nonce
     }
 
     var text: String {
+        let wishes = wishes.map { wish in
+            let digits = String(wish, radix: 16)
+            return String(repeating: "0", count: 6 - digits.utf8.count) + digits
+        }
         let granted = (isDebounced ? "d" : "") + (isBiasRefused ? "b" : "")
-        return "gpio-\(String(wish, radix: 16))-\(granted)-\(String(nonce, radix: 16))"
+        return "gpio-\(wishes.joined())-\(granted)-\(String(nonce, radix: 16))"
     }
 }
 

@@ -37,7 +37,8 @@ package actor PulseCounter {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private static let firstPause = Duration.seconds(1)
+    /// A line that was let go for another wish may be held by systemd for a moment.
+    private static let firstPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(10)
 
     package init(

@@ -395,7 +395,7 @@ import Testing
 
     /// The daemon begins anew with another configuration: the lines were never let go.
     private func goOnWithKeptLines() async throws {
-        let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17", 27: "GPIO27"])
+        let chip = try SimulatedChip("pinctrl", names: [5: "GPIO5", 17: "GPIO17", 27: "GPIO27"])
         let store = DescriptorStore()
         let both = [pulse(), pulse(.name("GPIO27"))]
         for round in 1...3 {
@@ -410,6 +410,11 @@ import Testing
         // Another wish for one of them: anew.
         let other = await count([pulse(.name("GPIO17"), .disabled), pulse(.name("GPIO27"))], store) { await send(1, chip) }
         #expect(other.map(\.counted) == [1, 0])
+        // One more line is no reason to let the others go.
+        await send(3, chip, 27)
+        let wishes = [pulse(.name("GPIO17"), .disabled), pulse(.name("GPIO5")), pulse(.name("GPIO27"))]
+        let more = await count(wishes, store) { await send(2, chip, 5) }
+        #expect(more.map(\.counted) == [0, 2, 3])
         store.discardRest()
         #expect(openRequests() == 0)
     }

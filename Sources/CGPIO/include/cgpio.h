@@ -8,8 +8,6 @@
 #define CGPIO_TEXT 40
 // "/dev/" and a file name.
 #define CGPIO_PATH 272
-// The most lines of one request.
-#define CGPIO_LINES 64
 
 typedef enum { CGPIO_AS_IS, CGPIO_DISABLED, CGPIO_PULL_UP, CGPIO_PULL_DOWN } cgpio_bias;
 
