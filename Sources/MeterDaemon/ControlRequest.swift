@@ -1,12 +1,18 @@
 import Metering
 
-/// What `jouled total` asks the running daemon, a line each: `total NAME` or `total NAME VALUE`; the answer is `ok VALUE` or `error WHY`.
+/// What other commands ask the running daemon, a line each: `total NAME`, `total NAME VALUE`, `problem NAME`; the answer is `ok VALUE` or
+/// `error WHY`.
 package enum ControlRequest: Equatable {
+    case showProblem(String)
     case showTotal(String)
     case setTotal(String, Quantity)
 
     package init?(_ line: String) {
         let words = line.split(separator: " ", maxSplits: 3).map(String.init)
+        if words.count == 2, words[0] == "problem" {
+            self = .showProblem(words[1])
+            return
+        }
         guard words.count >= 2, words[0] == "total" else { return nil }
         if words.count == 2 {
             self = .showTotal(words[1])
@@ -20,6 +26,9 @@ package enum ControlRequest: Equatable {
 extension Daemon {
     package func answer(_ line: String) async -> String {
         switch ControlRequest(line) {
+        case .showProblem(let meter):
+            guard let meter = await aggregator.snapshot[meter] else { return "error no meter is called \(meter)" }
+            return meter.problem.map { "error \($0)" } ?? (meter.isAvailable ? "ok is being read" : "error was not read yet")
         case .showTotal(let meter):
             guard let meter = await aggregator.snapshot[meter] else { return "error no meter is called \(meter)" }
             guard let total = meter.total else { return "error \(meter.problem ?? "\(meter.name) counts no pulses")" }

@@ -35,11 +35,16 @@ struct CheckCommand: Command {
         }
         printText("\(path): ok\n" + configuration.summary.map { "  \($0)\n" }.joined())
         guard isOnline else { return .done }
+        let directory = configuration.state.directory
         var failures = 0
-        for meter in configuration.meters { failures += say("meter \(meter.name)", await tryPort(meter, loop)) }
-        for pulse in configuration.pulses { failures += say("pulse \(pulse.name)", await tryLine(pulse, loop)) }
+        for meter in configuration.meters {
+            failures += say("meter \(meter.name)", await finding(meter.name, directory) { await tryPort(meter, loop) })
+        }
+        for pulse in configuration.pulses {
+            failures += say("pulse \(pulse.name)", await finding(pulse.name, directory) { await tryLine(pulse, loop) })
+        }
         if let mqtt = configuration.mqtt { failures += say("broker \(mqtt.host):\(mqtt.port)", await tryBroker(mqtt, loop)) }
-        failures += say("state \(configuration.state.directory)", tryState(configuration.state.directory))
+        failures += say("state \(directory)", tryState(directory))
         return failures == 0 ? .done : .notReachable
     }
 
@@ -54,6 +59,14 @@ struct CheckCommand: Command {
             printText("\(what): \(why)\n")
             return 1
         }
+    }
+
+    /// A daemon that runs holds the port or line, and knows best; where none runs, or not with this meter, it is tried.
+    private func finding(_ meter: String, _ directory: String, trying: () async -> Finding) async -> Finding {
+        guard let reply = ControlSocket.ask("problem \(meter)", directory: directory) else { return await trying() }
+        let words = String(reply.drop { $0 != " " }.dropFirst())
+        if reply.hasPrefix("ok ") { return .ok("\(words) by the running daemon") }
+        return words.hasPrefix("no meter") ? await trying() : .wrong("the running daemon says: \(words)")
     }
 
     private func tryPort(_ meter: Configuration.Meter, _ loop: EventLoop) async -> Finding {
