@@ -56,7 +56,10 @@ let package = Package(
         // Real parts: a pty, a real mosquitto; the scripts try the release binary.
         tests(
             "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
-            scripts: ["binary-test", "checks.sh", "gpio-lab", "gpio-test", "install-test", "measure", "service-test"]),
+            scripts: [
+                "binary-test", "checks.sh", "descriptor-store", "faults.c", "gpio-lab", "gpio-test", "install-test", "measure",
+                "pulse-test", "pulses.c", "service-test",
+            ]),
         // The rules of the house that no compiler checks.
         tests("Tidy", []),
     ],
