@@ -30,7 +30,7 @@ final class GPIORequest {
             cgpio_is_numbered ? "2" : "1", line.place.chip, "\(line.place.offset)", line.pulse.bias.rawValue, "\(line.pulse.activeEdge)",
             "\(debounce(line.pulse))",
         ]
-        return CheckSum.crc32(words.joined(separator: "\n").utf8) & 0xFF_FFFF
+        return CheckSum.crc32(Array(words.joined(separator: "\n").utf8)) & 0xFF_FFFF
     }
 
     /// Goes on with what was kept.

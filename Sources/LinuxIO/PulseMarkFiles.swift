@@ -14,7 +14,7 @@ package final class PulseMarkFiles: PulseJournal {
     package init?(state: String) {
         guard let folder = Self.folder() else { return nil }
         // Another daemon may count elsewhere, into other totals, on the same machine.
-        prefix = folder + "/" + String(CheckSum.crc32(state.utf8), radix: 16) + "."
+        prefix = folder + "/" + String(CheckSum.crc32(Array(state.utf8)), radix: 16) + "."
     }
 
     deinit { descriptors.withLock { for descriptor in $0.values { close(descriptor) } } }

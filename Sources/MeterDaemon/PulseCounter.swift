@@ -25,7 +25,9 @@ package actor PulseCounter {
         var tally: PulseTally
         /// 0 while it is not open.
         var request: UInt64 = 0
+        /// To report; to note.
         var hasNews = false
+        var hasMoved = false
     }
 
     private nonisolated let executor: any SerialExecutor
@@ -106,19 +108,27 @@ package actor PulseCounter {
 
     private func count(_ edges: [LineEdge], _ full: [Int]) {
         for edge in edges {
+            let line = inputs[edge.line].tally.reading
             inputs[edge.line].tally.push(edge.edge)
-            inputs[edge.line].hasNews = true
+            if inputs[edge.line].tally.isPositionOfEachEdge { inputs[edge.line].hasMoved = true }
+            if inputs[edge.line].tally.reading != line { inputs[edge.line].hasNews = true }
         }
         for index in full {
             let bound = inputs[index].tally.overflowed(now: clock.now)
-            if bound > 0 { log.write(.warning, "\(inputs[index].name): the kernel's queue was full: up to \(bound) pulses are lost") }
+            guard bound > 0 else { continue }
+            inputs[index].hasNews = true
+            log.write(.warning, "\(inputs[index].name): the kernel's queue was full: up to \(bound) pulses are lost")
         }
-        for index in inputs.indices where inputs[index].hasNews {
-            inputs[index].hasNews = false
-            let line = inputs[index]
-            journal.note(PulseMark(pulses: line.tally.reading.counted, request: line.request, position: line.tally.position), of: line.name)
-            line.reports.yield(line.tally.reading)
-        }
+        for index in inputs.indices where inputs[index].hasNews || inputs[index].hasMoved { tell(index) }
+    }
+
+    /// The journal first: what is published was never more than the next process will know.
+    private func tell(_ index: Int) {
+        let line = inputs[index]
+        journal.note(PulseMark(pulses: line.tally.reading.counted, request: line.request, position: line.tally.position), of: line.name)
+        if line.hasNews { line.reports.yield(line.tally.reading) }
+        inputs[index].hasNews = false
+        inputs[index].hasMoved = false
     }
 
     private func lose(_ index: Int, _ reason: PortError) {

@@ -20,7 +20,7 @@ package enum TotalRecord {
             pulses_per_unit \(total.pulsesPerUnit)
 
             """
-        let check = String(CheckSum.crc32(body.utf8), radix: 16)
+        let check = String(CheckSum.crc32(Array(body.utf8)), radix: 16)
         return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"
     }
 

@@ -25,13 +25,17 @@ package struct PulseMark: Sendable, Hashable {
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.size)
-        let activeSince = position.activeSince?.nanoseconds ?? Self.inactive
-        for word in [Self.title, UInt64(bitPattern: pulses), request, position.number, UInt64(bitPattern: activeSince)] {
-            for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
-        }
-        let check = CheckSum.crc32(bytes)
-        for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: check >> UInt32(shift))) }
+        Self.append(Self.title, to: &bytes)
+        Self.append(UInt64(bitPattern: pulses), to: &bytes)
+        Self.append(request, to: &bytes)
+        Self.append(position.number, to: &bytes)
+        Self.append(UInt64(bitPattern: position.activeSince?.nanoseconds ?? Self.inactive), to: &bytes)
+        Self.append(UInt64(CheckSum.crc32(bytes)), count: 4, to: &bytes)
         return bytes
+    }
+
+    private static func append(_ word: UInt64, count: UInt64 = 8, to bytes: inout [UInt8]) {
+        for index in 0..<count { bytes.append(UInt8(truncatingIfNeeded: word >> (8 * index))) }
     }
 
     /// `nil` unless every byte is as it was written.

@@ -48,6 +48,9 @@ package struct PulseTally: Sendable {
             : .byWidth(PulseFilter(active: active, minPulse: minPulse, activeSince: position?.activeSince))
     }
 
+    /// Who goes on needs to know of each edge, not only of pulses: where edges have no numbers that can be trusted.
+    package var isPositionOfEachEdge: Bool { if case .byWidth = counting { true } else { false } }
+
     package var position: LinePosition {
         switch counting {
         case .byWidth(let filter): LinePosition(number: number ?? 0, activeSince: filter.activeSince)
