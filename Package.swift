@@ -57,7 +57,8 @@ let package = Package(
         tests(
             "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
             scripts: [
-                "binary-test", "checks.sh", "descriptor-store", "faults.c", "gpio-lab", "gpio-test", "install-test", "measure", "measure-pulses",
+                "binary-test", "checks.sh", "descriptor-store", "faults.c", "gpio-lab", "gpio-test", "install-test", "measure",
+                "measure-pulses",
                 "pulse-test", "pulses.c", "service-test",
             ]),
         // The rules of the house that no compiler checks.
