@@ -3,7 +3,7 @@ import Glibc
 import MeterDaemon
 import Metering
 
-/// How `jouled total` talks to the running daemon: a socket in the state directory, one line in, one line out. Who may enter the directory
+/// How `jouled total` talks to the running daemon: a socket in the state directory, one line in, some lines out. Who may enter the directory
 /// may speak.
 package struct ControlSocket: Sendable {
     private static let longestLine = 256
@@ -84,6 +84,6 @@ package struct ControlSocket: Sendable {
         guard write(descriptor, request, request.utf8.count) == request.utf8.count,
             case .success(let reply) = readBounded(descriptor, limit: longestAnswer), !reply.isEmpty
         else { return nil }
-        return String(decoding: reply, as: UTF8.self).split(separator: "\n").first.map(String.init)
+        return String(decoding: reply.last == 0x0A ? reply.dropLast() : reply[...], as: UTF8.self)
     }
 }

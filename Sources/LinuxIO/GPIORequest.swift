@@ -161,7 +161,9 @@ struct RequestName {
 
     init?(_ text: String) {
         let words = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard words.count == 4, words[0] == "gpio", let nonce = UInt64(words[3], radix: 16), words[1].utf8.count % 6 == 0 else { return nil }
+        guard words.count == 4, words[0] == "gpio", let nonce = UInt64(words[3], radix: 16), words[1].utf8.count % 6 == 0 else {
+            return nil
+        }
         let digits = Array(words[1])
         let wishes = stride(from: 0, to: digits.count, by: 6).compactMap { UInt32(String(digits[$0..<$0 + 6]), radix: 16) }
         guard !wishes.isEmpty, wishes.count * 6 == digits.count else { return nil }

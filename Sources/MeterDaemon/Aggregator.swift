@@ -47,7 +47,7 @@ package actor Aggregator {
 
     /// Says why not, or `nil`.
     package func setTotal(_ total: Quantity, of meter: String) -> String? {
-        let refusal = state.setTotal(total, of: meter)
+        let refusal = state.setTotal(total, of: meter, wall: clock.wall)
         if refusal == nil {
             log.write(.notice, "\(meter): total set to \(total)")
             changed()

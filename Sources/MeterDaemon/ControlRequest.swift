@@ -1,7 +1,7 @@
 import Metering
 
-/// What other commands ask the running daemon, a line each: `total NAME`, `total NAME VALUE`, `problem NAME`; the answer is `ok VALUE` or
-/// `error WHY`.
+/// What other commands ask the running daemon, a line each: `total NAME`, `total NAME VALUE`, `problem NAME`; the answer is `error WHY`, or
+/// `ok VALUE`, for a total with what is known of the corrections below it, a line each.
 package enum ControlRequest: Equatable {
     case showProblem(String)
     case showTotal(String)
@@ -32,11 +32,13 @@ extension Daemon {
         case .showTotal(let meter):
             guard let meter = await aggregator.snapshot[meter] else { return "error no meter is called \(meter)" }
             guard let total = meter.total else { return "error \(meter.problem ?? "\(meter.name) counts no pulses")" }
-            return "ok \(total.total)"
+            return okay(total)
         case .setTotal(let meter, let total):
             if let refusal = await setTotal(meter, total) { return "error \(refusal)" }
-            return "ok \(total)"
+            return await aggregator.snapshot[meter]?.total.map(okay) ?? "error \(meter) is gone"
         case nil: return "error not understood"
         }
     }
+
+    private func okay(_ total: PulseTotal) -> String { (["ok \(total.total)"] + total.remarks).joined(separator: "\n") }
 }

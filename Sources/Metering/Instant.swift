@@ -62,6 +62,9 @@ package struct WallTime: Comparable, Hashable, Sendable {
         text.append(milliseconds, digits: 3, then: "Z")
         return String(decoding: text, as: UTF8.self)
     }
+
+    /// The same without milliseconds: `2026-11-21T06:28:00Z`.
+    package var rfc3339Seconds: String { rfc3339.prefix(19) + "Z" }
 }
 
 private func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {

@@ -12,6 +12,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     case frequency
     case energy, volume, flow
     case pulses, pulsesLost = "pulses_lost", pulsesRecovered = "pulses_recovered"
+    case drift, driftPulses = "drift_pulses", driftPercent = "drift_percent"
     case serial, firmware, meterError = "meter_error"
     case telegrams, errors, lastReading = "last_reading"
 
@@ -27,7 +28,10 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         case .frequency: .hertz
         case .volume: .cubicMetres
         case .flow: .cubicMetresPerHour
-        case .pulses, .pulsesLost, .pulsesRecovered, .serial, .firmware, .meterError, .telegrams, .errors, .lastReading: nil
+        case .driftPercent: .percent
+        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .serial, .firmware, .meterError, .telegrams, .errors,
+            .lastReading:
+            nil
         }
     }
 
@@ -44,7 +48,9 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     /// About the meter and its reading, not about what flows through it.
     package var isDiagnostic: Bool {
         switch self {
-        case .pulses, .pulsesLost, .pulsesRecovered, .serial, .firmware, .meterError, .telegrams, .errors, .lastReading: true
+        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .driftPercent, .serial, .firmware, .meterError, .telegrams,
+            .errors, .lastReading:
+            true
         default: false
         }
     }

@@ -83,10 +83,10 @@ package struct MeterState: Sendable {
     }
 
     /// Sets a pulse meter's total; says why not, or `nil`.
-    package mutating func setTotal(_ total: Quantity, of meter: String) -> String? {
+    package mutating func setTotal(_ total: Quantity, of meter: String, wall: WallTime) -> String? {
         guard case .pulse? = places[meter] else { return "no pulse meter is called \(meter)" }
         guard !total.isNegative, total <= Quantity(1_000_000_000), total.exponent >= -9 else { return "\(total) is no possible total" }
-        changePulse(meter) { $0.set(total) }
+        changePulse(meter) { $0.set(total, wall: wall) }
         return nil
     }
 

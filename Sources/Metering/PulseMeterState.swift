@@ -45,6 +45,7 @@ struct PulseMeterState: Sendable {
         case .damaged(let why): totalProblem = "the saved total can't be read (\(why)): set it"
         }
         snapshot.problem = totalProblem
+        noteDrift()
         // A rate needs to know where the counter stood when the process began.
         rate.record(reading.counted, at: .distantPast)
         publish()
@@ -72,14 +73,23 @@ struct PulseMeterState: Sendable {
         estimatePower(at: now)
     }
 
-    mutating func set(_ total: Quantity) {
+    mutating func set(_ total: Quantity, wall: WallTime) {
+        let wasLost = snapshot.total == nil
         var new = snapshot.total ?? PulseTotal(pulses: reading.counted, pulsesPerUnit: pulsesPerUnit)
-        new.set(total)
+        new.set(total, at: wall, wasLost: wasLost)
         snapshot.total = new
         totalProblem = nil
         snapshot.problem = reading.problem
+        noteDrift()
         snapshot.readings += 1
         publish()
+    }
+
+    private mutating func noteDrift() {
+        let drift = snapshot.total?.drift
+        snapshot.values[.drift] = drift.map { .text($0.cause.description) }
+        snapshot.values[.driftPulses] = drift.map { .number(Quantity($0.pulses)) }
+        snapshot.values[.driftPercent] = drift?.percent.map { .number($0) }
     }
 
     private mutating func publish() {

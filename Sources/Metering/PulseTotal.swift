@@ -7,13 +7,18 @@ package struct PulseTotal: Hashable, Sendable {
     package var basePulses: Int64
     /// A positive decimal: 1000, 0.1.
     package var pulsesPerUnit: Quantity
+    /// Oldest first.
+    package private(set) var corrections: [Correction]
 
-    package init(pulses: Int64 = 0, base: Quantity = Quantity(0), basePulses: Int64 = 0, pulsesPerUnit: Quantity) {
+    package init(
+        pulses: Int64 = 0, base: Quantity = Quantity(0), basePulses: Int64 = 0, pulsesPerUnit: Quantity, corrections: [Correction] = []
+    ) {
         precondition(pulsesPerUnit.mantissa > 0 && (-6...0).contains(pulsesPerUnit.exponent), "a meter gives some pulses per unit")
         self.pulses = pulses
         self.base = base
         self.basePulses = basePulses
         self.pulsesPerUnit = pulsesPerUnit
+        self.corrections = corrections
     }
 
     /// `base + (pulses − basePulses) ÷ pulsesPerUnit` with the decimals that one pulse needs (at most six, then rounded down,
@@ -27,8 +32,18 @@ package struct PulseTotal: Hashable, Sendable {
         return Quantity.adding(base, since) ?? base
     }
 
-    /// Sets the total as the display shows it; pulses counted from now on are added to it.
-    package mutating func set(_ total: Quantity) {
+    /// Sets the total as the display shows it; pulses counted from now on are added to it. `wasLost`: what was counted so far is no total.
+    package mutating func set(_ display: Quantity, at wall: WallTime, wasLost: Bool = false) {
+        var correction = Correction(at: wall, before: wasLost ? nil : total, display: display, pulses: pulses)
+        if let last = corrections.last, correction.replaces(last) {
+            correction.before = last.before
+            corrections.removeLast()
+        }
+        corrections = corrections.suffix(Correction.most - 1) + [correction]
+        begin(at: display)
+    }
+
+    private mutating func begin(at total: Quantity) {
         base = total
         basePulses = pulses
     }
@@ -36,7 +51,7 @@ package struct PulseTotal: Hashable, Sendable {
     /// The constant was corrected: what was counted so far keeps its value.
     package mutating func changePulsesPerUnit(_ new: Quantity) {
         guard new != pulsesPerUnit else { return }
-        set(total)
+        begin(at: total)
         pulsesPerUnit = new
     }
 

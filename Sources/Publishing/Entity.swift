@@ -33,6 +33,9 @@ struct Entity: Sendable, Equatable {
             become(nil, "total_increasing", precision: nil)
             unit = "imp"
             isEnabled = false
+        case .driftPulses:
+            become(nil, "measurement", precision: nil)
+            unit = "imp"
         case .telegrams, .errors:
             become(nil, "total_increasing", precision: nil)
             isEnabled = false
@@ -93,6 +96,9 @@ extension Measurand {
         case .pulses: "Pulses"
         case .pulsesLost: "Lost pulses"
         case .pulsesRecovered: "Recovered pulses"
+        case .drift: "Drift"
+        case .driftPulses: "Drift in pulses"
+        case .driftPercent: "Drift in percent"
         case .serial: "Serial number"
         case .firmware: "Firmware"
         case .meterError: "Meter error"
@@ -115,7 +121,7 @@ extension Measurand {
     /// What may not be lost is acknowledged; the next momentary value comes soon.
     var qos: Int {
         switch self {
-        case .pulses, .pulsesLost, .pulsesRecovered, .serial, .firmware, .meterError: 1
+        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .driftPercent, .serial, .firmware, .meterError: 1
         default: isTotal ? 1 : 0
         }
     }

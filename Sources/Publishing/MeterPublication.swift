@@ -81,6 +81,8 @@ struct MeterPublication: Sendable {
         }
         let wasSet = meter.total?.base != total?.base || meter.total?.basePulses != total?.basePulses
         total = meter.total
+        // A drift may not be known any more.
+        if wasSet { retire { meter.values[$0] == nil } }
         note(meter.values, totalWasSet: wasSet)
     }
 
@@ -116,7 +118,10 @@ struct MeterPublication: Sendable {
 
     /// Another meter was put under the head, and does not send all that the old one sent.
     private mutating func retire(where isGone: (Measurand) -> Bool) {
-        for value in values where isGone(value.measurand) { retired.append(value.topic) }
+        for value in values where isGone(value.measurand) {
+            retired.append(value.topic)
+            mustAnnounce = true
+        }
         values.removeAll { isGone($0.measurand) }
         idle = []
     }

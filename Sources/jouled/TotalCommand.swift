@@ -9,6 +9,7 @@ struct TotalCommand: Command {
         usage: jouled total [-c FILE] NAME [VALUE]
 
         Shows the total of the pulse meter NAME, or sets it to VALUE, as the meter's display shows it (in the meter's unit).
+        Below it: when it was set to what, and from the second time on how far the pulses are from the display.
         Asks the running daemon; where none runs, it reads and writes the saved state.
 
           -c, --config FILE   the configuration (\(defaultConfiguration))
@@ -43,7 +44,9 @@ struct TotalCommand: Command {
         let request = "total \(meter)" + (value.map { " \($0)" } ?? "")
         if let reply = ControlSocket.ask(request, directory: directory) {
             guard reply.hasPrefix("ok ") else { return fail(String(reply.drop { $0 != " " }.dropFirst())) }
-            printText("\(reply.dropFirst(3)) \(pulse.unit.rawValue)\n")
+            let lines = reply.dropFirst(3).split(separator: "\n", maxSplits: 1)
+            printText("\(lines.first ?? "") \(pulse.unit.rawValue)\n")
+            for rest in lines.dropFirst() { printText(rest + "\n") }
             return .done
         }
         return await editSavedState(pulse, directory, loop)
@@ -60,7 +63,7 @@ struct TotalCommand: Command {
             state.addPulse(
                 MeterDescription(name: meter, title: pulse.title), medium: pulse.medium, unit: pulse.unit,
                 pulsesPerUnit: pulse.pulsesPerUnit, restored: stored)
-            if let refusal = state.setTotal(value, of: meter) { return fail(refusal) }
+            if let refusal = state.setTotal(value, of: meter, wall: loop.wall) { return fail(refusal) }
             guard let new = state.snapshot[meter]?.total else { return fail("there is no total to save") }
             return await save(new, files, pulse)
         } catch {
@@ -74,18 +77,20 @@ struct TotalCommand: Command {
         } catch {
             return fail(error.description)
         }
-        printText("\(total.total) \(pulse.unit.rawValue)\n")
-        return .done
+        return show(total, pulse)
     }
 
     private func show(_ stored: StoredTotal, _ pulse: Configuration.Pulse) -> ExitCode {
         switch stored {
-        case .total(let total):
-            printText("\(total.total) \(pulse.unit.rawValue)\n")
-            return .done
+        case .total(let total): return show(total, pulse)
         case .new: return fail("\(meter) was never counted here")
         case .damaged(let why): return fail("the saved total can't be read (\(why)): set it")
         }
+    }
+
+    private func show(_ total: PulseTotal, _ pulse: Configuration.Pulse) -> ExitCode {
+        printText("\(total.total) \(pulse.unit.rawValue)\n" + total.remarks.map { $0 + "\n" }.joined())
+        return .done
     }
 
     private func fail(_ why: String) -> ExitCode {

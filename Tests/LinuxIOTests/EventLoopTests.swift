@@ -93,7 +93,7 @@ private actor Resident {
             loop = EventLoop()
             loop.startThread(named: "control")
         }
-        func serve(_ socket: ControlSocket) async { await socket.serve { "ok " + $0 } }
+        func serve(_ socket: ControlSocket) async { await socket.serve { "ok \($0)\nand more" } }
     }
 
     @Test func answersALine() async throws {
@@ -101,8 +101,8 @@ private actor Resident {
         let server = Server()
         let socket = try ControlSocket(directory: directory, loop: server.loop)
         let serving = Task { await server.serve(socket) }
-        #expect(ControlSocket.ask("total heat", directory: directory) == "ok total heat")
-        #expect(ControlSocket.ask("total heat 5", directory: directory) == "ok total heat 5")
+        #expect(ControlSocket.ask("total heat", directory: directory) == "ok total heat\nand more")
+        #expect(ControlSocket.ask("total heat 5", directory: directory) == "ok total heat 5\nand more")
         serving.cancel()
         await serving.value
         #expect(ControlSocket.ask("total heat", directory: directory) == nil)

@@ -221,7 +221,7 @@ extension Snapshot {
         #expect(state.snapshot.text("heat", .energy) == nil)
         #expect(state.snapshot["heat"]?.total == nil)
         #expect(state.snapshot["heat"]?.problem?.contains("set it") == true)
-        #expect(state.setTotal(Quantity(77125, exponent: -3), of: "heat") == nil)
+        #expect(state.setTotal(Quantity(77125, exponent: -3), of: "heat", wall: wall) == nil)
         #expect(state.snapshot.text("heat", .energy) == "77.125")
         state.record(counted(6, at: 2), of: "heat", now: start + .seconds(2), wall: wall)
         #expect(state.snapshot.text("heat", .energy) == "77.126")
@@ -230,9 +230,9 @@ extension Snapshot {
 
     @Test func impossibleTotalsAreRefused() {
         var state = state(.new)
-        #expect(state.setTotal(Quantity(-1), of: "heat") != nil)
-        #expect(state.setTotal(Quantity(2_000_000_000), of: "heat") != nil)
-        #expect(state.setTotal(Quantity(1), of: "cellar") != nil)
+        #expect(state.setTotal(Quantity(-1), of: "heat", wall: wall) != nil)
+        #expect(state.setTotal(Quantity(2_000_000_000), of: "heat", wall: wall) != nil)
+        #expect(state.setTotal(Quantity(1), of: "cellar", wall: wall) != nil)
     }
 
     @Test func powerComesFromTheSpacingAndFalls() throws {

@@ -36,7 +36,7 @@ import Testing
 
     @Test func settingKeepsTheRawCount() {
         var total = PulseTotal(pulses: 500, pulsesPerUnit: Quantity(1000))
-        total.set(Quantity(80125, exponent: -1))
+        total.set(Quantity(80125, exponent: -1), at: WallTime(millisecondsSince1970: 0))
         #expect(total.pulses == 500)
         total.pulses += 1
         #expect(total.total.description == "8012.501")
@@ -52,9 +52,39 @@ import Testing
 }
 
 @Suite struct TotalRecordTests {
-    private let total = PulseTotal(pulses: 12345, base: Quantity(8_012_500, exponent: -3), basePulses: 11000, pulsesPerUnit: Quantity(1000))
+    private let total: PulseTotal = {
+        var total = PulseTotal(pulses: 12, base: Quantity(15), basePulses: 5, pulsesPerUnit: Quantity(1000))
+        total.set(Quantity(80_001, exponent: -1), at: WallTime(millisecondsSince1970: 1_795_242_480_000), wasLost: true)
+        total.pulses = 11_000
+        total.set(Quantity(8_012_500, exponent: -3), at: WallTime(millisecondsSince1970: 1_795_542_480_123))
+        total.pulses = 12_345
+        return total
+    }()
 
-    @Test func readsBackWhatItWrote() { #expect(TotalRecord.parse(Array(TotalRecord.text(of: total).utf8)) == total) }
+    @Test func readsBackWhatItWrote() {
+        let text = TotalRecord.text(of: total)
+        #expect(text.hasPrefix("jouled total 2\n"))
+        #expect(TotalRecord.parse(Array(text.utf8)) == total)
+    }
+
+    /// As it was before there were corrections.
+    @Test func readsTheFirstVersion() {
+        let text = "jouled total 1\npulses 12345\nbase 8012.500 at 11000\npulses_per_unit 1000\ncheck 4f26b5c4\n"
+        let first = PulseTotal(pulses: 12345, base: Quantity(8_012_500, exponent: -3), basePulses: 11000, pulsesPerUnit: Quantity(1000))
+        #expect(TotalRecord.parse(Array(text.utf8)) == first)
+    }
+
+    @Test func noRecordIsTooLong() {
+        let most = Quantity(999_999_999_999_999_999, exponent: -18)
+        var total = PulseTotal(base: most, pulsesPerUnit: Quantity(999_999_999_999_999_999, exponent: -6))
+        for pulses in 1...20 {
+            total.pulses = 999_999_999_999_900 + Int64(pulses)
+            total.set(most, at: WallTime(millisecondsSince1970: .min))
+        }
+        let bytes = Array(TotalRecord.text(of: total).utf8)
+        #expect(bytes.count <= TotalRecord.limit)
+        #expect(TotalRecord.parse(bytes) == total)
+    }
 
     @Test func noTornOrFlippedRecordIsATotal() {
         let bytes = Array(TotalRecord.text(of: total).utf8)

@@ -155,7 +155,7 @@ extension [MQTTMessage] {
         _ = bench.publication.connected(now: bench.now)
         _ = bench.read([.energy: number("0.000")])
         #expect(bench.read([.energy: number("0.001")]) == [])
-        total.set(Quantity(77_125, exponent: -3))
+        total.set(Quantity(77_125, exponent: -3), at: bench.wall)
         bench.meter.total = total
         #expect(bench.read([.energy: number("77.125")]).payloads("jouled/grid/energy") == ["77.125"])
     }

@@ -64,6 +64,53 @@ import VirtualMeters
         #expect(house.value("heatpump/energy")?.hasPrefix("8012.5") == true)
     }
 
+    @Test func aTotalIsShownAndSetByASocket() throws {
+        let house = SimulatedHouse(seed: 21)
+        house.start()
+        house.run(for: .seconds(60))
+        #expect(house.answer(to: "total heatpump") == house.value("heatpump/energy").map { "ok \($0)" })
+        let first = try #require(house.answer(to: "total heatpump 8000.0")).split(separator: "\n")
+        #expect(first.count == 2 && first[0] == "ok 8000.000" && first[1].hasSuffix("Z: set to 8000.0, was 0.011"), "\(first)")
+        house.run(for: .seconds(900))
+        let second = try #require(house.answer(to: "total heatpump 8000.2")).split(separator: "\n")
+        #expect(second.count == 4 && second[0] == "ok 8000.200" && second[3].hasPrefix("drift: -"), "\(second)")
+        #expect(house.answer(to: "total heatpump")?.split(separator: "\n").dropFirst() == second.dropFirst())
+        #expect(house.answer(to: "total heatpump -1")?.hasPrefix("error ") == true)
+        #expect(house.answer(to: "total grid 1")?.hasPrefix("error ") == true)
+        #expect(house.answer(to: "total heatpump 1 2") == "error not understood")
+    }
+
+    @Test func theSecondCorrectionShowsTheDrift() throws {
+        let house = SimulatedHouse(seed: 19)
+        house.start()
+        house.run(for: .seconds(60))
+        house.broker.send("jouled/heatpump/total/set", "8000,00")
+        house.run(for: .seconds(1))
+        #expect(house.value("heatpump/drift") == nil)
+        let before = try #require(Int64(house.value("heatpump/pulses") ?? ""))
+        house.run(for: .seconds(900))
+        // The display has moved by a tenth of a kWh only.
+        house.broker.send("jouled/heatpump/total/set", "8000.100")
+        house.run(for: .milliseconds(100))
+        #expect(house.broker.published.last { $0.message.topic == "jouled/heatpump/total/result" }?.message.payload == "ok")
+        guard case .total(let saved)? = house.store.totals["heatpump"] else { return #expect(Bool(false), "not saved") }
+        #expect(saved.corrections.map(\.display.description) == ["8000.00", "8000.100"])
+        let counted = try #require(saved.corrections.last).pulses
+        #expect(counted - before > 150)
+        let drift = try #require(Int64(house.value("heatpump/drift_pulses") ?? ""))
+        #expect(abs(drift - (counted - before - 100)) <= 1)
+        #expect(house.value("heatpump/drift_percent")?.isEmpty == false)
+        #expect(house.value("heatpump/drift")?.hasPrefix("too many pulses") == true)
+        let config = house.broker.retained["homeassistant/device/jouled_heatpump/config"]
+        #expect(config?.contains("jouled/heatpump/drift_percent") == true)
+        // Another meter: what was known of the old one is taken back.
+        house.run(for: .seconds(60))
+        house.broker.send("jouled/heatpump/total/set", "3")
+        house.run(for: .seconds(1))
+        #expect(house.value("heatpump/drift") == "" && house.value("heatpump/drift_percent") == "")
+        #expect(house.broker.retained["homeassistant/device/jouled_heatpump/config"]?.contains("drift") == false)
+    }
+
     @Test func aRestartContinuesTheTotals() throws {
         let first = SimulatedHouse(seed: 15)
         first.start()

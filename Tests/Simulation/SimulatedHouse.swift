@@ -19,6 +19,7 @@ final class SimulatedHouse: @unchecked Sendable {
     private(set) var daemon: Daemon?
     private var stopping: AsyncStream<Void>.Continuation?
     private(set) var isRunning = false
+    private var reply: String?
 
     /// SAFETY: only used on the simulation's one thread.
     private final class Truth: @unchecked Sendable {
@@ -75,6 +76,14 @@ final class SimulatedHouse: @unchecked Sendable {
     func stop() {
         stopping?.finish()
         run(for: .seconds(10))
+    }
+
+    /// What the daemon says to `jouled total`.
+    func answer(to line: String) -> String? {
+        reply = nil
+        Task(executorPreference: loop) { self.reply = await self.daemon?.answer(line) }
+        run(for: .milliseconds(10))
+        return reply
     }
 
     /// What is retained for `jouled/<topic>`.

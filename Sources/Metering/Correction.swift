@@ -1,0 +1,38 @@
+/// A total that was set as the meter's display showed it. Two of them tell how well the pulses follow the display.
+package struct Correction: Hashable, Sendable {
+    package var at: WallTime
+    /// What the total was until then; `nil` where it was lost.
+    package var before: Quantity?
+    /// With the digits that were given: they say how exactly the display was read.
+    package var display: Quantity
+    /// Every pulse ever counted, at that moment.
+    package var pulses: Int64
+
+    package init(at: WallTime, before: Quantity?, display: Quantity, pulses: Int64) {
+        // A time that can be written down.
+        self.at = min(max(at, WallTime(millisecondsSince1970: 0)), WallTime(millisecondsSince1970: 253_402_300_799_999))
+        self.before = before
+        self.display = display
+        self.pulses = pulses
+    }
+
+    /// The newest are kept.
+    package static let most = 16
+    /// Who sets a total again so soon, before a pulse came, has mistyped it.
+    private static let secondThought: Int64 = 600_000
+
+    func replaces(_ last: Correction) -> Bool {
+        pulses == last.pulses && (at.millisecondsSince1970 - last.at.millisecondsSince1970).magnitude <= Self.secondThought.magnitude
+    }
+}
+
+extension PulseTotal {
+    /// The corrections in words, oldest first, and what they say about the pulses.
+    package var remarks: [String] {
+        corrections.map { "\($0.at.rfc3339Seconds): set to \($0.display)" + ($0.before.map { ", was \($0)" } ?? ", was lost") }
+            + (drift.map { ["drift: \($0)"] } ?? [])
+    }
+
+    /// How far the pulses are from the display; known from the second correction on.
+    package var drift: Drift? { Drift(corrections, pulsesPerUnit: pulsesPerUnit) }
+}
