@@ -6,7 +6,6 @@ package actor MQTTPublisher {
     /// Sets the total of a meter; says why not, or `nil`.
     package typealias SetTotal = @Sendable (_ meter: String, _ total: Quantity) async -> String?
 
-    private static let longestNumber = 32
     private static let largestTotal = Quantity(9_999_999)
     private static let lastWordsWithin = 2
 
@@ -101,7 +100,8 @@ package actor MQTTPublisher {
     }
 
     private func answer(_ payload: [UInt8], of meter: String) async -> String {
-        guard payload.count <= Self.longestNumber, let total = Quantity(payload) else { return "not a number" }
+        let total: Quantity
+        do throws(TypedTotal.Refusal) { total = try TypedTotal(payload).value } catch { return error.description }
         guard !total.isNegative, total <= Self.largestTotal else { return "\(total) is not between 0 and \(Self.largestTotal)" }
         return await setTotal(meter, total) ?? "ok"
     }

@@ -25,8 +25,15 @@ struct TotalCommand: Command {
         guard let meter = options.words.first else { throw Options.Misuse(reason: "say which meter") }
         self.meter = meter
         path = options["config"] ?? defaultConfiguration
-        value = options.words.dropFirst().first.flatMap { Quantity($0) }
-        if let word = options.words.dropFirst().first, value == nil { throw Options.Misuse(reason: "\(word) is no number") }
+        guard let word = options.words.dropFirst().first else {
+            value = nil
+            return
+        }
+        do throws(TypedTotal.Refusal) {
+            value = try TypedTotal(word.utf8).value
+        } catch {
+            throw Options.Misuse(reason: "\(word): \(error)")
+        }
     }
 
     func run(_ loop: EventLoop) async -> ExitCode {

@@ -1,0 +1,20 @@
+/// A number that a person typed. Decimals stand behind a point or a comma; a comma that may as well part thousands is refused.
+package struct TypedTotal: Sendable, Equatable {
+    package let value: Quantity
+
+    package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// What is longer is not even looked at.
+    private static let longest = 32
+
+    package init(_ text: some Collection<UInt8>) throws(Refusal) {
+        guard text.count <= Self.longest, let value = Quantity(text) else { throw Refusal(description: "not a number") }
+        self.value = value
+        let parts = text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[1].count == 3, (1...3).contains(parts[0].count), parts[0].first != UInt8(ascii: "0") else { return }
+        let (whole, rest) = (String(decoding: parts[0], as: UTF8.self), String(decoding: parts[1], as: UTF8.self))
+        throw Refusal(description: "either \(whole).\(rest) or \(whole)\(rest): write a point, or no comma")
+    }
+}
