@@ -58,8 +58,7 @@ let package = Package(
             "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
             scripts: [
                 "binary-test", "checks.sh", "descriptor-store", "faults.c", "gpio-lab", "gpio-test", "install-test", "measure",
-                "measure-pulses",
-                "pulse-test", "pulses.c", "service-test",
+                "measure-pulses", "pulse-test", "pulses.c", "save-test", "service-test",
             ]),
         // The rules of the house that no compiler checks.
         tests("Tidy", []),

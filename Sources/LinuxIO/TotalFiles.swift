@@ -9,6 +9,8 @@ package actor TotalFiles: TotalStore {
     private nonisolated let loop: EventLoop
     private let directory: String
     private let journal: any PulseJournal
+    /// Of the directory that this began with. As long as it is open no other one has its number.
+    private var held: Int32 = -1
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -19,14 +21,22 @@ package actor TotalFiles: TotalStore {
         self.loop = loop
     }
 
+    deinit { if held >= 0 { close(held) } }
+
     /// The newest file that is whole. A damaged or missing file of a meter that was saved before is never taken for a new meter.
     package func load(_ meter: String) async -> StoredTotal {
+        _ = isSameDirectory()
         var damage: String?
-        for path in [path(meter), path(meter) + ".before"] {
+        let (newest, before) = (path(meter), path(meter) + ".before")
+        for path in [newest, before] {
             switch readBounded(path, limit: TotalRecord.limit) {
             case .success(let bytes):
-                if let total = TotalRecord.parse(bytes) { return .total(counted(on: total, meter)) }
-                damage = damage ?? "\(path) is damaged"
+                guard let saved = TotalRecord.parse(bytes) else {
+                    damage = damage ?? "\(path) is damaged"
+                    continue
+                }
+                let total = counted(on: saved, meter)
+                return path == newest ? .total(total) : .older(total, damage ?? gone(meter))
             case .failure(let error):
                 if error.code != ENOENT { damage = damage ?? error.description }
             }
@@ -35,7 +45,7 @@ package actor TotalFiles: TotalStore {
         // Of a disk that is not there, or has become read-only, nobody knows what was on it.
         guard access(directory, R_OK | W_OK | X_OK) == 0 else { return .damaged(SystemError(directory, errno).description) }
         // An empty mark stays behind when a file that was there is lost.
-        return access(path(meter) + ".known", F_OK) == 0 ? .damaged("\(path(meter)) is gone") : .new
+        return access(path(meter) + ".known", F_OK) == 0 ? .damaged(gone(meter)) : .new
     }
 
     private func counted(on total: PulseTotal, _ meter: String) -> PulseTotal {
@@ -46,11 +56,15 @@ package actor TotalFiles: TotalStore {
 
     package func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {
         let path = path(meter)
+        // Somebody removed it, and may have set totals in a new one.
+        guard isSameDirectory() else { throw PortError("\(directory) is not the directory that jouled began with: start jouled again") }
         do throws(SystemError) {
             try write(Array(TotalRecord.text(of: total).utf8), to: path + ".new")
             // The last good one stays readable whenever the power fails. What a save that was cut short left behind goes.
-            unlink(path + ".link")
-            if link(path, path + ".link") == 0 { try rename(path + ".link", to: path + ".before") }
+            if isWhole(path) {
+                unlink(path + ".link")
+                if link(path, path + ".link") == 0 { try rename(path + ".link", to: path + ".before") }
+            }
             try rename(path + ".new", to: path)
             if access(path + ".known", F_OK) != 0 { try write([], to: path + ".known") }
             try syncDirectory()
@@ -59,6 +73,21 @@ package actor TotalFiles: TotalStore {
         }
     }
 
+    private func isWhole(_ path: String) -> Bool {
+        guard case .success(let bytes) = readBounded(path, limit: TotalRecord.limit) else { return false }
+        return TotalRecord.parse(bytes) != nil
+    }
+
+    /// Holds the first one. True also where there is none: then a save says so itself.
+    private func isSameDirectory() -> Bool {
+        if held < 0 { held = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        var (first, now) = (stat(), stat())
+        guard held >= 0, fstat(held, &first) == 0, stat(directory, &now) == 0 else { return true }
+        return first.st_ino == now.st_ino && first.st_dev == now.st_dev
+    }
+
+    private func gone(_ meter: String) -> String { "\(path(meter)) is gone" }
+
     private func path(_ meter: String) -> String { directory + "/" + meter + ".total" }
 
     private func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
@@ -66,7 +95,8 @@ package actor TotalFiles: TotalStore {
         guard descriptor >= 0 else { throw SystemError("open \(path)", errno) }
         defer { close(descriptor) }
         giveToOwner(of: directory, descriptor)
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw SystemError("write \(path)", errno) }
+        let count = Glibc.write(descriptor, bytes, bytes.count)
+        guard count == bytes.count else { throw SystemError("write \(path)", count < 0 ? errno : ENOSPC) }
         guard fsync(descriptor) == 0 else { throw SystemError("fsync \(path)", errno) }
     }
 

@@ -76,7 +76,7 @@ package actor Aggregator {
         let snapshot = state.snapshot
         for meter in snapshot.meters where problems[meter.name] != meter.problem {
             problems[meter.name] = meter.problem
-            log.write(meter.problem == nil ? .notice : .warning, "\(meter.name): \(meter.problem ?? "is being read again")")
+            log.write(meter.problem == nil ? .notice : .warning, "\(meter.name): \(meter.problem ?? "all is well again")")
         }
         for sink in sinks { sink.yield(snapshot) }
         let totals = snapshot.meters.map(\.total)

@@ -50,10 +50,15 @@ package struct Daemon: Sendable {
         self.surroundings = surroundings
         let state = await Self.restore(configuration, surroundings)
         counted = state.snapshot.totals.mapValues(\.pulses)
-        aggregator = Aggregator(state, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
+        let aggregator = Aggregator(state, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
+        self.aggregator = aggregator
         keeper = TotalKeeper(
             store: surroundings.store, saveEvery: configuration.state.saveEvery, executor: surroundings.executor,
-            clock: surroundings.clock, log: surroundings.log)
+            clock: surroundings.clock
+        ) { meter, failure in
+            let problem = failure.map { "the total can't be saved: \($0)" }
+            await aggregator.change { state, _, _ in state.note(savingProblem: problem, of: meter) }
+        }
     }
 
     /// Sets a pulse meter's total, and has it on disk before it says so. Says why not, or `nil`.
@@ -144,6 +149,8 @@ package struct Daemon: Sendable {
             let stored = await surroundings.store.load(pulse.name)
             switch stored {
             case .total(let total): surroundings.log.write(.info, "\(pulse.name): total \(total.total) restored")
+            case .older(let total, let why):
+                surroundings.log.write(.warning, "\(pulse.name): total \(total.total) restored from the older copy: \(why)")
             case .new:
                 surroundings.log.write(
                     .notice, "\(pulse.name): no saved total, counting from 0; set it with: jouled total \(pulse.name) VALUE")

@@ -3,28 +3,31 @@ import Metering
 /// Saves the totals of the pulse meters: at the start, every `saveEvery` while they change, at once when one was
 /// set, and at the end.
 package actor TotalKeeper {
+    /// Is told when a meter's total can't be saved, why, and when it can again (`nil`).
+    package typealias Report = @Sendable (_ meter: String, _ failure: PortError?) async -> Void
+
     private nonisolated let executor: any SerialExecutor
     private let store: any TotalStore
     private let saveEvery: Duration
     private let clock: any Clockwork
-    private let log: any Log
+    private let report: Report
     private let alarm: any Alarm
     private var newest: [String: PulseTotal] = [:]
     private var saved: [String: PulseTotal] = [:]
     private var isScheduled = false
     private var hasTried = false
-    private var failure: PortError?
+    private var failures: [String: PortError] = [:]
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package init(
-        store: any TotalStore, saveEvery: Duration, executor: any SerialExecutor, clock: any Clockwork, log: any Log
+        store: any TotalStore, saveEvery: Duration, executor: any SerialExecutor, clock: any Clockwork, report: @escaping Report
     ) {
         self.store = store
         self.saveEvery = saveEvery
         self.executor = executor
         self.clock = clock
-        self.log = log
+        self.report = report
         alarm = clock.makeAlarm()
     }
 
@@ -45,23 +48,25 @@ package actor TotalKeeper {
         alarm.set(nil)
         var failure: PortError?
         for (meter, total) in newest.sorted(by: { $0.key < $1.key }) where saved[meter] != total {
-            do throws(PortError) {
-                try await store.save(meter, total)
-                saved[meter] = total
-            } catch {
-                failure = error
-            }
+            let failed = await write(total, of: meter)
+            failure = failed ?? failure
+        }
+        if failure != nil { schedule() }
+        return failure
+    }
+
+    private func write(_ total: PulseTotal, of meter: String) async -> PortError? {
+        var failure: PortError?
+        do throws(PortError) {
+            try await store.save(meter, total)
+            saved[meter] = total
+        } catch {
+            failure = error
         }
         // A full disk is said once, and that it is over.
-        if failure != self.failure {
-            if let failure {
-                log.write(.error, "totals can't be saved, counting goes on: \(failure)")
-            } else {
-                log.write(.notice, "totals are saved again")
-            }
-        }
-        self.failure = failure
-        if failure != nil { schedule() }
+        guard failures[meter] != failure else { return failure }
+        failures[meter] = failure
+        await report(meter, failure)
         return failure
     }
 

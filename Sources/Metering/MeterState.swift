@@ -90,6 +90,8 @@ package struct MeterState: Sendable {
         return nil
     }
 
+    package mutating func note(savingProblem: String?, of meter: String) { changePulse(meter) { $0.note(savingProblem: savingProblem) } }
+
     private mutating func changeOptical(_ name: String, _ change: (inout OpticalMeterState) -> Void) {
         if case .optical(let index)? = places[name] { change(&optical[index]) }
     }

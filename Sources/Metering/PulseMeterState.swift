@@ -17,6 +17,8 @@ package struct PulseReading: Sendable, Equatable {
 /// What was known of a pulse meter's total before the process began.
 package enum StoredTotal: Sendable, Equatable {
     case total(PulseTotal)
+    /// The one before the last, and why not the last.
+    case older(PulseTotal, String)
     case new
     /// There was one that can't be read: the total stays unknown until it is set.
     case damaged(String)
@@ -30,6 +32,7 @@ struct PulseMeterState: Sendable {
     private var reading = PulseReading()
     private var rate = StepRate(lateness: .zero)
     private var totalProblem: String?
+    private var savingProblem: String?
 
     init(_ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal) {
         snapshot = MeterSnapshot(
@@ -37,14 +40,14 @@ struct PulseMeterState: Sendable {
         self.pulsesPerUnit = pulsesPerUnit
         self.medium = medium
         switch restored {
-        case .total(var total):
+        case .total(var total), .older(var total, _):
             total.changePulsesPerUnit(pulsesPerUnit)
             reading.counted = total.pulses
             snapshot.total = total
         case .new: snapshot.total = PulseTotal(pulsesPerUnit: pulsesPerUnit)
         case .damaged(let why): totalProblem = "the saved total can't be read (\(why)): set it"
         }
-        snapshot.problem = totalProblem
+        noteProblem()
         noteDrift()
         // A rate needs to know where the counter stood when the process began.
         rate.record(reading.counted, at: .distantPast)
@@ -66,11 +69,18 @@ struct PulseMeterState: Sendable {
             snapshot.values[.lastReading] = .time(wall)
             rate.record(new.counted, at: new.lastPulse ?? now)
         }
+        let isOldProblem = new.problem == reading.problem
         reading = new
         snapshot.isAvailable = new.problem == nil
-        snapshot.problem = new.problem ?? totalProblem
+        if !isOldProblem { noteProblem() }
         publish()
         estimatePower(at: now)
+    }
+
+    /// Why what is counted can't be kept; `nil` when it can.
+    mutating func note(savingProblem: String?) {
+        self.savingProblem = savingProblem
+        noteProblem()
     }
 
     mutating func set(_ total: Quantity, wall: WallTime) {
@@ -79,10 +89,15 @@ struct PulseMeterState: Sendable {
         new.set(total, at: wall, wasLost: wasLost)
         snapshot.total = new
         totalProblem = nil
-        snapshot.problem = reading.problem
+        noteProblem()
         noteDrift()
         snapshot.readings += 1
         publish()
+    }
+
+    private mutating func noteProblem() {
+        let problems = [reading.problem, totalProblem, savingProblem].compactMap(\.self)
+        snapshot.problem = problems.isEmpty ? nil : problems.joined(separator: "; ")
     }
 
     private mutating func noteDrift() {

@@ -90,6 +90,9 @@ struct TotalCommand: Command {
     private func show(_ stored: StoredTotal, _ pulse: Configuration.Pulse) -> ExitCode {
         switch stored {
         case .total(let total): return show(total, pulse)
+        case .older(let total, let why):
+            printText("jouled: this is the older copy: \(why)\n", to: standardError)
+            return show(total, pulse)
         case .new: return fail("\(meter) was never counted here")
         case .damaged(let why): return fail("the saved total can't be read (\(why)): set it")
         }

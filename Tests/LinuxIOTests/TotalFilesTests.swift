@@ -36,12 +36,52 @@ private func write(_ bytes: [UInt8], to path: String) {
     @Test func fallsBackToTheOneBefore() async throws {
         try await files.save("heat", total(5))
         try await files.save("heat", total(6))
-        for damage in [[], [UInt8](repeating: 0, count: 90), Array("jouled total 1\npulses 6".utf8)] {
+        for damage in [[], [UInt8](repeating: 0, count: 90), Array("jouled total 2\npulses 6".utf8)] {
             write(damage, to: directory + "/heat.total")
-            #expect(await files.load("heat") == .total(total(5)))
+            #expect(await files.load("heat") == .older(total(5), "\(directory)/heat.total is damaged"))
         }
         unlink(directory + "/heat.total")
-        #expect(await files.load("heat") == .total(total(5)))
+        #expect(await files.load("heat") == .older(total(5), "\(directory)/heat.total is gone"))
+        removeDirectory(directory)
+    }
+
+    /// Torn off anywhere, zeroed from anywhere, any bit turned over: the older copy where that is whole, else none.
+    @Test func noDamageIsATotal() async throws {
+        try await files.save("heat", total(5))
+        try await files.save("heat", total(6))
+        let (newest, before) = (directory + "/heat.total", directory + "/heat.total.before")
+        let whole = try readBounded(newest, limit: 2048).get()
+        var damages: [[UInt8]] = []
+        for index in whole.indices {
+            damages.append(Array(whole[..<index]))
+            damages.append(whole[..<index] + [UInt8](repeating: 0, count: whole.count - index))
+            for bit in 0..<8 {
+                damages.append(whole)
+                damages[damages.count - 1][index] ^= 1 << bit
+            }
+        }
+        let older = StoredTotal.older(total(5), "\(newest) is damaged")
+        for damage in damages {
+            write(damage, to: newest)
+            #expect(await files.load("heat") == older)
+        }
+        // A save does not put the damaged one in the place of the last good one.
+        #expect(link(newest, newest + ".link") == 0)
+        try await files.save("heat", total(7))
+        let kept = try readBounded(before, limit: 2048).get()
+        #expect(TotalRecord.parse(kept) == total(5))
+        damages = stride(from: 0, to: damages.count, by: 7).map { damages[$0] }
+        for damage in damages {
+            write(damage, to: before)
+            #expect(await files.load("heat") == .total(total(7)))
+        }
+        for damage in damages {
+            write(damage, to: newest)
+            #expect(await files.load("heat") == .damaged("\(newest) is damaged"))
+        }
+        unlink(newest)
+        unlink(newest + ".known")
+        #expect(await files.load("heat") == .damaged("\(before) is damaged"))
         removeDirectory(directory)
     }
 
@@ -67,7 +107,7 @@ private func write(_ bytes: [UInt8], to path: String) {
         try await files.save("heat", total(6))
         try await files.save("heat", total(7))
         write([], to: directory + "/heat.total")
-        #expect(await files.load("heat") == .total(total(6)))
+        #expect(await files.load("heat") == .older(total(6), "\(directory)/heat.total is damaged"))
         removeDirectory(directory)
     }
 
@@ -76,6 +116,18 @@ private func write(_ bytes: [UInt8], to path: String) {
         guard case .damaged = await TotalFiles(directory: directory + "/missing", journal: NoPulseJournal(), loop: loop).load("heat") else {
             return #expect(Bool(false), "taken for new")
         }
+        removeDirectory(directory)
+    }
+
+    /// Somebody removed it under the daemon, and set a total in a new one.
+    @Test func aTotalInAnotherDirectoryIsNotOverwritten() async throws {
+        try await files.save("heat", total(5))
+        removeDirectory(directory)
+        await #expect(throws: PortError.self) { try await files.save("heat", total(6)) }
+        #expect(mkdir(directory, 0o700) == 0)
+        try await TotalFiles(directory: directory, loop: loop).save("heat", total(900))
+        await #expect(throws: PortError.self) { try await files.save("heat", total(7)) }
+        #expect(await files.load("heat") == .total(total(900)))
         removeDirectory(directory)
     }
 

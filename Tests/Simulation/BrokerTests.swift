@@ -141,10 +141,28 @@ import VirtualMeters
         house.store.failure = PortError("no space left on device")
         house.start()
         house.run(for: .seconds(600))
-        #expect(house.log.lines.count { $0.contains("no space") } == 1)
+        #expect(house.log.lines.count { $0.contains("no space") } == 2, "once for each meter")
         #expect((Int64(house.value("heatpump/pulses") ?? "") ?? 0) > 80)
+        #expect(house.value("heatpump/problem") == "the total can't be saved: no space left on device")
+        #expect(house.value("heatpump/availability") == "online")
+        house.pulseLines["heatpump"]?.isThere = false
+        house.run(for: .seconds(5))
+        #expect(house.value("heatpump/problem")?.hasSuffix("; the total can't be saved: no space left on device") == true)
+        house.pulseLines["heatpump"]?.isThere = true
         house.store.failure = nil
         house.run(for: .seconds(120))
-        #expect(house.log.lines.contains { $0.contains("saved again") })
+        #expect(house.log.lines.contains { $0 == "washer: all is well again" })
+        #expect(house.value("heatpump/problem") == "none")
+    }
+
+    @Test func theOlderCopyIsSaid() {
+        let house = SimulatedHouse(seed: 20)
+        house.store.totals["heatpump"] = .older(
+            PulseTotal(pulses: 7, base: Quantity(8000), pulsesPerUnit: Quantity(1000)), "heatpump.total is damaged")
+        house.start()
+        house.run(for: .seconds(60))
+        #expect(house.value("heatpump/energy")?.hasPrefix("8000.0") == true)
+        #expect(house.value("heatpump/problem") == "none")
+        #expect(house.log.lines.contains("heatpump: total 8000.007 restored from the older copy: heatpump.total is damaged"))
     }
 }
