@@ -45,7 +45,9 @@ package actor TotalFiles: TotalStore {
         // Of a disk that is not there, or has become read-only, nobody knows what was on it.
         guard access(directory, R_OK | W_OK | X_OK) == 0 else { return .damaged(SystemError(directory, errno).description) }
         // An empty mark stays behind when a file that was there is lost.
-        return access(path(meter) + ".known", F_OK) == 0 ? .damaged(gone(meter)) : .new
+        if access(path(meter) + ".known", F_OK) == 0 { return .damaged(gone(meter)) }
+        journal.begin(meter, counted: 0)
+        return .new
     }
 
     private func counted(on total: PulseTotal, _ meter: String) -> PulseTotal {

@@ -61,6 +61,7 @@ package actor PulseCounter {
 
     /// Counts until the task is cancelled.
     package func run() async {
+        for line in inputs { journal.begin(line.name, counted: line.tally.reading.counted) }
         var pause = Self.firstPause
         var opensAt: Instant? = clock.now
         while true {

@@ -63,7 +63,8 @@ struct TotalCommand: Command {
         do throws(SystemError) {
             guard let held = try StateDirectory(directory) else { return fail("a daemon holds \(directory) and does not answer") }
             defer { withExtendedLifetime(held) {} }
-            let files = TotalFiles(directory: directory, journal: PulseMarkFiles(state: directory) ?? NoPulseJournal(), loop: loop)
+            let journal = PulseMarkFiles(state: directory) ?? NoPulseJournal() as any PulseJournal
+            let files = TotalFiles(directory: directory, journal: journal, loop: loop)
             let stored = await files.load(meter)
             guard let value else { return show(stored, pulse) }
             var state = MeterState()
@@ -72,6 +73,7 @@ struct TotalCommand: Command {
                 pulsesPerUnit: pulse.pulsesPerUnit, restored: stored)
             if let refusal = state.setTotal(value, of: meter, wall: loop.wall) { return fail(refusal) }
             guard let new = state.snapshot[meter]?.total else { return fail("there is no total to save") }
+            journal.begin(meter, counted: new.pulses)
             return await save(new, files, pulse)
         } catch {
             return fail("the saved state can't be reached: \(error)")

@@ -1,7 +1,9 @@
 import Glibc
 import LinuxIO
 import MeterDaemon
+import MeterProtocols
 import Metering
+import Synchronization
 import Testing
 
 private func total(_ pulses: Int64) -> PulseTotal { PulseTotal(pulses: pulses, base: Quantity(8000), pulsesPerUnit: Quantity(1000)) }
@@ -125,13 +127,35 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
         await #expect(throws: PortError.self) { try await files.save("heat", total(6)) }
         #expect(mkdir(directory, 0o700) == 0)
-        try await TotalFiles(directory: directory, loop: loop).save("heat", total(900))
+        try await TotalFiles(directory: directory, journal: NoPulseJournal(), loop: loop).save("heat", total(900))
         await #expect(throws: PortError.self) { try await files.save("heat", total(7)) }
         #expect(await files.load("heat") == .total(total(900)))
         removeDirectory(directory)
     }
 
     /// `sudo jouled total` while no daemon runs.
+    /// A process that was killed has counted on since it saved.
+    @Test func theJournalIsAheadOfTheFiles() async throws {
+        let journal = PocketJournal()
+        let files = TotalFiles(directory: directory, journal: journal, loop: loop)
+        try await files.save("heat", total(900))
+        journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition()), of: "heat")
+        #expect(await files.load("heat") == .total(total(917)))
+        // Restored by hand from an older day, it was counted all the same; counted to the end before, it says no less.
+        try await files.save("heat", total(930))
+        #expect(await files.load("heat") == .total(total(930)))
+    }
+
+    /// The state was removed, the machine not started again: what is in its memory belongs to no total any more.
+    @Test func theJournalOfAnotherTotalIsForgotten() async throws {
+        let journal = PocketJournal()
+        let files = TotalFiles(directory: directory, journal: journal, loop: loop)
+        journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition(number: 4)), of: "heat")
+        #expect(await files.load("heat") == .new)
+        try await files.save("heat", total(0))
+        #expect(await files.load("heat") == .total(total(0)))
+    }
+
     @Test func whatRootWritesBelongsToTheDaemon() async throws {
         if geteuid() == 0 { chown(directory, 1, 1) }
         try await files.save("heat", total(5))
@@ -151,4 +175,10 @@ private func write(_ bytes: [UInt8], to path: String) {
         await #expect(throws: PortError.self) { try await missing.save("heat", total(5)) }
         removeDirectory(directory)
     }
+}
+
+private final class PocketJournal: PulseJournal {
+    private let marks = Mutex<[String: PulseMark]>([:])
+    func mark(of meter: String) -> PulseMark? { marks.withLock { $0[meter] } }
+    func note(_ mark: PulseMark, of meter: String) { marks.withLock { $0[meter] = mark } }
 }

@@ -6,6 +6,14 @@ package protocol PulseJournal: Sendable {
     func note(_ mark: PulseMark, of meter: String)
 }
 
+extension PulseJournal {
+    /// From now on this is the count: of another one, which belonged to another total, nothing is left.
+    package func begin(_ meter: String, counted: Int64) {
+        guard let mark = mark(of: meter), mark.pulses != counted else { return }
+        note(PulseMark(pulses: counted, request: 0, position: LinePosition()), of: meter)
+    }
+}
+
 /// Where there is no such RAM.
 package struct NoPulseJournal: PulseJournal {
     package init() {}
