@@ -46,7 +46,7 @@ let package = Package(
 
         .target(name: "JSONReading", path: "Tests/JSONReading", swiftSettings: settings),
         tests("MeteringTests", ["Metering"]),
-        tests("MeterProtocolsTests", ["Metering", "MeterProtocols"]),
+        tests("MeterProtocolsTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
         tests("PublishingTests", ["JSONReading", "Metering", "Publishing"]),
         tests("VirtualMetersTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
         tests("MeterDaemonTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon"]),

@@ -5,6 +5,7 @@ package enum Unit: String, Sendable, Hashable, CaseIterable {
     case voltAmperes = "VA", kilovoltAmperes = "kVA", voltAmpereHours = "VAh", kilovoltAmpereHours = "kVAh"
     case volts = "V", amperes = "A", hertz = "Hz", degrees = "°", percent = "%"
     case cubicMetres = "m³", litres = "L", cubicMetresPerHour = "m³/h", litresPerHour = "L/h"
+    case gigajoules = "GJ"
     case hours = "h", minutes = "min", seconds = "s", celsius = "°C"
 }
 
@@ -25,13 +26,29 @@ package struct Register: Hashable, Sendable {
     }
 }
 
+/// How a meter speaks, by the name that the configuration has for it.
+package enum MeterProtocol: String, Sendable, Hashable, CaseIterable {
+    /// Modes A, B and C.
+    case iec62056
+    /// Mode D.
+    case d0Push = "d0-push"
+    case sml, p1
+}
+
 /// What one valid telegram said, or one whole round of register reads.
 package struct Readout: Hashable, Sendable {
     /// The registers in the meter's order; of two with the same code the first one counts.
     package var registers: [Register]
-    /// The meter's identification line after the speed character (`ME162-0033`), and its manufacturer's three letters, upper case.
+    /// The manufacturer's letters, upper case, and the rest of the identification line behind the speed character (`ME162-0033`).
     package var manufacturer: String?
     package var model: String?
+    /// What is printed on the meter, where the protocol says it outside the registers.
+    package var serial: String?
+    package var source = MeterProtocol.iec62056
+    /// It had a checksum; mode D, DSMR before 4, and lines copied from a terminal have none.
+    package var isChecked = true
+    /// What the status word of the totals says of the energy's direction, where it is known how to read it.
+    package var direction: Direction?
     /// When its last byte arrived.
     package var at: Instant
 
@@ -43,4 +60,18 @@ package struct Readout: Hashable, Sendable {
     }
 
     package subscript(_ code: OBISCode) -> RegisterValue? { registers.first { $0.code == code }?.value }
+
+    /// What is printed on the meter, as far as it says so: the maker's serial number before the utility's property number.
+    package var number: String? {
+        if let serial { return serial }
+        for (c, d, e) in [(96, 1, 0), (96, 1, 255), (0, 0, 9), (0, 0, 0), (96, 1, 1), (0, 0, 1)] as [(UInt8, UInt8, UInt8)] {
+            for register in registers
+            where register.code.c == c && register.code.d == d && register.code.e == e && register.code.f == 255 {
+                if case .text(let text) = register.value { return text }
+            }
+        }
+        return nil
+    }
 }
+
+package enum Direction: Sendable, Hashable { case importing, exporting }

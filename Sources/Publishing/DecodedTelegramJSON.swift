@@ -2,11 +2,11 @@ import Metering
 
 extension JSON {
     /// One line of `decode --json`: exact decimals in the unit as sent, codes in the long form.
-    package static func decoded(protocol name: String, manufacturer: String?, serial: String?, registers: [Register]) -> JSON {
-        var members: [(String, JSON)] = [("protocol", .string(name))]
-        if let manufacturer { members.append(("manufacturer", .string(manufacturer))) }
-        if let serial { members.append(("serial", .string(serial))) }
-        members.append(("registers", .array(registers.map(decoded))))
+    package static func decoded(_ readout: Readout) -> JSON {
+        var members: [(String, JSON)] = [("protocol", .string(readout.source.rawValue))]
+        if let manufacturer = readout.manufacturer { members.append(("manufacturer", .string(manufacturer))) }
+        if let serial = readout.number { members.append(("serial", .string(serial))) }
+        members.append(("registers", .array(readout.registers.map(decoded))))
         return .object(members)
     }
 

@@ -12,20 +12,22 @@ struct DecodeCommand: Command {
         Shows the telegrams in recorded bytes (`-` is standard input). What is damaged is said on standard error and never shown as a
         value. Ends with 1 if nothing could be decoded.
 
-          -p, --protocol P    iec62056 (or auto)
+          -p, --protocol P    iec62056, d0-push, sml or p1; auto finds out
           -j, --json          one line of JSON for each telegram
         """
     static let rules: [Options.Rule] = [.value("protocol", "p"), .flag("json", "j")]
 
     /// A day of telegrams each second.
     private static let limit = 64 * 1024 * 1024
+    private static let piece = 64 * 1024
 
     private let files: [String]
+    private let meterProtocol: MeterProtocol?
     private let asJSON: Bool
 
     init(_ options: Options) throws(Options.Misuse) {
         guard !options.words.isEmpty else { throw Options.Misuse(reason: "say which file") }
-        try checkProtocol(options)
+        meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
         files = options.words
         asJSON = options.has("json")
     }
@@ -36,31 +38,33 @@ struct DecodeCommand: Command {
             switch file == "-" ? readBounded(0, limit: Self.limit) : readBounded(file, limit: Self.limit) {
             case .failure(let error): printText("jouled: \(error)\n", to: standardError)
             case .success(let bytes):
-                var scanner = TelegramScanner()
-                let before = telegrams
-                for found in scanner.push(bytes) + scanner.finish() { telegrams += show(found, file) }
-                if telegrams == before { printText("jouled: \(file): no whole telegram in it\n", to: standardError) }
+                let count = decode(bytes, file)
+                if count == 0 { printText("jouled: \(file): no whole telegram in it\n", to: standardError) }
+                telegrams += count
             }
         }
         return telegrams > 0 ? .done : .failed
     }
 
-    private func show(_ found: ScannedTelegram, _ file: String) -> Int {
-        switch found {
+    private func decode(_ bytes: [UInt8], _ file: String) -> Int {
+        var decoder = decoder(for: meterProtocol)
+        var telegrams = 0
+        for start in stride(from: 0, to: bytes.count, by: Self.piece) {
+            let piece = Array(bytes[start..<min(start + Self.piece, bytes.count)])
+            for finding in decoder.push(piece, at: Instant(nanoseconds: 0)) { telegrams += show(finding, file) }
+        }
+        for finding in decoder.finish() { telegrams += show(finding, file) }
+        return telegrams
+    }
+
+    private func show(_ finding: Finding, _ file: String) -> Int {
+        switch finding {
         case .noise(let noise):
             printText("jouled: \(file): \(noise)\n", to: standardError)
             return 0
-        case .telegram(let telegram):
-            let identification = telegram.identification
-            if asJSON {
-                let json = JSON.decoded(
-                    protocol: "iec62056", manufacturer: identification?.manufacturer, serial: telegram.registers.serial,
-                    registers: telegram.registers)
-                printText(json.description + "\n")
-            } else {
-                if let identification { printText("\(identification.manufacturer) \(identification.model)\n") }
-                printText(registerTable(telegram.registers) + "\n")
-            }
+        case .readout(let readout):
+            printReadout(readout, asJSON: asJSON)
+            if !asJSON { printText("\n") }
             return 1
         }
     }

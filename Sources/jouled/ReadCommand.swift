@@ -25,7 +25,7 @@ struct ReadCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
-        try checkProtocol(options)
+        _ = try options.meterProtocol(of: [.iec62056])
         port = options.words.first
         asJSON = options.has("json")
         let seconds = options["timeout"].map { Int64($0) } ?? 90
@@ -41,7 +41,7 @@ struct ReadCommand: Command {
         }
         do throws(PortError) {
             let readout = try await readOnce(path, loop)
-            show(readout)
+            printReadout(readout, asJSON: asJSON)
             return .done
         } catch {
             say(error.description)
@@ -81,23 +81,24 @@ struct ReadCommand: Command {
         throw PortError("\(path): no meter answered within \(patience.components.seconds) s")
     }
 
-    private func show(_ readout: Readout) {
-        if asJSON {
-            let json = JSON.decoded(
-                protocol: "iec62056", manufacturer: readout.manufacturer, serial: readout.registers.serial, registers: readout.registers)
-            return printText(json.description + "\n")
-        }
-        if let manufacturer = readout.manufacturer { printText("\(manufacturer) \(readout.model ?? "")\n") }
-        printText(registerTable(readout.registers))
-    }
-
     private func say(_ text: String) { printText("jouled: \(text)\n", to: standardError) }
 }
 
-/// This version knows one protocol.
-func checkProtocol(_ options: Options) throws(Options.Misuse) {
-    guard let name = options["protocol"], name != "auto", name != "iec62056" else { return }
-    throw Options.Misuse(reason: "this version knows the protocol iec62056, not \(name)")
+extension Options {
+    /// What `--protocol` says; `nil` is `auto`.
+    func meterProtocol(of known: [MeterProtocol]) throws(Misuse) -> MeterProtocol? {
+        guard let name = self["protocol"], name != "auto" else { return nil }
+        if let found = known.first(where: { $0.rawValue == name }) { return found }
+        let names = known.map(\.rawValue).joined(separator: ", ")
+        throw Misuse(reason: "--protocol takes \(names) or auto, not \(name)")
+    }
+}
+
+func printReadout(_ readout: Readout, asJSON: Bool) {
+    if asJSON { return printText(JSON.decoded(readout).description + "\n") }
+    let names = [readout.manufacturer, readout.model, readout.serial].compactMap { $0 }.filter { !$0.isEmpty }
+    if !names.isEmpty { printText(names.joined(separator: " ") + "\n") }
+    printText(registerTable(readout.registers))
 }
 
 /// A line for each register: code, value, unit, meaning.

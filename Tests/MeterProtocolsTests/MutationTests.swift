@@ -105,9 +105,6 @@ struct Seeded: RandomNumberGenerator {
     }
 
     private func registers(of bytes: [UInt8]) -> [Register] {
-        var scanner = TelegramScanner()
-        return (scanner.push(bytes) + scanner.finish()).flatMap { found -> [Register] in
-            if case .telegram(let telegram) = found { telegram.registers } else { [] }
-        }
+        decoded(bytes).flatMap { found -> [Register] in if case .readout(let readout) = found { readout.registers } else { [] } }
     }
 }

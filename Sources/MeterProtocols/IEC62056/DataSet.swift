@@ -10,7 +10,7 @@ package struct DataSet: Hashable, Sendable {
 
     /// The data sets of one line, `nil` where it breaks the grammar. The limits are wider than those of the standard (16, 128, 16),
     /// because meters are.
-    package static func parse(line: ArraySlice<UInt8>) -> [DataSet]? {
+    package static func parse(line: ArraySlice<UInt8>, longestContent: Int = 160) -> [DataSet]? {
         var sets: [DataSet] = []
         var rest = line
         while !rest.isEmpty {
@@ -20,7 +20,8 @@ package struct DataSet: Hashable, Sendable {
             guard let close = rest.firstIndex(of: UInt8(ascii: ")")) else { return nil }
             let content = rest[..<close]
             rest = rest[(close + 1)...]
-            guard address.count <= 32, address.allSatisfy({ isAddress($0) }), content.count <= 160, content.allSatisfy({ isContent($0) })
+            guard address.count <= 32, address.allSatisfy({ isAddress($0) }), content.count <= longestContent,
+                content.allSatisfy({ isContent($0) })
             else { return nil }
             let star = content.firstIndex(of: UInt8(ascii: "*"))
             sets.append(
@@ -92,8 +93,8 @@ extension DataSet {
 }
 
 extension OBISCode {
-    /// A quantity, not a text, a state, a date or a hex word: A says a medium and C a measurand of it. C.7.x counts power failures.
-    var isMeasured: Bool { a != 0 && (1...95).contains(c) || c == 96 && d == 7 && e < 10 }
+    /// A quantity, not a text, a state, a date or a hex word: A says a medium and C a measurand of it. 96.7.x counts power failures.
+    var isMeasured: Bool { a != 0 && (1...95).contains(c) || c == 96 && d == 7 }
 
     /// The unit of an electricity register that is sent without: energy comes in kilo (Hager, Elster, Apator). Power does not say.
     var customaryUnit: Unit? {
@@ -129,6 +130,7 @@ extension Unit {
         case "hz": self = .hertz
         case "deg": self = .degrees
         case "%": self = .percent
+        case "gj": self = .gigajoules
         case "m3": self = .cubicMetres
         case "m3/h", "m3h", "m3ph": self = .cubicMetresPerHour
         case "l": self = .litres

@@ -6,10 +6,10 @@ import Testing
 /// What independent decoders read from recordings of real meters, and what we read.
 @Suite struct IECCaptureTests {
     /// Recordings that must not give a value, and why. All others give one telegram, those of `several` as many as said.
-    static let valueless: [String: [ScannedTelegram.Noise]] = [
-        "APATOR_unitless_bang_on_last_line": [.wrongBlockCheck],  // digits zeroed by its author
-        "ISKRA_ME162-0012_anonymised_zeros": [.wrongBlockCheck],  // as well
-        "ISKRA_MT171_value_with_blank_unit": [.wrongBlockCheck],  // as well
+    static let valueless: [String: [Finding.Noise]] = [
+        "APATOR_unitless_bang_on_last_line": [.wrongCheck],  // digits zeroed by its author
+        "ISKRA_ME162-0012_anonymised_zeros": [.wrongCheck],  // as well
+        "ISKRA_MT171_value_with_blank_unit": [.wrongCheck],  // as well
         "EASYMETER_Q3D_bit_errors": [.corruptLine],
         "EASYMETER_Q3D_broken": [.corruptLine],
         "EASYMETER_T3D_double_number": [.corruptLine],
@@ -26,22 +26,27 @@ import Testing
             print("IEC captures: skipped, there are none beside the repository")
             return
         }
-        var (decoded, rejected, values) = (0, 0, 0)
+        var (accepted, rejected, values) = (0, 0, 0)
         for file in files.names where file.hasSuffix(".expected.json") && !file.contains("session") {
             let name = String(file.dropLast(".expected.json".count))
             let bytes = try #require(files.bytes(of: name + ".bin") ?? files.bytes(of: name + ".txt"), "\(name)")
             let json = try #require(files.bytes(of: file), "\(name)")
             let expected = try #require(JSONText(String(decoding: json, as: UTF8.self)), "\(name)")
-            let (telegrams, noise) = scan(bytes)
+            let found = decoded(bytes, by: IECDecoder())
+            let (readouts, noise) = (found.readouts, found.noise)
+            #expect(decoded(bytes, by: AutoDecoder()) == found, "\(name)")
             if let reason = Self.valueless[name] {
-                #expect(telegrams.isEmpty && noise == reason, "\(name)")
+                #expect(readouts.isEmpty && noise == reason, "\(name)")
                 rejected += 1
             } else {
-                #expect(telegrams.count == Self.several[name] ?? 1 && noise.isEmpty && telegrams.allSatisfy { $0.badLines == 0 }, "\(name)")
-                decoded += 1
-                values += compare(telegrams.flatMap(\.registers), with: expected, name)
+                #expect(readouts.count == Self.several[name] ?? 1 && noise.isEmpty, "\(name)")
+                accepted += 1
+                values += compare(readouts.flatMap(\.registers), with: expected, name)
                 let line = try #require(expected["identification"]?.string, "\(name)")
-                #expect(telegrams.allSatisfy { $0.identification == Identification(line: line.utf8) }, "\(name)")
+                let identification = try #require(Identification(line: line.utf8), "\(name)")
+                #expect(
+                    readouts.allSatisfy { $0.manufacturer == identification.manufacturer && $0.model == identification.model }, "\(name)")
+                #expect(readouts.allSatisfy { ($0.source == .d0Push) == hasBlankLine(bytes) }, "\(name)")
             }
             // The data lines by themselves: those of damaged and cut recordings are readable one by one.
             let lines = lines(of: bytes)
@@ -51,8 +56,8 @@ import Testing
                 badLines == ["EASYMETER_Q3D_bit_errors": 2, "EASYMETER_Q3D_broken": 3, "EASYMETER_T3D_double_number": 1][name] ?? 0,
                 "\(name)")
         }
-        print("IEC captures: \(decoded) decoded, \(rejected) rejected, \(values) values compared")
-        #expect(decoded + rejected >= 27)
+        print("IEC captures: \(accepted) decoded, \(rejected) rejected, \(values) values compared")
+        #expect(accepted + rejected >= 27)
     }
 
     @Test func readsTheRecordedSession() throws {
@@ -68,10 +73,11 @@ import Testing
             let hex = Array(line.split(separator: " ").last ?? "")
             both += stride(from: 0, to: hex.count - 1, by: 2).compactMap { UInt8(String(hex[$0...($0 + 1)]), radix: 16) }
         }
-        let (telegrams, noise) = scan(both)
-        #expect(noise.isEmpty)
+        let found = decoded(both, by: IECDecoder())
+        let telegrams = found.readouts
+        #expect(found.noise.isEmpty)
         #expect(telegrams.first?.registers.count == 9)
-        #expect(telegrams.allSatisfy { $0.isChecked && $0.identification?.model == "ME162-0033" })
+        #expect(telegrams.allSatisfy { $0.isChecked && $0.model == "ME162-0033" })
         let answers = (expected["messages"]?.elements ?? []).compactMap { $0["answer"]?.string }
         #expect(answers.count == 6 && telegrams.count == 7)
         for (answer, telegram) in zip(answers, telegrams.dropFirst()) {
@@ -81,16 +87,36 @@ import Testing
         #expect(telegrams.dropFirst().flatMap(\.registers).map(\.code.c) == [1, 2, 1, 2, 1, 1])
     }
 
-    private func scan(_ bytes: [UInt8]) -> ([Telegram], [ScannedTelegram.Noise]) {
-        var scanner = TelegramScanner()
-        var (telegrams, noise): ([Telegram], [ScannedTelegram.Noise]) = ([], [])
-        for found in scanner.push(bytes) + scanner.finish() {
-            switch found {
-            case .telegram(let telegram): telegrams.append(telegram)
-            case .noise(let reason): noise.append(reason)
+    /// Byte by byte, in every split, and twice with garbage around and between.
+    @Test func readsTheRecordingsInPiecesAndAmongGarbage() throws {
+        guard let files = CaptureFiles("iec") else { return }
+        var random = SplitMix(state: 1)
+        for file in files.names where !file.hasSuffix(".json") && !file.contains("session") {
+            let bytes = try #require(files.bytes(of: file), "\(file)")
+            let whole = decoded(bytes, by: IECDecoder())
+            #expect(decoded(bytes, in: 1, by: IECDecoder()) == whole, "\(file)")
+            #expect(decoded(bytes, in: 1, by: AutoDecoder()) == whole, "\(file)")
+            let all = 0...bytes.count
+            for cut in bytes.count < 256 ? Array(all) : (0..<100).map({ _ in Int.random(in: all, using: &random) }) {
+                #expect(decoded(bytes, cutAt: cut, by: IECDecoder()) == whole, "\(file) cut at \(cut)")
+            }
+            for _ in 0..<20 {
+                // An ETX behind lines would say that they had an STX.
+                let garbage = (0..<3).map { _ in
+                    [0xFF] + (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) } + [
+                        0x0D, 0x0A,
+                    ]
+                }
+                let around = decoded(garbage[0] + bytes + garbage[1] + bytes + garbage[2], by: IECDecoder())
+                #expect(around.readouts == whole.readouts + whole.readouts, "\(file)")
             }
         }
-        return (telegrams, noise)
+    }
+
+    private func hasBlankLine(_ bytes: [UInt8]) -> Bool {
+        let text = bytes.map { $0 & 0x7F }
+        guard let end = text.firstIndex(of: ControlCharacter.lf) else { return false }
+        return text[(end + 1)...].starts(with: [0x0D, 0x0A])
     }
 
     /// What is between the identification or STX and the end.

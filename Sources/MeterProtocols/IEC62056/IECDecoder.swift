@@ -4,7 +4,7 @@ import Metering
 /// with echoes, garbage and parity bits around and in them. What is damaged becomes noise and never a value.
 ///
 /// A telegram that fails is searched again from its second character on: its beginning may have been garbage that looked like one.
-package struct TelegramScanner {
+package struct IECDecoder: PushDecoder {
     package static let longestTelegram = 16 * 1024
     package static let longestLine = 256
 
@@ -30,7 +30,8 @@ package struct TelegramScanner {
     private var isSkippingEcho = false
     /// Bytes to look at again, the next one last. `mayStart`: an STX may begin a block although no identification is before it.
     private var again: [(byte: UInt8, mayStart: Bool)] = []
-    private var found: [ScannedTelegram] = []
+    private var found: [Finding] = []
+    private var now = Instant(nanoseconds: 0)
 
     private var identification: Identification?
     /// The block follows its identification, so it is a whole readout and ends with `!`.
@@ -42,17 +43,17 @@ package struct TelegramScanner {
 
     package init() {}
 
-    package mutating func push(_ bytes: some Sequence<UInt8>) -> [ScannedTelegram] {
+    package mutating func push(_ bytes: [UInt8], at now: Instant) -> [Finding] {
+        self.now = now
         for byte in bytes {
-            again.append((byte, true))
+            step(byte, mayStart: true)
             drain()
         }
         defer { found = [] }
         return found
     }
 
-    /// The recording is over: what is not complete now is cut off.
-    package mutating func finish() -> [ScannedTelegram] {
+    package mutating func finish() -> [Finding] {
         while state != .idle {
             switch state {
             case .ended: deliverLines()
@@ -64,7 +65,7 @@ package struct TelegramScanner {
             drain()
         }
         if !earlierBlocks.isEmpty { found.append(.noise(.cutOff)) }
-        defer { self = TelegramScanner() }
+        defer { self = IECDecoder() }
         return found
     }
 
@@ -103,7 +104,7 @@ package struct TelegramScanner {
     }
 
     /// Gives up what began at `pending`, and looks again at all of it but its first byte, then at `byte`.
-    private mutating func fail(_ noise: ScannedTelegram.Noise?, at byte: UInt8? = nil, mayStart: Bool = true) {
+    private mutating func fail(_ noise: Finding.Noise?, at byte: UInt8? = nil, mayStart: Bool = true) {
         if let noise { found.append(.noise(noise)) }
         if state != .identification { (question, earlierBlocks) = (nil, []) }
         if let byte { again.append((byte, mayStart)) }
@@ -112,7 +113,7 @@ package struct TelegramScanner {
     }
 }
 
-extension TelegramScanner {
+extension IECDecoder {
     private mutating func stepIdentification(_ byte: UInt8, _ character: UInt8) {
         switch character {
         case ControlCharacter.cr, ControlCharacter.lf:
@@ -193,18 +194,21 @@ extension TelegramScanner {
         }
         let (registers, badLines) = DataBlock.parse(pending[linesStart...], strict: true)
         guard badLines == 0 else { return fail(.corruptLine) }
-        deliver(registers, badLines: 0, isChecked: false)
+        deliver(registers, isPush: hasBlankLine, isChecked: false)
         state = .idle
     }
 
-    private mutating func deliver(_ registers: [Register], badLines: Int, isChecked: Bool) {
+    private mutating func deliver(_ registers: [Register], badLines: Int = 0, isPush: Bool = false, isChecked: Bool = true) {
         if registers.isEmpty { return found.append(.noise(.withoutRegisters)) }
-        found.append(
-            .telegram(Telegram(identification: identification, registers: registers, badLines: badLines, isChecked: isChecked)))
+        var readout = Readout(registers, manufacturer: identification?.manufacturer, model: identification?.model, at: now)
+        readout.source = isPush ? .d0Push : .iec62056
+        readout.isChecked = isChecked
+        found.append(.readout(readout))
+        if badLines > 0 { found.append(.noise(.unreadableLines(badLines))) }
     }
 }
 
-extension TelegramScanner {
+extension IECDecoder {
     private mutating func stepBlock(_ byte: UInt8, _ character: UInt8) {
         guard pending.count < Self.longestTelegram, pending.count - lineStart < Self.longestLine else { return fail(.tooLong, at: byte) }
         switch character {
@@ -215,7 +219,7 @@ extension TelegramScanner {
         case ControlCharacter.soh: return fail(.cutOff, at: byte)
         case UInt8(ascii: "/") where lineStart == pending.count: return fail(.cutOff, at: byte)
         case 0x20...0x7E: break
-        default: return fail(.wrongBlockCheck, at: byte)
+        default: return fail(.wrongCheck, at: byte)
         }
         pending.append(byte)
     }
@@ -243,7 +247,7 @@ extension TelegramScanner {
         let content = pending.dropFirst().map { $0 & 0x7F }
         let (expected, check) = (BlockCheck.of(content), byte & 0x7F)
         guard expected == check || state == .blockCheck && passesWithReturns(content, check) else {
-            return fail(.wrongBlockCheck, at: byte)
+            return fail(.wrongCheck, at: byte)
         }
         if state == .blockCheck { deliverBlock(content.dropLast(), isLast: content.last == ControlCharacter.etx) } else { obey(content) }
         state = .idle
@@ -280,7 +284,7 @@ extension TelegramScanner {
         let hasEndMark = end.map { whole[$0] == UInt8(ascii: "!") } ?? false
         guard !hasEndMark && !isPartial else {
             let (registers, badLines) = DataBlock.parse(whole, strict: false)
-            return deliver(registers, badLines: badLines, isChecked: true)
+            return deliver(registers, badLines: badLines)
         }
         // A readout without its end mark: an ETX that is none, and a check that fits by chance.
         guard !isReadout else { return found.append(.noise(.cutOff)) }
@@ -294,7 +298,7 @@ extension TelegramScanner {
         question = nil
         guard let asked else { return found.append(.noise(.withoutQuestion)) }
         switch DataBlock.answer(text, to: asked) {
-        case .register(let register): deliver([register], badLines: 0, isChecked: true)
+        case .register(let register): deliver([register])
         case .refused(let words): found.append(.noise(.refused(words)))
         case .unreadable: found.append(.noise(.withoutQuestion))
         }

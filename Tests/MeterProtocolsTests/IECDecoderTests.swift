@@ -2,24 +2,33 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// What a scanner makes of bytes: a telegram as `ISK:code=value …` (`-` without manufacturer), noise as `!reason`.
-func scanned(_ bytes: [UInt8], in chunks: Int = .max) -> [String] {
-    var scanner = TelegramScanner()
-    var found: [ScannedTelegram] = []
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        found += scanner.push(rest.prefix(chunks))
-        rest = rest.dropFirst(chunks)
-    }
-    return (found + scanner.finish()).map(shown)
+/// What a decoder makes of bytes: a telegram as `ISK:code=value …` (`-` without manufacturer), noise as `!reason`.
+func scanned(_ bytes: [UInt8], in chunks: Int = .max, by decoder: some PushDecoder = IECDecoder()) -> [String] {
+    decoded(bytes, in: chunks, by: decoder).map(shown)
 }
 
-private func shown(_ scanned: ScannedTelegram) -> String {
-    switch scanned {
-    case .telegram(let telegram):
-        (telegram.identification?.manufacturer ?? "-") + ":" + telegram.registers.map { shown($0) }.joined(separator: " ")
+func decoded(_ bytes: [UInt8], in chunks: Int = .max, by decoder: some PushDecoder = IECDecoder()) -> [Finding] {
+    var decoder = decoder
+    var found: [Finding] = []
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        found += decoder.push(Array(rest.prefix(chunks)), at: Instant(nanoseconds: 0))
+        rest = rest.dropFirst(chunks)
+    }
+    return found + decoder.finish()
+}
+
+func shown(_ finding: Finding) -> String {
+    switch finding {
+    case .readout(let readout): (readout.manufacturer ?? "-") + ":" + readout.registers.map { shown($0) }.joined(separator: " ")
     case .noise(let noise): "!\(noise)"
     }
+}
+
+func scanned(_ bytes: [UInt8], cutAt cut: Int, by decoder: some PushDecoder = IECDecoder()) -> [String] {
+    var decoder = decoder
+    let now = Instant(nanoseconds: 0)
+    return (decoder.push(Array(bytes[..<cut]), at: now) + decoder.push(Array(bytes[cut...]), at: now) + decoder.finish()).map(shown)
 }
 
 /// STX or SOH, the text, ETX and the block check.
@@ -44,7 +53,7 @@ let session =
     + framed("B0", by: ControlCharacter.soh)
 let sessionShown = ["ISK:1-0:1.8.0*255=123.457kWh", "!the meter refused a register: ERROR"]
 
-@Suite struct TelegramScannerTests {
+@Suite struct IECDecoderTests {
     static let streams: [([UInt8], [String])] = [
         (modeC, [modeCShown]), (modeD, [modeDShown]), (session, sessionShown), (withParity(modeD), [modeDShown]),
         (withParity(modeC), [modeCShown]), (withParity(session), sessionShown),
@@ -61,9 +70,7 @@ let sessionShown = ["ISK:1-0:1.8.0*255=123.457kWh", "!the meter refused a regist
 
     @Test(arguments: streams) func findsTelegramsInEverySplit(_ bytes: [UInt8], _ expected: [String]) {
         for cut in 0...bytes.count {
-            var scanner = TelegramScanner()
-            let found = scanner.push(bytes[..<cut]) + scanner.push(bytes[cut...]) + scanner.finish()
-            #expect(found.map(shown) == expected, "cut at \(cut)")
+            #expect(scanned(bytes, cutAt: cut) == expected, "cut at \(cut)")
         }
     }
 
@@ -102,9 +109,14 @@ let sessionShown = ["ISK:1-0:1.8.0*255=123.457kWh", "!the meter refused a regist
     }
 
     @Test func modeDIsDeliveredWithItsLastByte() {
-        var scanner = TelegramScanner()
-        #expect(scanner.push(modeD.dropLast(2)) == [])
-        #expect(scanner.push([0x0D]).count == 1)
+        var decoder = IECDecoder()
+        #expect(decoder.push(modeD.dropLast(2), at: Instant(nanoseconds: 1)) == [])
+        let found = decoder.push([0x0D], at: Instant(nanoseconds: 2))
+        guard case .readout(let readout)? = found.first else {
+            Issue.record("\(found)")
+            return
+        }
+        #expect(readout.at == Instant(nanoseconds: 2) && readout.source == .d0Push && !readout.isChecked)
     }
 
     @Test func partialBlocksAreOneReadout() {

@@ -1,0 +1,48 @@
+/// The CRC-16s of meters, all of the kind that takes the low bit first.
+package enum CRC16 {
+    /// SML: CRC-16/X-25, check value of "123456789": 906E.
+    package static func x25(_ bytes: ArraySlice<UInt8>) -> UInt16 { ~ccitt.of(bytes, start: 0xFFFF) }
+    /// SML of some Holley meters: CRC-16/KERMIT, check value 2189.
+    package static func kermit(_ bytes: ArraySlice<UInt8>) -> UInt16 { ccitt.of(bytes, start: 0) }
+    /// P1: CRC-16/ARC, check value BB3D.
+    package static func arc(_ bytes: ArraySlice<UInt8>) -> UInt16 { ansi.of(bytes, start: 0) }
+
+    private static let ccitt = Table(polynomial: 0x8408)
+    private static let ansi = Table(polynomial: 0xA001)
+
+    /// Four bytes at a time: each has the table of what it does to the remainder that many bytes later.
+    private struct Table {
+        private let entries: [UInt16]
+
+        init(polynomial: UInt16) {
+            var entries = [UInt16](repeating: 0, count: 4 * 256)
+            for byte in 0..<256 {
+                var remainder = UInt16(byte)
+                for _ in 0..<8 { remainder = remainder & 1 == 1 ? remainder >> 1 ^ polynomial : remainder >> 1 }
+                entries[byte] = remainder
+            }
+            for index in 256..<entries.count {
+                let before = entries[index - 256]
+                entries[index] = before >> 8 ^ entries[Int(before & 0xFF)]
+            }
+            self.entries = entries
+        }
+
+        func of(_ bytes: ArraySlice<UInt8>, start: UInt16) -> UInt16 {
+            var remainder = start
+            var index = bytes.startIndex
+            while index + 4 <= bytes.endIndex {
+                remainder ^= UInt16(bytes[index]) | UInt16(bytes[index + 1]) << 8
+                remainder =
+                    entries[768 + Int(remainder & 0xFF)] ^ entries[512 + Int(remainder >> 8)] ^ entries[256 + Int(bytes[index + 2])]
+                    ^ entries[Int(bytes[index + 3])]
+                index += 4
+            }
+            while index < bytes.endIndex {
+                remainder = remainder >> 8 ^ entries[Int((remainder ^ UInt16(bytes[index])) & 0xFF)]
+                index += 1
+            }
+            return remainder
+        }
+    }
+}

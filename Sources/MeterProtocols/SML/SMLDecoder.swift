@@ -1,0 +1,199 @@
+import Metering
+
+/// SML by transport protocol version 1, as meters push it: `1b1b1b1b 01010101`, the messages, fill bytes, `1b1b1b1b 1a`, how many fill
+/// bytes, CRC. Four 1b in the messages are sent twice.
+package struct SMLDecoder: PushDecoder {
+    /// The longest frame of a real meter known here has 684 bytes.
+    package static let longestFrame = 16 * 1024
+
+    private static let escape: UInt8 = 0x1B
+
+    /// What came in and is still needed: from the frame's first 1b on while there is one.
+    private var buffer: [UInt8] = []
+    private var isInFrame = false
+    /// Where the frame begins in `buffer`.
+    private var begin = 0
+    /// Everything before was looked at.
+    private var position = 0
+    /// Where four 1b stand for four that were sent twice.
+    private var escaped: [Int] = []
+    /// A start sequence that was taken for escaped bytes: it is one when the frame fails.
+    private var hiddenStart: Int?
+    /// Nothing but messages without their transport, from the first byte on: a recording that was cut out of its frame.
+    private var mayBeBare: Bool?
+    /// The messages of this meter have a right CRC of their own, so one that has not is damaged, even if the frame's CRC fits by chance.
+    private var checksMessages = false
+    private var found: [Finding] = []
+    private var now = Instant(nanoseconds: 0)
+
+    package init() {}
+
+    package mutating func push(_ bytes: [UInt8], at now: Instant) -> [Finding] {
+        self.now = now
+        if mayBeBare == nil, let first = bytes.first { mayBeBare = first == 0x76 }
+        buffer += bytes
+        while isInFrame ? scanFrame() : findStart() {}
+        forget()
+        defer { found = [] }
+        return found
+    }
+
+    package mutating func finish() -> [Finding] {
+        if isInFrame { found.append(.noise(.cutOff)) }
+        if mayBeBare == true, !isInFrame { deliver(buffer, from: 0, to: buffer.count, isFramed: false) }
+        defer { self = SMLDecoder() }
+        return found
+    }
+
+    /// What will not be looked at again goes.
+    private mutating func forget() {
+        if mayBeBare == true {
+            guard buffer.count > Self.longestFrame else { return }
+            mayBeBare = false
+        }
+        let unneeded = isInFrame ? begin : position
+        buffer.removeFirst(unneeded)
+        begin = 0
+        position -= unneeded
+        for index in escaped.indices { escaped[index] -= unneeded }
+        hiddenStart = hiddenStart.map { $0 - unneeded }
+    }
+
+    private mutating func findStart() -> Bool {
+        guard let run = nextRun() else { return false }
+        guard follows(run + 4, 0x01) else {
+            position = run + 1
+            return true
+        }
+        mayBeBare = false
+        start(at: run)
+        return true
+    }
+
+    private mutating func start(at index: Int) {
+        isInFrame = true
+        begin = index
+        position = index + 8
+        escaped.removeAll(keepingCapacity: true)
+        hiddenStart = nil
+    }
+
+    /// `true`: there is more to look at.
+    private mutating func scanFrame() -> Bool {
+        let run = nextRun()
+        guard (run ?? position) - begin <= Self.longestFrame else {
+            fail(.tooLong, resumingAt: position)
+            return true
+        }
+        guard let run else { return false }
+        if follows(run + 4, Self.escape) { return passEscaped(run) }
+        if follows(run + 4, 0x01) {
+            found.append(.noise(.cutOff))
+            start(at: run)
+        } else if buffer[run + 4] == 0x1A {
+            finishFrame(run)
+        } else {
+            // Messages that end with 1b, just before the end sequence.
+            position = run + 1
+        }
+        return true
+    }
+
+    private mutating func passEscaped(_ run: Int) -> Bool {
+        // The end of the frame is behind it at least, so this many bytes will come.
+        guard run + 16 <= buffer.count else { return false }
+        escaped.append(run)
+        position = run + 8
+        // What was cut off just behind four 1b, and then a start.
+        if let other = buffer[position..<(position + 4)].firstIndex(where: { $0 != Self.escape }), follows(other, 0x01) {
+            hiddenStart = other - 4
+        }
+        return true
+    }
+
+    private mutating func finishFrame(_ end: Int) {
+        let checked = buffer[begin..<(end + 6)]
+        let (first, second) = (UInt16(buffer[end + 6]), UInt16(buffer[end + 7]))
+        let fill = Int(buffer[end + 5])
+        guard CRC16.x25(checked) == second << 8 | first || CRC16.kermit(checked) == first << 8 | second, fill <= end - begin - 8 else {
+            // The bytes of a start may be where the CRC should be.
+            return fail(.wrongCheck, resumingAt: end + 5)
+        }
+        isInFrame = false
+        position = end + 8
+        if escaped.isEmpty {
+            deliver(buffer, from: begin + 8, to: end - fill, isFramed: true)
+        } else {
+            var payload: [UInt8] = []
+            var from = begin + 8
+            for run in escaped {
+                payload += buffer[from..<(run + 4)]
+                from = run + 8
+            }
+            payload += buffer[from..<max(from, end)]
+            deliver(payload, from: 0, to: max(0, payload.count - fill), isFramed: true)
+        }
+    }
+
+    private mutating func fail(_ noise: Finding.Noise, resumingAt index: Int) {
+        found.append(.noise(noise))
+        isInFrame = false
+        position = index
+        if let hiddenStart { start(at: hiddenStart) }
+    }
+
+    /// The next four 1b that have four more bytes behind them; without one, `position` goes on to where one could begin.
+    private mutating func nextRun() -> Int? {
+        var index = position
+        let last = buffer.count - 8
+        while index <= last {
+            if buffer[index + 3] != Self.escape {
+                index += 4
+            } else if buffer[index + 2] != Self.escape {
+                index += 3
+            } else if buffer[index + 1] != Self.escape {
+                index += 2
+            } else if buffer[index] != Self.escape {
+                index += 1
+            } else {
+                position = index
+                return index
+            }
+        }
+        position = min(index, buffer.count)
+        return nil
+    }
+
+    private func follows(_ index: Int, _ byte: UInt8) -> Bool {
+        index + 4 <= buffer.count && buffer[index] == byte && buffer[index + 1] == byte && buffer[index + 2] == byte
+            && buffer[index + 3] == byte
+    }
+
+    /// All lists of one frame are one readout.
+    private mutating func deliver(_ bytes: [UInt8], from: Int, to end: Int, isFramed: Bool) {
+        var reader = SMLReader(bytes, from: from, to: end)
+        var readout = SMLReadout()
+        var problem: Finding.Noise?
+        var isSML = isFramed
+        while true {
+            reader.skipZeros()
+            guard !reader.isAtEnd else { break }
+            guard let message = SMLMessage(&reader) else {
+                problem = isFramed ? .malformed : .cutOff
+                break
+            }
+            isSML = true
+            guard message.isUndamaged || isFramed && !checksMessages else {
+                problem = .wrongCheck
+                continue
+            }
+            if let list = message.list {
+                if message.isUndamaged { checksMessages = true }
+                readout.add(list, bytes)
+            }
+        }
+        if !readout.registers.isEmpty { found.append(.readout(readout.at(now))) }
+        if problem == nil, readout.registers.isEmpty { problem = .withoutRegisters }
+        if let problem, isSML { found.append(.noise(problem)) }
+    }
+}

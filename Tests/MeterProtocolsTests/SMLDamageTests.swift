@@ -1,0 +1,99 @@
+import MeterProtocols
+import Metering
+import Testing
+import VirtualMeters
+
+@Suite struct SMLDamageTests {
+    private static let frame = smlTelegram()
+
+    /// CRC-16 sees every change of up to three bits, and of any bits within two bytes.
+    @Test func changedBytesGiveNoValue() {
+        for index in Self.frame.indices {
+            for bit in UInt8(0)..<8 {
+                var bytes = Self.frame
+                bytes[index] ^= 1 << bit
+                #expect(!scanned(bytes, by: SMLDecoder()).contains { $0.first != "!" }, "bit \(bit) of byte \(index)")
+            }
+            var bytes = Self.frame
+            bytes[index] = ~bytes[index]
+            #expect(!scanned(bytes, by: SMLDecoder()).contains { $0.first != "!" }, "byte \(index)")
+        }
+    }
+
+    /// Whatever happens to one frame, the ones before and behind it are read.
+    @Test func aHurtFrameCostsNoOther() {
+        let (before, behind) = (smlTelegram(watts: 1), smlTelegram(watts: 2))
+        let others = [before, behind].flatMap { scanned($0, by: SMLDecoder()) }
+        var streams: [[UInt8]] = []
+        for count in 0..<Self.frame.count {
+            // Truncated, beheaded, a byte lost, a byte doubled.
+            streams.append(Array(Self.frame[..<count]))
+            streams.append(Array(Self.frame[count...].dropFirst()))
+            streams.append(Array(Self.frame[..<count] + Self.frame[(count + 1)...]))
+            streams.append(Array(Self.frame[...count] + Self.frame[count...]))
+        }
+        // Cut off where a payload holds 1b: what follows looks like the rest of an escaped run.
+        for frame in SMLDecoderTests.escaped { streams += frame.indices.suffix(24).map { Array(frame[..<$0]) } }
+        for (index, hurt) in streams.enumerated() {
+            let found = scanned(before + hurt + behind, by: SMLDecoder()).filter { $0.first != "!" && others.contains($0) }
+            #expect(found == others, "stream \(index)")
+        }
+    }
+
+    /// Seeded streams of three frames: a value that comes out was sent.
+    @Test func seededMutations() {
+        var random = Seeded(state: 62056)
+        let frames = [smlTelegram(watts: 1), smlTelegram(watts: -2), smlTelegram(watts: 3)]
+        let truth = Set(frames.flatMap { scanned($0, by: SMLDecoder()) })
+        for round in 0..<6000 {
+            var bytes = Array(frames.joined())
+            for _ in 0..<Int.random(in: 1...6, using: &random) {
+                let index = Int.random(in: bytes.indices, using: &random)
+                switch Int.random(in: 0..<5, using: &random) {
+                case 0: bytes[index] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+                case 1: bytes[index] = UInt8.random(in: 0...255, using: &random)
+                case 2: bytes.insert(UInt8.random(in: 0...255, using: &random), at: index)
+                case 3: bytes.remove(at: index)
+                default: bytes.replaceSubrange(index..<min(index + 4, bytes.count), with: [0x1B, 0x1B, 0x1B, 0x1B])
+                }
+            }
+            let found = scanned(bytes, by: SMLDecoder()).filter { $0.first != "!" }
+            if !truth.isSuperset(of: found) { Issue.record("round \(round): \(found)") }
+        }
+    }
+
+    /// Payloads that pass the CRC and are nonsense: neither a trap nor a value.
+    @Test func nonsenseWithARightCheck() {
+        var random = Seeded(state: 1)
+        let payload = SMLEncoder().payload(server: serverISK, [SMLEncoder.Entry(OBISCode(1, 8, 0), .unsigned(7, width: 4), unit: 30)])
+        for _ in 0..<4000 {
+            var bytes = payload
+            for _ in 0..<Int.random(in: 1...3, using: &random) {
+                bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
+            #expect(scanned(SMLEncoder().framed(bytes), by: SMLDecoder()).count <= 2)
+        }
+        // Lengths that promise more than there is, and lists in lists without an end.
+        for start in [[0xF0, 0x80, 0x80, 0x01], [0xFF, 0x8F, 0x8F, 0x0F], [0x8F, 0x0F], [0x76, 0x76, 0x76]] as [[UInt8]] {
+            let bytes = (0..<500).flatMap { _ in start }
+            #expect(scanned(SMLEncoder().framed(bytes), by: SMLDecoder()) == ["!a telegram passes its checksum and breaks the grammar"])
+        }
+    }
+
+    @Test func hostileStreamsAreBounded() {
+        let start: [UInt8] = [0x1B, 0x1B, 0x1B, 0x1B, 0x01, 0x01, 0x01, 0x01]
+        for pattern in [
+            [0x1B], [0x00], start, start + [0x1B, 0x1B, 0x1B, 0x1B], [0x1B, 0x1B, 0x1B, 0x1B] + start, [0x1B, 0x1B, 0x1B, 0x1B, 0x1A],
+        ]
+            as [[UInt8]]
+        {
+            for head in [[], start, [0x76]] as [[UInt8]] {
+                let bytes = head + (0..<(60_000 / pattern.count)).flatMap { _ in pattern }
+                #expect(!scanned(bytes, in: 4096, by: SMLDecoder()).contains { $0.first != "!" })
+            }
+        }
+        // What is too long ends, and the next one is read.
+        #expect(scanned(start + [UInt8](repeating: 0x55, count: 40_000) + Self.frame, by: SMLDecoder()).last == smlShown)
+    }
+}
