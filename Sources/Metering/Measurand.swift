@@ -10,13 +10,19 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     case voltageL1 = "voltage_l1", voltageL2 = "voltage_l2", voltageL3 = "voltage_l3"
     case currentL1 = "current_l1", currentL2 = "current_l2", currentL3 = "current_l3", currentN = "current_n"
     case frequency
+    case powerFactor = "power_factor", powerFactorL1 = "power_factor_l1", powerFactorL2 = "power_factor_l2"
+    case powerFactorL3 = "power_factor_l3"
+    case reactiveEnergyImport = "reactive_energy_import", reactiveEnergyExport = "reactive_energy_export"
+    case reactivePowerImport = "reactive_power_import", reactivePowerExport = "reactive_power_export"
+    case apparentEnergyImport = "apparent_energy_import", apparentEnergyExport = "apparent_energy_export"
+    case apparentPower = "apparent_power"
     case energy, volume, flow
     case pulses, pulsesLost = "pulses_lost", pulsesRecovered = "pulses_recovered"
     case drift, driftPulses = "drift_pulses", driftPercent = "drift_percent"
     case serial, firmware, meterError = "meter_error"
     case telegrams, errors, lastReading = "last_reading"
 
-    /// The unit it is published in; `nil` for texts, time stamps and plain counts. Volume and flow may also be in litres.
+    /// The unit it is published in; `nil` for texts, time stamps, factors and plain counts. Volume and flow may also be in litres.
     package var unit: Unit? {
         switch self {
         case .energyImport, .energyExport, .energyImportT1, .energyImportT2, .energyImportT3, .energyImportT4, .energyExportT1,
@@ -26,6 +32,11 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         case .voltageL1, .voltageL2, .voltageL3: .volts
         case .currentL1, .currentL2, .currentL3, .currentN: .amperes
         case .frequency: .hertz
+        case .reactiveEnergyImport, .reactiveEnergyExport: .kilovarHours
+        case .reactivePowerImport, .reactivePowerExport: .vars
+        case .apparentEnergyImport, .apparentEnergyExport: .kilovoltAmpereHours
+        case .apparentPower: .voltAmperes
+        case .powerFactor, .powerFactorL1, .powerFactorL2, .powerFactorL3: nil
         case .volume: .cubicMetres
         case .flow: .cubicMetresPerHour
         case .driftPercent: .percent
@@ -39,7 +50,8 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     package var isTotal: Bool {
         switch self {
         case .energyImport, .energyExport, .energyImportT1, .energyImportT2, .energyImportT3, .energyImportT4, .energyExportT1,
-            .energyExportT2, .energyExportT3, .energyExportT4, .energy, .volume:
+            .energyExportT2, .energyExportT3, .energyExportT4, .energy, .volume, .reactiveEnergyImport, .reactiveEnergyExport,
+            .apparentEnergyImport, .apparentEnergyExport:
             true
         default: false
         }

@@ -62,7 +62,7 @@ struct OpticalMeterState: Sendable {
         adoptIdentity(readout)
         readerProblem = nil
         valueProblem = nil
-        let registers = readout.registers
+        let registers = readout.canonicalRegisters
         for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
             record(register, at: readout.at)
         }
@@ -84,7 +84,7 @@ struct OpticalMeterState: Sendable {
         if let manufacturer = readout.manufacturer { snapshot.manufacturer = manufacturer }
         if let model = readout.model { snapshot.model = model }
         // C.1.0 is the meter's serial number, 0.0.0 its address, often the same number, but not the one for the other.
-        let number = text(readout[OBISCode(96, 1, 0)])
+        let number = readout.isWhole ? readout.number : text(readout[OBISCode(96, 1, 0)])
         guard let serial = number ?? (hasNumber ? nil : text(readout[OBISCode(0, 0, 0)])) else { return }
         hasNumber = number != nil
         if let old = snapshot.serial, old != serial {
@@ -114,7 +114,7 @@ struct OpticalMeterState: Sendable {
             snapshot.values[measurand] = .text(text)
         case .number(let number, let sent):
             guard let unit = measurand.unit else {
-                snapshot.values[measurand] = .text(number.description)
+                snapshot.values[measurand] = measurand.isDiagnostic ? .text(number.description) : .number(number)
                 return
             }
             guard let exponent = (sent ?? unit).exponent(to: unit) else { return }

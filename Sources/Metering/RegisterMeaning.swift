@@ -9,6 +9,10 @@ extension Measurand {
             let exports: [Measurand] = [.energyExport, .energyExportT1, .energyExportT2, .energyExportT3, .energyExportT4]
             guard code.e <= 4 else { return nil }
             self = (code.c == 1 ? imports : exports)[Int(code.e)]
+        case (3, 8) where code.e == 0: self = .reactiveEnergyImport
+        case (4, 8) where code.e == 0: self = .reactiveEnergyExport
+        case (9, 8) where code.e == 0: self = .apparentEnergyImport
+        case (10, 8) where code.e == 0: self = .apparentEnergyExport
         case (96, 1) where code.e == 0, (0, 0) where code.e == 0: self = .serial
         case (0, 2) where code.e == 0: self = .firmware
         case (97, 97): self = .meterError
@@ -22,7 +26,8 @@ extension Measurand {
     private static let momentary: [UInt8: Measurand] = [
         1: .powerImport, 2: .powerExport, 16: .power, 36: .powerL1, 56: .powerL2, 76: .powerL3,
         32: .voltageL1, 52: .voltageL2, 72: .voltageL3, 31: .currentL1, 51: .currentL2, 71: .currentL3, 91: .currentN,
-        14: .frequency,
+        14: .frequency, 13: .powerFactor, 33: .powerFactorL1, 53: .powerFactorL2, 73: .powerFactorL3, 3: .reactivePowerImport,
+        4: .reactivePowerExport, 9: .apparentPower,
     ]
 }
 
@@ -31,10 +36,12 @@ extension Unit {
     package func exponent(to other: Unit) -> Int? {
         if self == other { return 0 }
         switch (self, other) {
-        case (.wattHours, .kilowattHours), (.watts, .kilowatts): return -3
-        case (.kilowattHours, .wattHours), (.kilowatts, .watts): return 3
-        case (.litres, .cubicMetres): return -3
-        case (.cubicMetres, .litres): return 3
+        case (.wattHours, .kilowattHours), (.watts, .kilowatts), (.varHours, .kilovarHours), (.vars, .kilovars),
+            (.voltAmpereHours, .kilovoltAmpereHours), (.voltAmperes, .kilovoltAmperes), (.litres, .cubicMetres):
+            return -3
+        case (.kilowattHours, .wattHours), (.kilowatts, .watts), (.kilovarHours, .varHours), (.kilovars, .vars),
+            (.kilovoltAmpereHours, .voltAmpereHours), (.kilovoltAmperes, .voltAmperes), (.cubicMetres, .litres):
+            return 3
         default: return nil
         }
     }

@@ -17,7 +17,10 @@ struct Entity: Sendable, Equatable {
         unit = measurand.unit?.rawValue
         isDiagnostic = measurand.isDiagnostic
         if measurand.isTotal {
-            self.become("energy", "total_increasing", precision: 3)
+            // Home Assistant has no class for reactive and apparent energy in all the versions that are in use.
+            self.become(
+                measurand.unit == .kilovarHours || measurand.unit == .kilovoltAmpereHours ? nil : "energy", "total_increasing", precision: 3
+            )
         } else if let unit = measurand.unit {
             self.measure(unit)
         }
@@ -39,6 +42,7 @@ struct Entity: Sendable, Equatable {
         case .telegrams, .errors:
             become(nil, "total_increasing", precision: nil)
             isEnabled = false
+        case .powerFactor, .powerFactorL1, .powerFactorL2, .powerFactorL3: become("power_factor", "measurement", precision: 2)
         case .lastReading: deviceClass = "timestamp"
         default: break
         }
@@ -49,6 +53,8 @@ struct Entity: Sendable, Equatable {
         case .watts: become("power", "measurement", precision: 0)
         case .volts: become("voltage", "measurement", precision: 1)
         case .amperes: become("current", "measurement", precision: 2)
+        case .vars: become("reactive_power", "measurement", precision: 0)
+        case .voltAmperes: become("apparent_power", "measurement", precision: 0)
         case .hertz: become("frequency", "measurement", precision: 2)
         case .cubicMetresPerHour: become("volume_flow_rate", "measurement", precision: 3)
         default: become(nil, "measurement", precision: nil)
@@ -90,6 +96,17 @@ extension Measurand {
         case .currentL3: "Current L3"
         case .currentN: "Current N"
         case .frequency: "Frequency"
+        case .powerFactor: "Power factor"
+        case .powerFactorL1: "Power factor L1"
+        case .powerFactorL2: "Power factor L2"
+        case .powerFactorL3: "Power factor L3"
+        case .reactiveEnergyImport: "Reactive energy import"
+        case .reactiveEnergyExport: "Reactive energy export"
+        case .reactivePowerImport: "Reactive power import"
+        case .reactivePowerExport: "Reactive power export"
+        case .apparentEnergyImport: "Apparent energy import"
+        case .apparentEnergyExport: "Apparent energy export"
+        case .apparentPower: "Apparent power"
         case .energy: "Energy"
         case .volume: "Volume"
         case .flow: "Flow"

@@ -41,6 +41,25 @@ extension Snapshot {
         #expect(state.snapshot["grid"]?.isAvailable == true)
     }
 
+    @Test func aPushedReadoutIsUnderstood() {
+        var state = optical()
+        func number(_ c: UInt8, _ d: UInt8, _ e: UInt8, _ text: String, _ unit: Unit?) -> Register {
+            Register(OBISCode(c, d, e), .number(Quantity(text) ?? Quantity(-1), unit))
+        }
+        var readout = Readout(
+            [
+                number(1, 8, 1, "1.5", .kilowattHours), number(1, 8, 2, "2", .kilowattHours), number(15, 7, 0, "250", .watts),
+                number(3, 8, 0, "70", .varHours), number(13, 7, 0, "0.98", nil),
+            ], at: start)
+        readout.source = .sml
+        readout.serial = "1ISK0012345678"
+        state.record(readout, of: "grid", wall: wall)
+        #expect(state.snapshot.text("grid", .energyImport) == "3.5" && state.snapshot.text("grid", .energyImportT1) == "1.5")
+        #expect(state.snapshot.text("grid", .power) == "250" && state.snapshot.text("grid", .serial) == "1ISK0012345678")
+        #expect(state.snapshot.text("grid", .reactiveEnergyImport) == "0.070")
+        #expect(state.snapshot["grid"]?.values[.powerFactor] == .number(Quantity(98, exponent: -2)))
+    }
+
     @Test func totalsNeverRunBackwards() {
         var state = optical()
         state.record(reading(5000, at: 0), of: "grid", wall: wall)

@@ -1,0 +1,98 @@
+/// Meters say one thing in several ways; here each becomes the one that `Measurand` knows.
+extension Readout {
+    /// Everything that the meter has to say came at once. In a session only the registers that were asked for do.
+    package var isWhole: Bool { source != .iec62056 }
+
+    package var canonicalRegisters: [Register] {
+        var book = RegisterBook(registers)
+        for phase in [20, 40, 60] as [UInt8] {
+            // Q3D and Hager send 21.7.0 with a sign; P1 has 22.7.0 beside it.
+            book.add(OBISCode(phase + 16, 7, 0), book.difference(OBISCode(phase + 1, 7, 0), OBISCode(phase + 2, 7, 0)))
+        }
+        guard isWhole else { return book.registers }
+        for code in [OBISCode(1, 8, 0), OBISCode(2, 8, 0)] { book.add(code, book.sumOfTariffs(of: code)) }
+        // 1.7.0 by itself has a sign (Q3D), or there is nothing but import.
+        if book[OBISCode(2, 7, 0)] == nil, book[OBISCode(16, 7, 0)] == nil { book.rename(OBISCode(1, 7, 0), OBISCode(16, 7, 0)) }
+        book.add(OBISCode(16, 7, 0), signed(book[OBISCode(15, 7, 0)], book))
+        return book.registers
+    }
+
+    /// 15.7.0 is power without its sign. Where nothing says which way it flows, it says nothing.
+    private func signed(_ value: RegisterValue?, _ book: RegisterBook) -> RegisterValue? {
+        guard case .number(let power, let unit)? = value else { return nil }
+        let (imports, exports) = (book[OBISCode(1, 8, 0)] != nil, book[OBISCode(2, 8, 0)] != nil)
+        let way = direction ?? (imports == exports ? nil : imports ? .importing : .exporting)
+        switch way {
+        case .importing: return .number(power, unit)
+        case .exporting: return .number(power.negated, unit)
+        case nil: return nil
+        }
+    }
+
+    /// Totals in whole kWh and no power at all: so a meter speaks until its owner's PIN was entered.
+    package var isLocked: Bool {
+        guard source == .sml || source == .d0Push else { return false }
+        var isCoarse = false
+        for register in registers where register.code.a == 1 && register.code.f == 255 {
+            if register.code.d == 7 { return false }
+            guard register.code.d == 8, case .number(let number, let unit?) = register.value else { continue }
+            guard let exponent = unit.exponent(to: .wattHours), number.exponent + exponent >= 3 else { return false }
+            isCoarse = true
+        }
+        return isCoarse
+    }
+}
+
+/// The registers of one readout, each once, with what can be derived from them behind.
+private struct RegisterBook {
+    private(set) var registers: [Register] = []
+    private var places: [OBISCode: Int] = [:]
+
+    init(_ sent: [Register]) {
+        registers.reserveCapacity(sent.count + 8)
+        for register in sent {
+            var code = register.code
+            // Old Q3D write 1.7.255, an eHZ361L5R of Hager 1.7.1.
+            if code.a == 1, code.d == 7, code.e == 255 || code.c == 1 && code.e == 1 { code.e = 0 }
+            add(code, register.value)
+        }
+    }
+
+    subscript(_ code: OBISCode) -> RegisterValue? { places[code].map { registers[$0].value } }
+
+    /// Unless it is there, or there is nothing to add.
+    mutating func add(_ code: OBISCode, _ value: RegisterValue?) {
+        guard let value, places[code] == nil else { return }
+        places[code] = registers.count
+        registers.append(Register(code, value))
+    }
+
+    mutating func rename(_ old: OBISCode, _ new: OBISCode) {
+        guard let place = places.removeValue(forKey: old) else { return }
+        registers[place].code = new
+        places[new] = place
+    }
+
+    /// The first where there is no second.
+    func difference(_ first: OBISCode, _ second: OBISCode) -> RegisterValue? {
+        guard case .number(let number, let unit)? = self[first] else { return nil }
+        guard case .number(let other, let otherUnit)? = self[second] else { return .number(number, unit) }
+        guard unit == otherUnit else { return nil }
+        return Quantity.adding(number, other.negated).map { .number($0, unit) }
+    }
+
+    /// Dutch meters have only tariffs, some of Hager and EMH only the first.
+    func sumOfTariffs(of total: OBISCode) -> RegisterValue? {
+        var sum: (number: Quantity, unit: Unit?)?
+        for tariff in 1...8 as ClosedRange<UInt8> {
+            guard case .number(let number, let unit)? = self[OBISCode(total.c, total.d, tariff)] else { continue }
+            guard let so = sum else {
+                sum = (number, unit)
+                continue
+            }
+            guard so.unit == unit, let next = Quantity.adding(so.number, number) else { return nil }
+            sum = (next, unit)
+        }
+        return sum.map { .number($0.number, $0.unit) }
+    }
+}

@@ -1,0 +1,70 @@
+import Metering
+import Testing
+
+@Suite struct CanonicalRegistersTests {
+    /// `16.7.0=-5W 1.8.0=3Wh`, read back as it is written.
+    private func canonical(_ text: String, _ source: MeterProtocol = .sml, _ direction: Direction? = nil) -> String {
+        var readout = Readout(registers(text), at: Instant(nanoseconds: 0))
+        readout.source = source
+        readout.direction = direction
+        return readout.canonicalRegisters.map { register in
+            guard case .number(let number, let unit) = register.value else { return "?" }
+            return "\(register.code.short)=\(number)\(unit?.rawValue ?? "")"
+        }.joined(separator: " ")
+    }
+
+    private func registers(_ text: String) -> [Register] {
+        text.split(separator: " ").compactMap { word in
+            let parts = word.split(separator: "=")
+            let digits = parts[1].prefix { $0.isNumber || $0 == "." || $0 == "-" }
+            guard let code = OBISCode(String(parts[0])), let number = Quantity(String(digits)) else { return nil }
+            return Register(code, .number(number, Unit(rawValue: String(parts[1].dropFirst(digits.count)))))
+        }
+    }
+
+    @Test(arguments: [
+        // What needs nothing stays; of two the first counts.
+        ("1.8.0=5Wh 2.8.0=6Wh 16.7.0=-7W", "1.8.0=5Wh 2.8.0=6Wh 16.7.0=-7W"), ("32.7.0=1V 32.7.0=2V", "32.7.0=1V"),
+        // Only tariffs.
+        ("1.8.1=0.4kWh 1.8.2=10.25kWh", "1.8.1=0.4kWh 1.8.2=10.25kWh 1.8.0=10.65kWh"), ("2.8.1=1Wh", "2.8.1=1Wh 2.8.0=1Wh"),
+        ("1.8.1=1Wh 1.8.2=1kWh", "1.8.1=1Wh 1.8.2=1kWh"), ("1.8.0=9Wh 1.8.1=1Wh", "1.8.0=9Wh 1.8.1=1Wh"),
+        ("1.8.1*1=1Wh", "1.8.1*1=1Wh"),
+        // Phases, and power by itself with its sign.
+        ("21.7.0=-115.94W", "21.7.0=-115.94W 36.7.0=-115.94W"), ("21.7.0=0.1kW 22.7.0=0.25kW", "21.7.0=0.1kW 22.7.0=0.25kW 36.7.0=-0.15kW"),
+        ("61.7.255=5W 1.7.255=-6W", "61.7.0=5W 16.7.0=-6W 76.7.0=5W"), ("1.7.1=-5632.1916W", "16.7.0=-5632.1916W"),
+        ("1.7.0=1kW 2.7.0=0kW", "1.7.0=1kW 2.7.0=0kW"), ("1.7.0=1W 16.7.0=1W", "1.7.0=1W 16.7.0=1W"),
+        // Power without a sign: only what it was counted as.
+        ("1.8.0=5Wh 15.7.0=3W", "1.8.0=5Wh 15.7.0=3W 16.7.0=3W"), ("2.8.0=5Wh 15.7.0=3W", "2.8.0=5Wh 15.7.0=3W 16.7.0=-3W"),
+        ("1.8.0=5Wh 2.8.0=5Wh 15.7.0=3W", "1.8.0=5Wh 2.8.0=5Wh 15.7.0=3W"), ("15.7.0=3W", "15.7.0=3W"),
+    ])
+    func says(_ sent: String, _ expected: String) { #expect(canonical(sent) == expected) }
+
+    @Test func theStatusWordSaysTheDirection() {
+        let sent = "1.8.0=5Wh 2.8.0=5Wh 15.7.0=3W"
+        #expect(canonical(sent, .sml, .exporting) == sent + " 16.7.0=-3W")
+        #expect(canonical(sent, .sml, .importing) == sent + " 16.7.0=3W")
+        #expect(canonical("16.7.0=3W", .sml, .exporting) == "16.7.0=3W", "what has a sign of its own is believed")
+    }
+
+    @Test func aSessionSaysOnlyWhatItWasAsked() {
+        #expect(canonical("1.8.1=1kWh 1.7.0=2kW", .iec62056) == "1.8.1=1kWh 1.7.0=2kW")
+    }
+
+    @Test(arguments: [
+        ("1.8.0=2043000Wh 2.8.0=0Wh", false), ("1.8.0=2043kWh", true), ("1.8.0=2043kWh 16.7.0=5W", false), ("1.8.0=2043.0kWh", false),
+        ("1.8.1*1=5kWh", false), ("32.7.0=230V 1.8.0=1kWh", false), ("", false),
+    ])
+    func locked(_ sent: String, _ isLocked: Bool) {
+        var readout = Readout(registers(sent), at: Instant(nanoseconds: 0))
+        readout.source = .d0Push
+        #expect(readout.isLocked == isLocked)
+        readout.source = .iec62056
+        #expect(!readout.isLocked)
+    }
+
+    @Test func sMLSaysItByTheScaler() {
+        var readout = Readout([Register(OBISCode(1, 8, 0), .number(Quantity(2043, exponent: 3), .wattHours))], at: Instant(nanoseconds: 0))
+        readout.source = .sml
+        #expect(readout.isLocked)
+    }
+}
