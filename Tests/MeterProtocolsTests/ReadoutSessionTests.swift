@@ -118,6 +118,85 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
         #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))])
     }
 
+    @Test func aMeterWithAnAddress() {
+        var addressed = plan
+        addressed.address = "0042"
+        var dialogue = Dialogue(addressed)
+        _ = dialogue.open()
+        #expect(dialogue.wait() == [.apply(LineSettings(.b300)), .send(Array("/?0042!\r\n".utf8))])
+        // With its echo.
+        #expect(dialogue.receive("/?0042!\r\n" + identification, after: .milliseconds(1000)) == [])
+        #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))])
+    }
+
+    @Test func aMeterThatSleeps() {
+        var sleeping = plan
+        sleeping.wakesUp = true
+        var dialogue = Dialogue(sleeping)
+        _ = dialogue.open()
+        let actions = dialogue.wait()
+        let woken = dialogue.now
+        guard case .send(let zeros)? = actions.last else { return #expect(Bool(false), "\(actions)") }
+        let onTheWire = LineSettings(.b300).duration(of: zeros.count)
+        #expect(actions.first == .apply(LineSettings(.b300)) && zeros.allSatisfy { $0 == 0 })
+        #expect((Duration.milliseconds(2100)...(.milliseconds(2300))).contains(onTheWire))
+        #expect(dialogue.wait() == [.send(Array("/?!\r\n".utf8))])
+        #expect((Duration.milliseconds(1500)...(.milliseconds(1700))).contains(dialogue.now - woken - onTheWire))
+    }
+
+    @Test func aReadoutInBlocks() {
+        var dialogue = signedOn()
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        let first = Array("\u{2}C.1.0(28342193)\r\n1.8".utf8) + [ControlCharacter.eot]
+        let check = BlockCheck.of(first.dropFirst())
+        // Damaged, asked for again, and then the rest.
+        #expect(dialogue.receive(first + [check ^ 1]) == [.noise(.damaged), .send([ControlCharacter.nak])])
+        #expect(dialogue.receive(first + [check]) == [.send([ControlCharacter.ack])])
+        let actions = dialogue.receive(framed(ControlCharacter.stx, ".0(0033402.264*kWh)\r\n!\r\n"))
+        guard case .deliver(let readout)? = actions.first else { return #expect(Bool(false), "\(actions)") }
+        #expect(readout.registers.map { shown($0) } == ["1-0:96.1.0*255=t:28342193", "1-0:1.8.0*255=33402.264kWh"])
+    }
+
+    @Test func blocksWithoutEndAreNotCollected() {
+        var dialogue = signedOn()
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        let block = [ControlCharacter.stx] + [UInt8](repeating: UInt8(ascii: "1"), count: 4000) + [ControlCharacter.eot, 0x04]
+        var answers: [[ReadoutSession.Action]] = []
+        for _ in 0..<5 { answers.append(dialogue.receive(block)) }
+        #expect(answers.prefix(4).allSatisfy { $0 == [.send([ControlCharacter.ack])] })
+        #expect(answers.last?.first == .noise(.unexpected))
+    }
+
+    /// `\@` says that the meter has R5; and a meter that refuses everything by one command is asked by the other.
+    @Test(arguments: [("/ELS5\\@V10.04\r\n", "R5", "R1"), (identification, "R1", "R5")])
+    func theCommandThatReads(_ text: String, _ first: String, _ second: String) {
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        var asked: [String] = []
+        // An answer for each thing that is said; all registers are refused.
+        var actions = dialogue.wait()
+        for _ in 0..<400 {
+            guard asked.filter({ $0 == second }).isEmpty else { break }
+            guard case .send(let bytes)? = actions.last(where: { if case .send = $0 { true } else { false } }) else {
+                actions = dialogue.wait()
+                continue
+            }
+            switch bytes.first {
+            case UInt8(ascii: "/"): actions = dialogue.receive(text, after: .milliseconds(1000))
+            case ControlCharacter.ack:
+                let isReadout = bytes[3] == UInt8(ascii: "0")
+                actions = dialogue.wait() + dialogue.receive(isReadout ? readout : prompt)
+            case ControlCharacter.soh where bytes[1] == UInt8(ascii: "R"):
+                asked.append(String(decoding: bytes[1...2], as: UTF8.self))
+                actions = dialogue.receive(framed(ControlCharacter.stx, "(ERROR)"))
+            default: actions = dialogue.wait()
+            }
+        }
+        #expect(asked.first == first && asked.last == second && asked.filter { $0 == first }.count == 6)
+    }
+
     @Test func aFastMeterIsAcknowledgedSooner() {
         var dialogue = signedOn(as: "/ISk5MT174-0002\r\n")
         let identified = dialogue.now

@@ -6,6 +6,8 @@ struct IncomingBytes {
         var isCommand: Bool
         /// What stands between the first control character and ETX.
         var body: [UInt8]
+        /// It ended with ETX; after EOT another block follows when this one is acknowledged.
+        var isLast = true
         var isUndamaged: Bool
     }
 
@@ -101,7 +103,7 @@ struct IncomingBytes {
         }
         let message = Message(
             isCommand: bytes[start] == ControlCharacter.soh, body: Array(bytes[(start + 1)..<end]),
-            isUndamaged: BlockCheck.of(bytes[(start + 1)...end]) == bytes[end + 1])
+            isLast: bytes[end] == ControlCharacter.etx, isUndamaged: BlockCheck.of(bytes[(start + 1)...end]) == bytes[end + 1])
         bytes.removeSubrange(...(end + 1))
         searched = 0
         return .message(message)

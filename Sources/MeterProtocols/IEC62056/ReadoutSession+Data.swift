@@ -10,7 +10,10 @@ extension ReadoutSession {
         switch finding {
         case .repeatRequest: repeatLast(now)
         case .message(let message) where !message.isUndamaged: askForRepeat(now)
-        case .message(let message):
+        case .message(let message) where !message.isLast: askForNextBlock(message, now)
+        case .message(var message):
+            message.body = blocks + message.body
+            blocks = []
             switch phase {
             case .awaitingReadout: finishReadout(message, now)
             case .awaitingPassword: beginSession(message, now)
@@ -18,6 +21,16 @@ extension ReadoutSession {
             default: break
             }
         }
+    }
+
+    /// EOT: ACK brings the next block.
+    private mutating func askForNextBlock(_ message: IncomingBytes.Message, _ now: Instant) {
+        blocks += message.body
+        guard blocks.count <= IncomingBytes.limit, !message.isCommand else { return unexpected(now) }
+        repeats = 0
+        let asked = lastSent
+        ask([ControlCharacter.ack], phase, now)
+        if phase == .awaitingRegister { lastSent = asked }
     }
 
     // MARK: The readout
@@ -83,7 +96,8 @@ extension ReadoutSession {
     }
 
     mutating func sendRequest(_ now: Instant) {
-        var message: [UInt8] = [ControlCharacter.soh, UInt8(ascii: "R"), UInt8(ascii: "1"), ControlCharacter.stx]
+        blocks = []
+        var message: [UInt8] = [ControlCharacter.soh, UInt8(ascii: "R"), UInt8(ascii: usesR5 == true ? "5" : "1"), ControlCharacter.stx]
         message += remaining[asked].short.utf8
         message += [UInt8(ascii: "("), UInt8(ascii: ")"), ControlCharacter.etx]
         message.append(BlockCheck.of(message.dropFirst()))
@@ -117,7 +131,7 @@ extension ReadoutSession {
     }
 
     private mutating func finishRound(_ now: Instant) {
-        guard !remaining.isEmpty else { return beginBreak(now) }
+        guard !remaining.isEmpty else { return tryOtherCommand(now) }
         if !answers.isEmpty { deliver(answers, now) }
         let next = roundBegan + min(plan.every, Self.longestRest)
         if next > now + Self.turnaround {
@@ -126,6 +140,16 @@ extension ReadoutSession {
         } else {
             beginRound(now)
         }
+    }
+
+    /// Every register was refused: perhaps it is not the registers but the command that this meter has not.
+    private mutating func tryOtherCommand(_ now: Instant) {
+        guard !triedBothCommands else { return beginBreak(now) }
+        triedBothCommands = true
+        usesR5?.toggle()
+        remaining = plan.registers
+        refusals = [:]
+        beginBreak(now)
     }
 
     // MARK: What goes wrong

@@ -10,11 +10,18 @@ extension ReadoutSession {
         deadline = now + line.duration(of: Self.breakMessage.count) + .milliseconds(30)
     }
 
+    mutating func wake(_ now: Instant) {
+        apply(Self.slow)
+        send(Self.wakeUp, now)
+        phase = .waking
+        deadline = deadline.map { $0 + Self.pauseAfterWakeUp }
+    }
+
     mutating func sendSignOn(_ now: Instant) {
         sessionLine = Self.fast
-        apply(Self.slow)
+        if phase != .waking { apply(Self.slow) }
         repeats = 0
-        ask(Self.signOn, .signingOn, now)
+        ask(Array("/?\(plan.address)!\r\n".utf8), .signingOn, now)
     }
 
     mutating func receiveIdentification(_ bytes: [UInt8], _ now: Instant) {
@@ -43,6 +50,7 @@ extension ReadoutSession {
 
     mutating func identify(_ identification: Identification, _ now: Instant) {
         self.identification = identification
+        if usesR5 == nil { usesR5 = identification.escapes.contains(UInt8(ascii: "@")) }
         if !mayHoldSession(now) { goal = .readout }
         if let speed = identification.speed {
             way = speeds.choose(offered: speed, now: now)
@@ -72,6 +80,7 @@ extension ReadoutSession {
         let speedCharacter =
             isOffered ? identification.speedCharacter : UInt8(ascii: "0") + UInt8(BaudRate.allCases.firstIndex(of: speed) ?? 0)
         repeats = 0
+        blocks = []
         // The deadline of `send` is the end of the last bit: tcdrain alone does not wait for it with every adapter.
         send([ControlCharacter.ack, UInt8(ascii: "0"), speedCharacter, UInt8(ascii: goal == .readout ? "0" : "1"), 0x0D, 0x0A], now)
         phase = .acknowledging
@@ -101,6 +110,7 @@ extension ReadoutSession {
         if settings != line { apply(settings) }
         if settings.speed > .b300 { sessionLine = settings }
         repeats = 0
+        blocks = []
         phase = .awaitingReadout
         deadline = now + patience
     }

@@ -9,11 +9,17 @@ package struct ReadoutSession: Sendable {
         package var read: Read
         package var registers: [OBISCode]
         package var every: Duration
+        /// Of the meter, on a line with several, or where it answers to nothing else. Up to 32 letters and digits.
+        package var address: String
+        /// A meter with a battery sleeps until it sees two seconds of characters.
+        package var wakesUp: Bool
 
-        package init(read: Read, registers: [OBISCode], every: Duration) {
+        package init(read: Read, registers: [OBISCode], every: Duration, address: String = "", wakesUp: Bool = false) {
             self.read = read
             self.registers = registers
             self.every = every
+            self.address = address
+            self.wakesUp = wakesUp
         }
     }
 
@@ -44,6 +50,8 @@ package struct ReadoutSession: Sendable {
         case pausing
         /// The break is on the wire.
         case breaking
+        /// The meter is being woken.
+        case waking
         case signingOn
         /// The meter's reaction time, before the acknowledgement.
         case reacting
@@ -58,7 +66,9 @@ package struct ReadoutSession: Sendable {
         case resting
     }
 
-    static let signOn = Array("/?!\r\n".utf8)
+    /// 2.2 s at 300 Bd, and the pause that must follow.
+    static let wakeUp = [UInt8](repeating: 0, count: 66)
+    static let pauseAfterWakeUp = Duration.milliseconds(1600)
     package static let breakMessage: [UInt8] = [ControlCharacter.soh] + Array("B0".utf8) + [ControlCharacter.etx, 0x71]
     /// A meter answers within 1500 ms and pauses less than 1500 ms between two characters; slow adapters get some more.
     static let silenceAllowed = Duration.milliseconds(2000)
@@ -99,6 +109,11 @@ package struct ReadoutSession: Sendable {
     /// The register that was asked for, as an index of `remaining`.
     var asked = 0
     var answers: [Register] = []
+    /// The blocks of an answer that is not complete.
+    var blocks: [UInt8] = []
+    /// The command that reads a register: R1, or R5 of the extension that `\@` announces. `nil` until something is known.
+    var usesR5: Bool?
+    var triedBothCommands = false
     var roundBegan: Instant
 
     var failedSignOns = 0
@@ -134,12 +149,13 @@ package struct ReadoutSession: Sendable {
         // It may be another meter that comes back.
         remaining = plan.registers
         refusals = [:]
+        (usesR5, triedBothCommands) = (nil, false)
         return take()
     }
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [Action] {
         switch phase {
-        case .closed, .pausing, .breaking, .turning, .resting:
+        case .closed, .pausing, .breaking, .waking, .turning, .resting:
             // Nobody was asked: an echo of the break, or light from elsewhere.
             break
         case .reacting:
@@ -160,7 +176,8 @@ package struct ReadoutSession: Sendable {
         switch phase {
         case .closed: break
         case .pausing: beginBreak(now)
-        case .breaking: sendSignOn(now)
+        case .breaking: plan.wakesUp ? wake(now) : sendSignOn(now)
+        case .waking: sendSignOn(now)
         case .signingOn: missIdentification(now)
         case .reacting: acknowledge(now)
         case .acknowledging: switchSpeed(now)
