@@ -110,9 +110,11 @@ package struct Daemon: Sendable {
             case .readout: .readout
             case .auto: .auto
             }
+        let plan = ReadoutSession.Plan(
+            read: read, registers: meter.registers, every: meter.every, address: meter.address, wakesUp: meter.wakesUp)
         let reader = OpticalReader(
-            name: meter.name, plan: ReadoutSession.Plan(read: read, registers: meter.registers, every: meter.every),
-            port: surroundings.port(meter), executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
+            name: meter.name, session: session(for: meter.meterProtocol, plan: plan), port: surroundings.port(meter),
+            executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
         await reader.run()
     }
 

@@ -1,11 +1,11 @@
 import MeterProtocols
 import Metering
 
-/// Performs what a `ReadoutSession` says, on a port that may come and go. It holds no knowledge of the dialogue.
+/// Performs what a `MeterSession` says, on a port that may come and go. It holds no knowledge of the dialogue.
 package actor OpticalReader {
     private nonisolated let executor: any SerialExecutor
     private let name: String
-    private let plan: ReadoutSession.Plan
+    private let session: any MeterSession
     private let port: any SerialPort
     private let clock: any Clockwork
     private let aggregator: Aggregator
@@ -16,11 +16,11 @@ package actor OpticalReader {
     private static let reopenPause = Duration.seconds(1)
 
     package init(
-        name: String, plan: ReadoutSession.Plan, port: any SerialPort, executor: any SerialExecutor, clock: any Clockwork,
+        name: String, session: any MeterSession, port: any SerialPort, executor: any SerialExecutor, clock: any Clockwork,
         aggregator: Aggregator
     ) {
         self.name = name
-        self.plan = plan
+        self.session = session
         self.port = port
         self.executor = executor
         self.clock = clock
@@ -30,7 +30,7 @@ package actor OpticalReader {
     /// Reads until the task is cancelled.
     package func run() async {
         // It outlives the connection: what it learned about speeds stays true when the adapter is plugged in again.
-        var session = ReadoutSession(plan: plan)
+        var session = session
         while !Task.isCancelled {
             let reason: PortError
             do throws(PortError) {
@@ -47,7 +47,7 @@ package actor OpticalReader {
         }
     }
 
-    private func converse(_ session: inout ReadoutSession, _ connection: any SerialConnection) async -> PortError {
+    private func converse(_ session: inout any MeterSession, _ connection: any SerialConnection) async -> PortError {
         var actions = session.opened(clock.now)
         while true {
             do throws(PortError) {
@@ -60,7 +60,8 @@ package actor OpticalReader {
             case .received(let bytes, let at): actions = session.received(bytes, at)
             case .timedOut: actions = session.timedOut(clock.now)
             case .closed(let reason):
-                await endSession(connection)
+                // A meter that is left in an open session refuses the next sign-on for up to a minute.
+                if Task.isCancelled { try? await connection.send(session.farewell) }
                 return reason
             }
         }
@@ -82,11 +83,5 @@ package actor OpticalReader {
         case .noise: await aggregator.change { state, _, _ in state.countError(of: name) }
         case .problem(let problem): await aggregator.change { state, _, _ in state.note(problem: problem, of: name) }
         }
-    }
-
-    /// On the way out: a meter that is left in an open session refuses the next sign-on for up to a minute.
-    private func endSession(_ connection: any SerialConnection) async {
-        guard Task.isCancelled else { return }
-        try? await connection.send(ReadoutSession.breakMessage)
     }
 }

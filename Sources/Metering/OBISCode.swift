@@ -56,6 +56,12 @@ package struct OBISCode: Hashable, Sendable {
 
     package init?(_ text: String) { self.init(text.utf8) }
 
+    /// One number in place of six: codes are looked up for every register of every telegram.
+    package func hash(into hasher: inout Hasher) {
+        let (upper, lower) = (UInt32(a) << 16 | UInt32(b) << 8 | UInt32(c), UInt32(d) << 16 | UInt32(e) << 8 | UInt32(f))
+        hasher.combine(UInt64(upper) << 24 | UInt64(lower))
+    }
+
     /// The electricity register, whatever the channel and whether it is a history value.
     package func isRegister(_ c: UInt8, _ d: UInt8, _ e: UInt8) -> Bool { a == 1 && self.c == c && self.d == d && self.e == e && f == 255 }
 }

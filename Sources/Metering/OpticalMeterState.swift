@@ -61,7 +61,7 @@ struct OpticalMeterState: Sendable {
     mutating func record(_ readout: Readout, wall: WallTime) {
         adoptIdentity(readout)
         readerProblem = nil
-        valueProblem = nil
+        valueProblem = readout.isLocked ? "the meter shows whole kWh only, and no power, until its PIN is entered" : nil
         let registers = readout.canonicalRegisters
         for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
             record(register, at: readout.at)

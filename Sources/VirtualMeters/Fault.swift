@@ -74,11 +74,11 @@ struct Disturbance: Sendable {
         }
     }
 
-    mutating func disturb(_ bytes: [UInt8]) -> [UInt8] {
+    mutating func disturb(_ bytes: [UInt8], bits: Int = 7) -> [UInt8] {
         guard bitErrors > 0 || dropped > 0 else { return bytes }
         var result: [UInt8] = []
         for byte in bytes where !generator.happens(dropped) {
-            result.append((0..<7).reduce(byte) { generator.happens(bitErrors) ? $0 ^ 1 << UInt8($1) : $0 })
+            result.append((0..<bits).reduce(byte) { generator.happens(bitErrors) ? $0 ^ 1 << UInt8($1) : $0 })
         }
         return result
     }

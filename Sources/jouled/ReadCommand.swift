@@ -13,19 +13,20 @@ struct ReadCommand: Command {
         Reads the meter at PORT once and shows every register with its meaning. Without PORT: the one optical head that is plugged in
         (/dev/serial/by-id).
 
-          -p, --protocol P    iec62056 (or auto)
+          -p, --protocol P    iec62056 asks; d0-push, sml and p1 listen; auto asks, then listens
           -j, --json          one line of JSON, as `decode --json` prints it
           -t, --timeout S     gives up after so many seconds (90: a meter may refuse for a minute after a broken session)
         """
     static let rules: [Options.Rule] = [.value("protocol", "p"), .flag("json", "j"), .value("timeout", "t")]
 
     private let port: String?
+    private let meterProtocol: MeterProtocol?
     private let asJSON: Bool
     private let patience: Duration
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
-        _ = try options.meterProtocol(of: [.iec62056])
+        meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
         port = options.words.first
         asJSON = options.has("json")
         let seconds = options["timeout"].map { Int64($0) } ?? 90
@@ -57,7 +58,7 @@ struct ReadCommand: Command {
 
     private func readOnce(_ path: String, _ loop: EventLoop) async throws(PortError) -> Readout {
         let end = loop.now + patience
-        var session = ReadoutSession(plan: ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
+        var session = session(for: meterProtocol, plan: ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
         let connection = try await TTYPort(path: path, loop: loop).open(ReadoutSession.fast)
         var actions = session.opened(loop.now)
         while loop.now < end {
@@ -95,6 +96,7 @@ extension Options {
 }
 
 func printReadout(_ readout: Readout, asJSON: Bool) {
+    if readout.isLocked { printText("jouled: the meter shows whole kWh only, until its PIN is entered\n", to: standardError) }
     if asJSON { return printText(JSON.decoded(readout).description + "\n") }
     let names = [readout.manufacturer, readout.model, readout.serial].compactMap { $0 }.filter { !$0.isEmpty }
     if !names.isEmpty { printText(names.joined(separator: " ") + "\n") }

@@ -7,9 +7,10 @@ struct SimulateCommand: Command {
     static let name = "simulate"
     static let summary = "a virtual meter on a pseudo-terminal"
     static let usage = """
-        usage: jouled simulate me162 --link PATH [--profile P] [--fault F]… [--seed N]
+        usage: jouled simulate KIND --link PATH [--profile P] [--fault F]… [--seed N]
 
-        A virtual Iskra ME162 that can be read at PATH until SIGINT or SIGTERM.
+        A virtual meter that can be read at PATH until SIGINT or SIGTERM: me162 is an Iskra ME162, which is asked; sml, p1 and mode-d speak
+        by themselves, once a second.
 
           -l, --link PATH     where the port appears (a symbolic link to a pseudo-terminal)
           -p, --profile P     what the house takes: \(Household.Profile.names.joined(separator: " "))
@@ -20,6 +21,8 @@ struct SimulateCommand: Command {
         .value("link", "l"), .value("profile", "p"), .value("fault", "f", repeats: true), .value("seed"),
     ]
 
+    /// `nil` is the ME162.
+    private let kind: VirtualPushMeter.Kind?
     private let link: String
     private let profile: Household.Profile
     private let faults: [Fault]
@@ -27,8 +30,10 @@ struct SimulateCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
-        guard let kind = options.words.first else { throw Options.Misuse(reason: "say what to simulate: me162") }
-        guard kind == "me162" else { throw Options.Misuse(reason: "this version simulates me162, not \(kind)") }
+        let kinds = (["me162"] + VirtualPushMeter.Kind.allCases.map(\.rawValue)).joined(separator: ", ")
+        guard let word = options.words.first else { throw Options.Misuse(reason: "say what to simulate: \(kinds)") }
+        kind = VirtualPushMeter.Kind(rawValue: word)
+        guard kind != nil || word == "me162" else { throw Options.Misuse(reason: "this version simulates \(kinds), not \(word)") }
         guard let link = options["link"] else { throw Options.Misuse(reason: "--link PATH is needed") }
         self.link = link
         guard let profile = Household.Profile(options["profile"] ?? "home") else {
@@ -49,13 +54,20 @@ struct SimulateCommand: Command {
     }
 
     func run(_ loop: EventLoop) async -> ExitCode {
-        let signals = Signals(loop: loop)
         let household = Household(seed: seed, profile: profile, startedAt: loop.now)
+        guard let kind else {
+            return await run(
+                VirtualME162(household: household, faults: faults, seed: seed, startedAt: loop.now, clock: loop.wall), "ME162", loop)
+        }
+        let meter = VirtualPushMeter(kind, household: household, faults: faults, seed: seed, startedAt: loop.now)
+        return await run(meter, kind.rawValue + " meter", loop)
+    }
+
+    private func run(_ meter: some VirtualMeter, _ title: String, _ loop: EventLoop) async -> ExitCode {
+        let signals = Signals(loop: loop)
         do throws(PortError) {
-            let meter = try PtyMeter(
-                VirtualME162(household: household, faults: faults, seed: seed, startedAt: loop.now, clock: loop.wall), loop: loop,
-                link: link)
-            printText("a virtual ME162 stands at \(link)\n", to: standardError)
+            let meter = try PtyMeter(meter, loop: loop, link: link)
+            printText("a virtual \(title) stands at \(link)\n", to: standardError)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await meter.run() }
                 _ = await signals.next()

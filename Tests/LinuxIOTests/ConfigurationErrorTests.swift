@@ -59,20 +59,23 @@ import Testing
         ("url = \"mqtt://localhost\"", "4:1: meter.url: unknown key here; it belongs below [mqtt]: is there still a # before that line?"),
         (
             "colour = 1",
-            "4:1: meter.colour: unknown key; allowed are name, title, port, protocol, read, registers, every, max_power, publish_every"
+            "4:1: meter.colour: unknown key; allowed are name, title, port, protocol, address, wake_up, read, registers, every, max_power, publish_every"
         ),
         (
             "\"a\\nb\" = 1",
-            "4:1: meter.\"a\\u{a}b\": unknown key; allowed are name, title, port, protocol, read, registers, every, max_power, publish_every"
+            "4:1: meter.\"a\\u{a}b\": unknown key; allowed are name, title, port, protocol, address, wake_up, read, registers, every, max_power, publish_every"
         ),
         (
             "read = \"regsiters\"",
             "4:8: meter.read: \"regsiters\" is unknown; did you mean \"registers\"? allowed: \"registers\", \"readout\" or \"auto\""
         ),
-        ("protocol = \"sml\"", "4:12: meter.protocol: \"sml\" is not in this version of jouled; allowed: \"auto\" or \"iec62056\""),
-        ("protocol = \"d0-push\"", "4:12: meter.protocol: \"d0-push\" is not in this version of jouled; allowed: \"auto\" or \"iec62056\""),
-        ("protocol = \"p1\"", "4:12: meter.protocol: \"p1\" is not in this version of jouled; allowed: \"auto\" or \"iec62056\""),
-        ("protocol = \"iec\"", "4:12: meter.protocol: \"iec\" is unknown; allowed: \"auto\" or \"iec62056\""),
+        ("protocol = \"iec\"", "4:12: meter.protocol: \"iec\" is unknown; allowed: \"auto\", \"iec62056\", \"d0-push\", \"sml\" or \"p1\""),
+        (
+            "protocol = \"smk\"",
+            "4:12: meter.protocol: \"smk\" is unknown; did you mean \"sml\"? allowed: \"auto\", \"iec62056\", \"d0-push\", \"sml\" or \"p1\""
+        ),
+        ("address = \"12/3\"", "4:11: meter.address: \"12/3\" is no address; expected up to 32 letters and digits, e.g. \"12345678\""),
+        ("wake_up = \"yes\"", "4:11: meter.wake_up: \"yes\" is a text, but expected true or false"),
         ("title = \"\"", "4:9: meter.title: is empty; expected e.g. \"Grid meter\""),
         ("title = \"a\\tb\"", "4:9: meter.title: has a line break or another control character in it"),
         ("title = \"\(String(repeating: "ü", count: 65))\"", "4:9: meter.title: is longer than 128 bytes"),

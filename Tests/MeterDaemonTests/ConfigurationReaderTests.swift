@@ -152,6 +152,17 @@ import Testing
             ])
     }
 
+    @Test(
+        arguments: [("auto", nil), ("iec62056", .iec62056), ("d0-push", .d0Push), ("sml", .sml), ("p1", .p1)] as [(String, MeterProtocol?)])
+    func namesTheProtocols(_ name: String, _ expected: MeterProtocol?) throws {
+        let tree = tree(meter: [("protocol", .string(name)), ("address", .string("0042 A")), ("wake_up", .boolean(true))])
+        let configuration = try ConfigurationReader.read(tree, file: "config.toml", environment: environment).get()
+        let meter = try #require(configuration.meters.first)
+        #expect(meter.meterProtocol == expected && meter.address == "0042 A" && meter.wakesUp)
+        let isPush = expected.map { $0 != .iec62056 } ?? false
+        #expect(meter.summary.split(separator: ", ").dropFirst().first?.hasPrefix("listens for ") == isPush)
+    }
+
     @Test func summarizesInALineEach() throws {
         let tree = tree(
             meter: [("read", .string("registers"))],
@@ -161,7 +172,7 @@ import Testing
         var configuration = try ConfigurationReader.read(tree, file: "config.toml", environment: environment).get()
         #expect(
             configuration.summary == [
-                "meter grid \"Grid\": /dev/ttyUSB0, IEC 62056-21, reads 1.8.0 2.8.0 every 1s, publishes every 5s, at most 25000 W",
+                "meter grid \"Grid\": /dev/ttyUSB0, asks by IEC 62056-21 or listens, reads 1.8.0 2.8.0 every 1s, publishes every 5s, at most 25000 W",
                 "pulse heat_pump \"Heat pump\": GPIO17, falling edge, bias pull-up, from 20ms, 100 per m³ of gas, publishes every reading",
                 "no broker: there is no [mqtt] in it", "state in /var/lib/jouled, saved every 60s",
             ])

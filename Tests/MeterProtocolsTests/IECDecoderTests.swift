@@ -9,6 +9,7 @@ func scanned(_ bytes: [UInt8], in chunks: Int = .max, by decoder: some PushDecod
 
 func decoded(_ bytes: [UInt8], in chunks: Int = .max, by decoder: some PushDecoder = IECDecoder()) -> [Finding] {
     var decoder = decoder
+    if bytes.count <= chunks { return decoder.push(bytes, at: Instant(nanoseconds: 0)) + decoder.finish() }
     var found: [Finding] = []
     var rest = bytes[...]
     while !rest.isEmpty {

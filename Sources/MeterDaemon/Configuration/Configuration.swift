@@ -36,6 +36,11 @@ package struct Configuration: Sendable, Equatable {
         package var name: String
         package var title: String
         package var port: String
+        /// `nil` finds out.
+        package var meterProtocol: MeterProtocol?
+        /// For the sign-on; only `iec62056`, as the next one.
+        package var address = ""
+        package var wakesUp = false
         package var read = Read.auto
         package var registers: [OBISCode] = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
         package var every = Duration.seconds(1)

@@ -1,3 +1,5 @@
+import Metering
+
 /// Why a value is not taken, and what is.
 struct Refusal: Error {
     var message: String
@@ -86,6 +88,23 @@ extension ConfigurationFormat where Value == String {
         }
     }
 
+    /// What may stand in the sign-on of IEC 62056-21.
+    static var meterAddress: Self {
+        .text("12345678") { text in
+            let isPlain = text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: byte == UInt8(ascii: " ")
+                }
+            }
+            guard isPlain, text.utf8.count <= 32 else {
+                return .failure(Refusal("\(quoted(text)) is no address; expected up to 32 letters and digits, e.g. \"12345678\""))
+            }
+            return .success(text)
+        }
+    }
+
     static func topic(_ example: String) -> Self {
         .text(example) { text in
             let isPlain = !text.unicodeScalars.contains {
@@ -99,6 +118,20 @@ extension ConfigurationFormat where Value == String {
             return .success(text)
         }
     }
+}
+
+extension ConfigurationFormat where Value == Bool {
+    static var truth: Self {
+        Self { value in
+            if case .boolean(let flag) = value.content { return .success(flag) }
+            return .failure(Refusal("\(value.summary), but expected true or false"))
+        }
+    }
+}
+
+extension ConfigurationFormat where Value == MeterProtocol? {
+    /// `nil` is `auto`.
+    static var meterProtocol: Self { choice([("auto", nil)] + MeterProtocol.allCases.map { ($0.rawValue, $0) }) }
 }
 
 extension ConfigurationFormat {

@@ -55,7 +55,9 @@ package struct ConfigurationReader {
             }
             ports[port] = name ?? ports[port]
         }
-        _ = section.read("protocol", .choice([("auto", true), ("iec62056", true)], later: ["d0-push", "sml", "p1"]))
+        meter.meterProtocol = section.read("protocol", .meterProtocol) ?? nil
+        meter.address = section.read("address", .meterAddress) ?? ""
+        meter.wakesUp = section.read("wake_up", .truth) ?? false
         meter.read = section.read("read", .choice()) ?? meter.read
         meter.registers = section.read("registers", .registers) ?? meter.registers
         meter.every = section.read("every", .duration(.zero ... .seconds(3600))) ?? meter.every

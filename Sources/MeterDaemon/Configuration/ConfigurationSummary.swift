@@ -14,11 +14,19 @@ extension Configuration {
 
 extension Configuration.Meter {
     package var summary: String {
+        let whose = "meter \(name) \(quoted(title)): \(port)"
+        let limits = "\(publishing(publishEvery)), at most \(maxPower) W"
+        switch meterProtocol {
+        case .d0Push: return "\(whose), listens for IEC 62056-21 mode D, \(limits)"
+        case .sml: return "\(whose), listens for SML, \(limits)"
+        case .p1: return "\(whose), listens for P1, \(limits)"
+        case nil, .iec62056: break
+        }
+        let language = meterProtocol == nil ? "asks by IEC 62056-21 or listens" : "IEC 62056-21"
         let registers = registers.map(\.short).joined(separator: " ")
         let what = read == .readout ? "the readout" : read == .auto ? "\(registers), or the readout" : registers
         let pace = every == .zero ? "back to back" : "every \(every.configurationText)"
-        return
-            "meter \(name) \(quoted(title)): \(port), IEC 62056-21, reads \(what) \(pace), \(publishing(publishEvery)), at most \(maxPower) W"
+        return "\(whose), \(language), reads \(what) \(pace), \(limits)"
     }
 }
 

@@ -51,7 +51,7 @@ package enum DataBlock {
             guard own == code else { return .unreadable }
         }
         guard case .value(let value) = set.reading(of: code, strict: false) else { return .unreadable }
-        return .register(Register(code, value.withUnit(code.customaryUnit)))
+        return .register(Register(code, value.withUnit { code.customaryUnit }))
     }
 
     /// The lines that are not empty, up to the `!` that stands alone or, without a line end, behind the last data set (Apator, Kamstrup).
@@ -76,24 +76,23 @@ package enum DataBlock {
 
     /// Of two sets with one address the first counts, even when it is empty: the ZMD310 repeats `32.7.0` for something else.
     private static func settle(_ entries: [Entry]) -> [Register] {
-        var units: [OBISCode: Unit] = [:]
-        var slots: [OBISCode: Int] = [:]
-        for entry in entries {
-            slots[entry.code.current, default: 0] += 1
-            if entry.code.f == 255, case .number(_, let unit?)? = entry.value { units[entry.code] = units[entry.code] ?? unit }
-        }
-        var seen: Set<OBISCode> = []
+        var seen = Set<OBISCode>(minimumCapacity: entries.count)
         var registers: [Register] = []
+        registers.reserveCapacity(entries.count)
         for entry in entries {
-            let current = entry.code.current
             var code = entry.code
             // `1.8.0*00` is the current value on an Apator, which has no other; elsewhere it is a history slot beside the others.
-            if code.f == 0, code.isMeasured, slots[current] == 1 { code = current }
+            if code.f == 0, code.isMeasured, entries.filter({ $0.code.current == code.current }).count == 1 { code = code.current }
             guard seen.insert(code).inserted, let value = entry.value else { continue }
-            // A history value without unit has the unit of its current value.
-            registers.append(Register(code, value.withUnit(units[current] ?? code.customaryUnit)))
+            registers.append(Register(code, value.withUnit { unit(of: code.current, in: entries) ?? code.customaryUnit }))
         }
         return registers
+    }
+
+    /// A history value without unit has the unit of its current value.
+    private static func unit(of current: OBISCode, in entries: [Entry]) -> Unit? {
+        for entry in entries where entry.code == current { if case .number(_, let unit?)? = entry.value { return unit } }
+        return nil
     }
 }
 
@@ -103,8 +102,8 @@ extension OBISCode {
 
 extension RegisterValue {
     /// A number that was sent without its unit gets this one.
-    fileprivate func withUnit(_ unit: Unit?) -> RegisterValue {
-        if case .number(let number, nil) = self { return .number(number, unit) }
+    fileprivate func withUnit(_ unit: () -> Unit?) -> RegisterValue {
+        if case .number(let number, nil) = self { return .number(number, unit()) }
         return self
     }
 }

@@ -4,7 +4,7 @@ import Metering
 ///
 /// Once: break, sign-on, `ACK 0Z0`, the whole readout. Then break, sign-on, `ACK 0Z1`, and `R1` reads in a session that is held open.
 /// Whatever goes wrong leads back to the break; nothing in here ends the dialogue for good.
-package struct ReadoutSession: Sendable {
+package struct ReadoutSession: MeterSession {
     package struct Plan: Sendable, Equatable {
         package var read: Read
         package var registers: [OBISCode]
@@ -83,6 +83,7 @@ package struct ReadoutSession: Sendable {
     static let repeatsAllowed = 2
     static let refusalsAllowed = 3
     package static let fast = LineSettings(.b9600)
+    package var farewell: [UInt8] { Self.breakMessage }
     static let slow = LineSettings(.b300)
 
     let plan: Plan
@@ -127,6 +128,14 @@ package struct ReadoutSession: Sendable {
         self.plan = plan
         remaining = plan.registers
         roundBegan = Instant(nanoseconds: 0)
+    }
+
+    /// An identification came, and what it led to goes on.
+    var isAnswered: Bool {
+        switch phase {
+        case .closed, .pausing, .breaking, .waking, .signingOn: false
+        default: true
+        }
     }
 
     // MARK: What happened

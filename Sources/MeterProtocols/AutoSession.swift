@@ -1,0 +1,71 @@
+import Metering
+
+/// Finds out whether a meter wants to be asked or speaks by itself: asks first, because that answers within seconds, then listens, and so
+/// on in turns until something works.
+package struct AutoSession: MeterSession {
+    private enum Turn { case asking, listening }
+
+    /// How long to ask before listening. The longer one outlasts a meter that refuses for a minute after a broken session.
+    private static let askingTimes = [Duration.seconds(8), .seconds(75)]
+
+    private var asking: ReadoutSession
+    private var listening = PushSession(nil)
+    private var turn = Turn.asking
+    private var turns = 0
+    /// `nil` when something was heard in this turn, which then lasts until the port goes.
+    private var changesAt: Instant?
+
+    package init(plan: ReadoutSession.Plan) { asking = ReadoutSession(plan: plan) }
+
+    package var deadline: Instant? {
+        let own = turn == .asking ? asking.deadline : listening.deadline
+        guard let changesAt else { return own }
+        return own.map { min($0, changesAt) } ?? changesAt
+    }
+    package var gathering: Duration? { turn == .asking ? asking.gathering : nil }
+    package var farewell: [UInt8] { turn == .asking ? asking.farewell : [] }
+
+    package mutating func opened(_ now: Instant) -> [ReadoutSession.Action] {
+        (turn, turns) = (.asking, 0)
+        changesAt = now + Self.askingTimes[0]
+        return asking.opened(now)
+    }
+
+    package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action] {
+        guard turn == .asking else { return listening.received(bytes, now) }
+        defer { if asking.isAnswered { changesAt = nil } }
+        return asking.received(bytes, now)
+    }
+
+    package mutating func timedOut(_ now: Instant) -> [ReadoutSession.Action] {
+        switch turn {
+        case .asking:
+            if let changesAt, now >= changesAt { return listen(now) }
+            defer { if asking.isAnswered { changesAt = nil } }
+            return asking.timedOut(now)
+        case .listening:
+            let actions = listening.timedOut(now)
+            guard !actions.isEmpty, listening.isThrough else { return actions }
+            return actions.filter { if case .apply = $0 { false } else { true } } + ask(now)
+        }
+    }
+
+    package mutating func closed() -> [ReadoutSession.Action] {
+        changesAt = nil
+        return asking.closed() + listening.closed()
+    }
+
+    private mutating func ask(_ now: Instant) -> [ReadoutSession.Action] {
+        turn = .asking
+        turns += 1
+        changesAt = now + Self.askingTimes[min(turns, Self.askingTimes.count - 1)]
+        // A session begins at this speed.
+        return listening.closed() + [.apply(ReadoutSession.fast)] + asking.opened(now)
+    }
+
+    private mutating func listen(_ now: Instant) -> [ReadoutSession.Action] {
+        turn = .listening
+        changesAt = nil
+        return asking.closed() + listening.opened(now)
+    }
+}

@@ -1,0 +1,154 @@
+import MeterProtocols
+import Metering
+import Testing
+import VirtualMeters
+
+private let start = Instant(nanoseconds: 1_000_000_000)
+private let usual = LineSettings(.b9600, .eightNone)
+private let port = LineSettings(.b115200, .eightNone)
+
+extension [ReadoutSession.Action] {
+    fileprivate var readouts: [Readout] { compactMap { if case .deliver(let readout) = $0 { readout } else { nil } } }
+    fileprivate var problems: [String?] { compactMap { if case .problem(let problem) = $0 { .some(problem) } else { nil } } }
+    fileprivate var settings: [LineSettings] { compactMap { if case .apply(let settings) = $0 { settings } else { nil } } }
+    fileprivate var sends: Bool { contains { if case .send = $0 { true } else { false } } }
+}
+
+/// `modeD` with another total; all else stays.
+private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8] {
+    Array("/EBZ5XY12\r\n\r\n1-0:96.1.0*255(\(serial))\r\n1-0:1.8.0*255(\(total)*kWh)\r\n!\r\n".utf8)
+}
+
+@Suite struct PushSessionTests {
+    @Test(arguments: [
+        (MeterProtocol.sml, usual, smlTelegram()), (.p1, port, dsmr5), (.d0Push, usual, withParity(modeD)),
+    ])
+    func delivers(_ name: MeterProtocol, _ settings: LineSettings, _ telegram: [UInt8]) {
+        var session = PushSession(name)
+        #expect(session.opened(start) == [.apply(settings)])
+        // The one without a checksum waits for the next.
+        if name == .d0Push { #expect(session.received(telegram, start) == []) }
+        let found = session.received(telegram, start + .seconds(1))
+        #expect(found.readouts.map(\.source) == [name] && found.count == 1)
+        #expect(session.deadline.map { $0 > start + .seconds(60) } == true)
+    }
+
+    @Test func looksForTheSpeed() {
+        var session = PushSession(.d0Push)
+        var applied = session.opened(start).settings
+        var problems: [String?] = []
+        for _ in 0..<4 {
+            let actions = session.timedOut(session.deadline ?? start)
+            applied += actions.settings
+            problems += actions.problems
+            #expect(!actions.sends)
+        }
+        #expect(applied == [usual, LineSettings(.b2400, .eightNone), usual, LineSettings(.b2400, .eightNone), usual])
+        #expect(problems == ["nothing is heard: look at the head's place and direction"])
+        #expect(session.timedOut(start) == [])
+        let found = session.received(withParity(modeD + modeD), session.deadline ?? start)
+        #expect(found.problems == [nil] && found.readouts.count == 1)
+    }
+
+    @Test func staysWhereItHasWorked() {
+        var session = PushSession(.p1)
+        _ = session.opened(start)
+        let second = session.deadline ?? start
+        #expect(session.timedOut(second).settings == [usual])
+        _ = session.received(withParity(dsmr3), second)
+        let silent = session.deadline ?? start
+        #expect(silent - second >= .seconds(60))
+        let actions = session.timedOut(silent)
+        #expect(actions.settings == [usual] && actions.problems.count == 1)
+    }
+
+    @Test func saysWhenOnlyNoiseIsHeard() {
+        var session = PushSession(.sml)
+        _ = session.opened(start)
+        #expect(session.received(Array(smlTelegram().dropLast()) + [0], start) == [.noise(.damaged)])
+        let problem = session.timedOut(session.deadline ?? start).problems.first
+        #expect(problem??.contains("no whole telegram") == true)
+    }
+
+    /// Without a checksum the next telegram has to agree.
+    @Test func uncheckedTelegramsWaitForTheNext() {
+        var session = PushSession(.d0Push)
+        _ = session.opened(start)
+        func deliver(_ total: String, serial: String = "1EBZ0100000042") -> [String] {
+            session.received(modeD(total, serial: serial), start).map { action in
+                if case .deliver(let readout) = action { readout.registers.last.map { shown($0) } ?? "" } else { "\(action)" }
+            }
+        }
+        let noise = ["\(ReadoutSession.Action.noise(.damaged))"]
+        #expect(deliver("10.0") == [])
+        #expect(deliver("10.1") == ["1-0:1.8.0*255=10.0kWh"])
+        #expect(deliver("90.2") == ["1-0:1.8.0*255=10.1kWh"])
+        #expect(deliver("10.3") == noise, "what was too high is known by the next")
+        #expect(deliver("10.4") == ["1-0:1.8.0*255=10.3kWh"])
+        #expect(deliver("00.5") == noise && deliver("10.6") == noise, "what is too low takes its neighbour along")
+        #expect(deliver("10.7") == ["1-0:1.8.0*255=10.6kWh"])
+        #expect(deliver("10.8", serial: "1EBZ0100000043") == noise && deliver("10.9") == noise, "and so does another serial number")
+        // Another meter, with lower totals, is believed in the end.
+        var last: [String] = []
+        for total in 1...9 { last = deliver("0.\(total)", serial: "2") }
+        #expect(last == ["1-0:1.8.0*255=0.8kWh"])
+    }
+}
+
+@Suite struct AutoSessionTests {
+    private static let plan = ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
+
+    /// What is said until the port is set for listening.
+    private func untilItListens(_ session: inout AutoSession) -> (actions: [ReadoutSession.Action], now: Instant) {
+        var now = start
+        var all = session.opened(now)
+        for _ in 0..<100 {
+            if all.last == .apply(usual) { break }
+            now = max(now, session.deadline ?? now)
+            all += session.timedOut(now)
+        }
+        return (all, now)
+    }
+
+    @Test func asksFirst() {
+        var session = AutoSession(plan: Self.plan)
+        #expect(session.opened(start).sends)
+        #expect(session.farewell == ReadoutSession.breakMessage)
+        var now = session.deadline ?? start
+        #expect(session.timedOut(now).settings == [LineSettings(.b300)])
+        now = now + .seconds(1)
+        _ = session.received(Array("/ISK5ME162-0033\r\n".utf8), now)
+        // It has answered: the session goes on for as long as the port is there.
+        var settings: [LineSettings] = []
+        for _ in 0..<50 {
+            now = max(now, session.deadline ?? now)
+            settings += session.timedOut(now).settings
+        }
+        #expect(!settings.contains(usual) && now - start > .seconds(60))
+    }
+
+    @Test(arguments: [smlTelegram(), withParity(modeD)])
+    func thenListens(_ telegram: [UInt8]) {
+        var session = AutoSession(plan: Self.plan)
+        let (actions, now) = untilItListens(&session)
+        #expect(now - start <= .seconds(8) && actions.sends)
+        #expect(session.received(telegram + telegram, now + .seconds(1)).readouts.count >= 1)
+        #expect(session.farewell == [])
+        #expect(session.deadline.map { $0 - now > .seconds(60) } == true)
+    }
+
+    @Test func listensAtTheOtherSpeedAndAsksAgain() {
+        var session = AutoSession(plan: Self.plan)
+        var now = untilItListens(&session).now
+        now = session.deadline ?? now
+        #expect(session.timedOut(now) == [.apply(port)])
+        var other = session
+        #expect(other.received(dsmr5, now).readouts.count == 1)
+        now = session.deadline ?? now
+        let actions = session.timedOut(now)
+        #expect(actions.settings.first == ReadoutSession.fast && actions.sends && actions.problems.count == 1)
+        #expect(session.closed() == [])
+        #expect(session.deadline == nil)
+        #expect(session.opened(now).sends)
+    }
+}
