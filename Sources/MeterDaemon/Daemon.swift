@@ -111,7 +111,8 @@ package struct Daemon: Sendable {
             case .auto: .auto
             }
         let plan = ReadoutSession.Plan(
-            read: read, registers: meter.registers, every: meter.every, address: meter.address, wakesUp: meter.wakesUp)
+            read: read, registers: meter.registers, every: meter.every,
+            isTimedByPulses: configuration.pulses.contains { $0.of == meter.name }, address: meter.address, wakesUp: meter.wakesUp)
         let reader = OpticalReader(
             name: meter.name, session: session(for: meter.meterProtocol, plan: plan), port: surroundings.port(meter),
             executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
@@ -148,6 +149,10 @@ package struct Daemon: Sendable {
                 staleAfter: max(.seconds(30), meter.every * 3 + .seconds(10)))
         }
         for pulse in configuration.pulses {
+            if let meter = pulse.of {
+                state.addLight(pulse.name, of: meter, pulsesPerUnit: pulse.pulsesPerUnit)
+                continue
+            }
             let stored = await surroundings.store.load(pulse.name)
             switch stored {
             case .total(let total): surroundings.log.write(.info, "\(pulse.name): total \(total.total) restored")

@@ -5,7 +5,9 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     case energyImportT3 = "energy_import_t3", energyImportT4 = "energy_import_t4"
     case energyExportT1 = "energy_export_t1", energyExportT2 = "energy_export_t2"
     case energyExportT3 = "energy_export_t3", energyExportT4 = "energy_export_t4"
-    case power, powerImport = "power_import", powerExport = "power_export"
+    /// `power` and by how much it may be wrong, where it is estimated; the one before the other.
+    case power, powerError = "power_error"
+    case powerImport = "power_import", powerExport = "power_export"
     case powerL1 = "power_l1", powerL2 = "power_l2", powerL3 = "power_l3"
     case voltageL1 = "voltage_l1", voltageL2 = "voltage_l2", voltageL3 = "voltage_l3"
     case currentL1 = "current_l1", currentL2 = "current_l2", currentL3 = "current_l3", currentN = "current_n"
@@ -28,7 +30,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         case .energyImport, .energyExport, .energyImportT1, .energyImportT2, .energyImportT3, .energyImportT4, .energyExportT1,
             .energyExportT2, .energyExportT3, .energyExportT4, .energy:
             .kilowattHours
-        case .power, .powerImport, .powerExport, .powerL1, .powerL2, .powerL3: .watts
+        case .power, .powerError, .powerImport, .powerExport, .powerL1, .powerL2, .powerL3: .watts
         case .voltageL1, .voltageL2, .voltageL3: .volts
         case .currentL1, .currentL2, .currentL3, .currentN: .amperes
         case .frequency: .hertz

@@ -15,6 +15,8 @@ package struct MeterState: Sendable {
     private enum Place: Sendable {
         case optical(Int)
         case pulse(Int)
+        /// The light of the optical meter.
+        case light(Int)
     }
 
     private var optical: [OpticalMeterState] = []
@@ -37,6 +39,14 @@ package struct MeterState: Sendable {
         pulse.append(PulseMeterState(meter, medium: medium, unit: unit, pulsesPerUnit: pulsesPerUnit, restored: restored))
     }
 
+    /// The pulses of `name` are the light of a meter that was added before: they are no meter of their own.
+    package mutating func addLight(_ name: String, of meter: String, pulsesPerUnit: Quantity) {
+        guard case .optical(let index)? = places[meter] else { preconditionFailure("the configuration names a meter that there is") }
+        precondition(places[name] == nil, "the configuration names each meter once")
+        places[name] = .light(index)
+        optical[index].followLight(pulsesPerUnit: pulsesPerUnit)
+    }
+
     private mutating func add(_ place: Place, _ name: String) {
         precondition(places[name] == nil, "the configuration names each meter once")
         places[name] = place
@@ -47,7 +57,7 @@ package struct MeterState: Sendable {
         Snapshot(
             meters: order.map {
                 switch $0 {
-                case .optical(let index): optical[index].snapshot
+                case .optical(let index), .light(let index): optical[index].snapshot
                 case .pulse(let index): pulse[index].snapshot
                 }
             })
@@ -79,6 +89,7 @@ package struct MeterState: Sendable {
     // MARK: Pulse meters
 
     package mutating func record(_ reading: PulseReading, of meter: String, now: Instant, wall: WallTime) {
+        if case .light(let index)? = places[meter] { optical[index].record(light: reading, name: meter) }
         changePulse(meter) { $0.record(reading, now: now, wall: wall) }
     }
 

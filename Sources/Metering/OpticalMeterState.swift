@@ -4,13 +4,10 @@ struct OpticalMeterState: Sendable {
     private let maxPower: Int64
     private let staleAfter: Duration
     private var totals: [Measurand: MonotonicTotal] = [:]
-    private var importRate = StepRate(lateness: Self.lateness)
-    private var exportRate = StepRate(lateness: Self.lateness)
+    private var power = DirectedPower()
     private var sendsPower = false
     /// The serial number is C.1.0, not 0.0.0.
     private var hasNumber = false
-    /// The ME162 refreshes its registers once a second; reads come about every 0.7 s.
-    private static let lateness = Duration.milliseconds(1700)
     private var lastReading: Instant?
     /// The time between two readings without a problem: a long readout at 300 Bd takes minutes.
     private var pace = Duration.zero
@@ -20,6 +17,8 @@ struct OpticalMeterState: Sendable {
     /// What the reader says, and what the values say.
     private var readerProblem: String?
     private var valueProblem: String?
+    private var lightProblem: String?
+    private var problem: String? { readerProblem ?? valueProblem ?? lightProblem }
 
     init(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration) {
         snapshot = MeterSnapshot(name: meter.name, title: meter.title, kind: .optical)
@@ -41,13 +40,12 @@ struct OpticalMeterState: Sendable {
 
     /// What was used while nobody read will come as one step, and its moment will mean nothing.
     private mutating func forgetSteps() {
-        importRate = StepRate(lateness: Self.lateness)
-        exportRate = StepRate(lateness: Self.lateness)
+        power.forget()
     }
 
     mutating func note(problem: String?) {
         readerProblem = problem
-        snapshot.problem = readerProblem ?? valueProblem
+        snapshot.problem = self.problem
         guard problem != nil else { return }
         isPaceKnown = false
         forgetSteps()
@@ -64,9 +62,9 @@ struct OpticalMeterState: Sendable {
         valueProblem = readout.isLocked ? "the meter shows whole kWh only, and no power, until its PIN is entered" : nil
         let registers = readout.canonicalRegisters
         for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
-            record(register, at: readout.at)
+            record(register, in: readout)
         }
-        if !sendsPower { estimatePower(at: readout.at) }
+        estimatePower()
         telegrams += 1
         if let lastReading, isPaceKnown { pace = readout.at - lastReading }
         isPaceKnown = true
@@ -77,7 +75,20 @@ struct OpticalMeterState: Sendable {
         snapshot.readings += 1
         snapshot.readAt = wall
         snapshot.isAvailable = true
-        snapshot.problem = valueProblem
+        snapshot.problem = problem
+    }
+
+    // MARK: Its light
+
+    mutating func followLight(pulsesPerUnit: Quantity) { power.follow(lightOfWatts: 3_600_000 / pulsesPerUnit.approximate) }
+
+    mutating func record(light: PulseReading, name: String) {
+        if light.problem != nil { power.losesLight() }
+        if let at = light.lastPulse { power.recordLight(light.counted, at: at) }
+        lightProblem = light.problem.map { "\(name): \($0)" }
+        guard snapshot.isAvailable else { return }
+        snapshot.problem = problem
+        estimatePower()
     }
 
     private mutating func adoptIdentity(_ readout: Readout) {
@@ -106,7 +117,7 @@ struct OpticalMeterState: Sendable {
         }
     }
 
-    private mutating func record(_ register: Register, at: Instant) {
+    private mutating func record(_ register: Register, in readout: Readout) {
         guard let measurand = Measurand(register.code), measurand != .serial else { return }
         switch register.value {
         case .text(let text):
@@ -119,16 +130,16 @@ struct OpticalMeterState: Sendable {
             }
             guard let exponent = (sent ?? unit).exponent(to: unit) else { return }
             let value = number.scaled(by: exponent)
-            measurand.isTotal ? recordTotal(value, of: measurand, at: at) : recordMomentary(value, of: measurand)
+            measurand.isTotal ? recordTotal(value, of: measurand, in: readout) : recordMomentary(value, of: measurand)
         }
     }
 
-    private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, at: Instant) {
-        switch totals[measurand, default: MonotonicTotal()].record(value, at: at, risePerHour: Double(maxPower) / 1000) {
+    private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, in readout: Readout) {
+        switch totals[measurand, default: MonotonicTotal()].record(value, at: readout.at, risePerHour: Double(maxPower) / 1000) {
         case .accepted:
             snapshot.values[measurand] = .number(value)
-            if measurand == .energyImport { importRate.record(value.mantissa, at: at) }
-            if measurand == .energyExport { exportRate.record(value.mantissa, at: at) }
+            if measurand == .energyImport { power.record(value, .imported, in: readout) }
+            if measurand == .energyExport { power.record(value, .exported, in: readout) }
         case .backwards:
             countError()
             // Without the number, which changes: it is said once.
@@ -152,17 +163,9 @@ struct OpticalMeterState: Sendable {
         }
     }
 
-    /// The direction that stepped last is the direction of now.
-    private mutating func estimatePower(at now: Instant) {
-        guard let imported = snapshot.values[.energyImport] else { return }
-        let isExporting = (exportRate.lastStep ?? .distantPast) > (importRate.lastStep ?? .distantPast)
-        // When it comes back, the idle direction's last step says nothing about how it is now.
-        if isExporting { importRate.forget() } else if importRate.lastStep != nil { exportRate.forget() }
-        guard let steps = (isExporting ? exportRate : importRate).perHour(at: now) else { return }
-        let reference = isExporting ? snapshot.values[.energyExport] : imported
-        guard case .number(let total)? = reference else { return }
-        let watts = (Quantity(1, exponent: total.exponent).approximate * 1000 * steps).rounded()
-        guard watts.magnitude <= Double(maxPower) * 1.2 else { return }
-        snapshot.values[.power] = .number(Quantity(Int64(isExporting ? -watts : watts)))
+    private mutating func estimatePower() {
+        guard !sendsPower, let estimate = power.estimate(below: maxPower) else { return }
+        snapshot.values[.power] = .number(Quantity(estimate.watts))
+        snapshot.values[.powerError] = .number(Quantity(estimate.error))
     }
 }

@@ -30,7 +30,11 @@ struct PulseMeterState: Sendable {
     private let pulsesPerUnit: Quantity
     private let medium: Medium
     private var reading = PulseReading()
-    private var rate = StepRate(lateness: .zero)
+    /// A pulse is reported when it is over.
+    private static let latestReport = Duration.milliseconds(200)
+    /// Of the contact and of the time stamp.
+    private static let jitter = Duration.milliseconds(2)
+    private var rate = RateEstimator(refresh: .zero, count: 0)
     private var totalProblem: String?
     private var savingProblem: String?
 
@@ -50,7 +54,7 @@ struct PulseMeterState: Sendable {
         noteProblem()
         noteDrift()
         // A rate needs to know where the counter stood when the process began.
-        rate.record(reading.counted, at: .distantPast)
+        rate = RateEstimator(refresh: .zero, count: reading.counted)
         publish()
     }
 
@@ -59,6 +63,7 @@ struct PulseMeterState: Sendable {
 
     mutating func advance(to now: Instant) {
         guard let due = deadline, now >= due else { return }
+        rate.quiet(until: now - Self.latestReport)
         estimatePower(at: now)
     }
 
@@ -67,10 +72,13 @@ struct PulseMeterState: Sendable {
             snapshot.readings += 1
             snapshot.readAt = wall
             snapshot.values[.lastReading] = .time(wall)
-            rate.record(new.counted, at: new.lastPulse ?? now)
+            let at = new.lastPulse ?? now
+            rate.record(new.counted, asked: at - Self.jitter, answered: at)
         }
         let isOldProblem = new.problem == reading.problem
         reading = new
+        // What came while nobody looked has no time.
+        new.problem == nil ? rate.quiet(until: now - Self.latestReport) : rate.forget()
         snapshot.isAvailable = new.problem == nil
         if !isOldProblem { noteProblem() }
         publish()
@@ -118,14 +126,16 @@ struct PulseMeterState: Sendable {
     }
 
     private mutating func estimatePower(at now: Instant) {
-        guard let pulses = rate.perHour(at: now) else { return deadline = nil }
-        let units = pulses / pulsesPerUnit.approximate
-        snapshot.values[snapshot.volumeUnit == nil ? .power : .flow] =
-            snapshot.volumeUnit == nil
-            ? .number(Quantity(Int64((units * 1000).rounded())))
-            : .number(Quantity(Int64((units * 1000).rounded()), exponent: -3))
-        guard pulses > 0, let falls = rate.fallsAt() else { return deadline = nil }
-        // While it falls, often enough to be seen, seldom enough to cost nothing.
-        deadline = max(falls, now) + max(.seconds(2), .nanoseconds((now - (rate.lastStep ?? now)).nanoseconds / 10))
+        deadline = rate.fallsAt.map { max($0 + Self.latestReport, now + max(.seconds(2), (now - $0) / 10)) }
+        guard let estimate = rate.estimate else { return }
+        let unitsPerHour = 3600 / pulsesPerUnit.approximate
+        let (flow, error) = (estimate.rate * unitsPerHour, estimate.error * unitsPerHour)
+        if snapshot.volumeUnit == nil {
+            snapshot.values[.power] = .number(Quantity(Int64((flow * 1000).rounded())))
+            snapshot.values[.powerError] = .number(Quantity(Int64((error * 1000 + 0.5).rounded(.up))))
+        } else {
+            snapshot.values[.flow] = .number(Quantity(Int64((flow * 1000).rounded()), exponent: -3))
+        }
+        if estimate.rate == 0 { deadline = nil }
     }
 }

@@ -49,13 +49,16 @@ package struct Readout: Hashable, Sendable {
     package var isChecked = true
     /// What the status word of the totals says of the energy's direction, where it is known how to read it.
     package var direction: Direction?
+    /// When it was asked for: no value in it is older than what the meter showed then.
+    package var asked: Instant
     /// When its last byte arrived.
     package var at: Instant
 
-    package init(_ registers: [Register], manufacturer: String? = nil, model: String? = nil, at: Instant) {
+    package init(_ registers: [Register], manufacturer: String? = nil, model: String? = nil, asked: Instant? = nil, at: Instant) {
         self.registers = registers
         self.manufacturer = manufacturer
         self.model = model
+        self.asked = asked ?? at
         self.at = at
     }
 

@@ -43,6 +43,7 @@ struct Entity: Sendable, Equatable {
             become(nil, "total_increasing", precision: nil)
             isEnabled = false
         case .powerFactor, .powerFactorL1, .powerFactorL2, .powerFactorL3: become("power_factor", "measurement", precision: 2)
+        case .powerError: isDiagnostic = true
         case .lastReading: deviceClass = "timestamp"
         default: break
         }
@@ -83,6 +84,7 @@ extension Measurand {
         case .energyExportT3: "Energy export T3"
         case .energyExportT4: "Energy export T4"
         case .power: "Power"
+        case .powerError: "Power error"
         case .powerImport: "Power import"
         case .powerExport: "Power export"
         case .powerL1: "Power L1"

@@ -88,13 +88,19 @@ struct MeterPublication: Sendable {
 
     private mutating func note(_ new: [Measurand: MeasuredValue], totalWasSet: Bool) {
         var known = 0
+        var isPowerUrgent = false
         for index in values.indices {
             guard let value = new[values[index].measurand] else { continue }
             known += 1
             if totalWasSet && values[index].measurand.isTotal { values[index].mustGoAtOnce = true }
             guard values[index].newest != value else { continue }
             values[index].newest = value
-            if isUrgent(values[index]) { values[index].mustGoAtOnce = true }
+            if isUrgent(values[index], error: new[.powerError]) {
+                values[index].mustGoAtOnce = true
+                isPowerUrgent = isPowerUrgent || values[index].measurand == .power
+            }
+            // A power and its error belong together, and the power comes before.
+            if values[index].measurand == .powerError, isPowerUrgent { values[index].mustGoAtOnce = true }
             if !idle.isEmpty, idle.contains(values[index].measurand), !value.isZero {
                 idle.remove(values[index].measurand)
                 mustAnnounce = true
@@ -126,13 +132,18 @@ struct MeterPublication: Sendable {
         idle = []
     }
 
-    private func isUrgent(_ value: Value) -> Bool {
-        guard let published = value.published else { return false }
+    /// Of an estimate, what is more than its own error.
+    private func isUrgent(_ value: Value, error: MeasuredValue?) -> Bool {
+        guard let published = value.published, value.measurand != .powerError else { return false }
         switch (value.newest, published) {
         case (.text, _): return true
         case (.number(let new), .number(let old)) where value.measurand.unit == .watts:
             let (new, old) = (new.approximate, old.approximate)
-            return new * old < 0 || (new - old).magnitude > max(20, old.magnitude * 0.05)
+            var enough = old.magnitude * 0.05
+            if value.measurand == .power, case .number(let error)? = error {
+                enough = min(enough, max(error.approximate, old.magnitude * 0.02))
+            }
+            return new * old < 0 || (new - old).magnitude > max(20, enough)
         default: return false
         }
     }

@@ -47,6 +47,7 @@ struct TotalCommand: Command {
         guard let pulse = configuration.pulses.first(where: { $0.name == meter }) else {
             return fail("\(path) has no pulse meter \(meter)")
         }
+        if let meter = pulse.of { return fail("\(pulse.name) is the light of \(meter), and has no total of its own") }
         let directory = configuration.state.directory
         let request = "total \(meter)" + (value.map { " \($0)" } ?? "")
         if let reply = ControlSocket.ask(request, directory: directory) {

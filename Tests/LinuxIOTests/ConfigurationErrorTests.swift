@@ -112,7 +112,7 @@ import Testing
         ("min_pulse = \"0s\"", "4:13: pulse.min_pulse: \"0s\" is out of range; expected \"1ms\" to \"10s\""),
         ("min_pulse = \"11s\"", "4:13: pulse.min_pulse: \"11s\" is out of range; expected \"1ms\" to \"10s\""),
         ("offset = 17", "4:10: pulse.offset: either pulse.line, or pulse.chip with pulse.offset, not both"),
-        ("of = \"grid\"", "4:1: pulse.of: not in this version of jouled; remove it"),
+        ("of = \"grid\"", "4:6: pulse.of: no [[meter]] is called \"grid\"; expected the name of the one whose light this is"),
         (
             "pulses_per_unit = \"1000\"",
             "4:19: pulse.pulses_per_unit: \"1000\" is a text, but expected a number without quotes, e.g. 1000: more than 0, at most 1000000000, at most 6 decimals"

@@ -111,11 +111,13 @@ import Testing
         #expect(
             [secure.caFile, secure.certFile, secure.keyFile] == ["/etc/jouled/ca.pem", "/etc/jouled/client.pem", "/etc/jouled/client.key"])
         #expect(try load("[[pulse]]", ["name", "chip", "offset"]).pulses.first?.line == .offset(17, chip: "/dev/gpiochip0"))
-        let shown: Set = ["username", "password", "password_file", "client_id", "ca_file", "cert_file", "key_file", "chip", "offset"]
+        let shownLight = try Self.lines().first { $0.key == "of" }?.live
+        #expect(shownLight?.hasPrefix("of = \"grid\"") == true)
+        let shown: Set = ["username", "password", "password_file", "client_id", "ca_file", "cert_file", "key_file", "chip", "offset", "of"]
         #expect(Set(try Self.lines().filter { !$0.hasDefault }.compactMap(\.key)) == shown)
         for section in ["[mqtt]", "[mqtt.homeassistant]", "[[meter]]", "[state]", "[[pulse]]"] {
             let all = Set(try Self.lines().filter { $0.section == section }.compactMap(\.key))
-            let dropped: Set = ["password", "chip", "offset"]
+            let dropped: Set = ["password", "chip", "offset", "of"]
             #expect(throws: Never.self) { try load(section, all.subtracting(dropped), replacing: section == "[mqtt]" ? mqtts : [:]) }
         }
     }

@@ -202,10 +202,94 @@ extension Snapshot {
         var state = optical()
         for tick in 0...60 { state.record(reading(1000 + Int64(tick) / 12, at: Double(tick)), of: "grid", wall: wall) }
         #expect(state.snapshot.text("grid", .power) == "300")
-        state.record(reading(1005, at: 180), of: "grid", wall: wall)
-        #expect(state.snapshot.text("grid", .power) == "30")
+        state.record(reading(1005, at: 181), of: "grid", wall: wall)
+        // Less than a Wh in the 120 s that are sure: 30 W at most.
+        #expect(state.snapshot.text("grid", .power) == "12")
+        #expect(state.snapshot.text("grid", .powerError) == "19")
         state.record(reading(1005, at: 400), of: "grid", wall: wall)
         #expect(state.snapshot.text("grid", .power) == "0")
+        #expect(state.snapshot.text("grid", .powerError) == "12")
+    }
+}
+
+@Suite struct LightTests {
+    /// Import and export in Wh; the light blinks at each.
+    private struct House {
+        var state = optical()
+        var light = PulseReading()
+        var (imported, exported) = (Int64(1000), Int64(500))
+
+        init() { state.addLight("light", of: "grid", pulsesPerUnit: Quantity(1000)) }
+
+        mutating func read(at seconds: Double) { state.record(reading(imported, exported, at: seconds), of: "grid", wall: wall) }
+
+        mutating func blink(at seconds: Double) {
+            let at = start + .nanoseconds(Int64(seconds * 1e9))
+            light.counted += 1
+            light.lastPulse = at
+            state.record(light, of: "light", now: at + .milliseconds(50), wall: wall)
+        }
+
+        var power: String? { state.snapshot.text("grid", .power) }
+        var error: String? { state.snapshot.text("grid", .powerError) }
+    }
+
+    /// Every 3.6 s; the register is refreshed up to a second later.
+    private func importing() -> House {
+        var house = House()
+        house.read(at: 0)
+        for pulse in 1...5 {
+            let at = Double(pulse) * 3.6
+            house.blink(at: at)
+            house.imported += 1
+            house.read(at: at + 0.9)
+        }
+        return house
+    }
+
+    @Test func itSaysWhenAndTheRegistersWhichWay() {
+        var house = importing()
+        #expect(house.power == "1000")
+        #expect(house.error == "1")
+        house.blink(at: 19)
+        house.blink(at: 20)
+        #expect(house.power == "3600", "before any register has shown it")
+        house.exported += 2
+        house.read(at: 20.5)
+        #expect(house.power == "-3600")
+    }
+
+    @Test func itIsNoMeterOfItsOwn() {
+        var house = importing()
+        #expect(house.state.snapshot.meters.map(\.name) == ["grid"])
+        #expect(house.state.snapshot.totals.isEmpty)
+        #expect(house.state.setTotal(Quantity(5), of: "light", wall: wall) != nil)
+    }
+
+    @Test func withoutItTheRegistersMustDo() {
+        var house = importing()
+        house.light.problem = "the GPIO chip is gone"
+        house.state.record(house.light, of: "light", now: start + .seconds(20), wall: wall)
+        #expect(house.state.snapshot["grid"]?.problem == "light: the GPIO chip is gone")
+        #expect(house.state.snapshot["grid"]?.isAvailable == true)
+        for second in 20...80 {
+            house.imported = 1005 + Int64(second - 20) / 12
+            house.read(at: Double(second))
+        }
+        #expect(house.power.flatMap { Int64($0) }.map { (270...330).contains($0) } == true, "\(house.power ?? "none")")
+        house.light.problem = nil
+        house.state.record(house.light, of: "light", now: start + .seconds(81), wall: wall)
+        #expect(house.state.snapshot["grid"]?.problem == nil)
+    }
+
+    /// The head slipped: the light goes on, but nobody sees it.
+    @Test func aLightThatIsNotSeenIsLeftOut() {
+        var house = importing()
+        for second in 20...120 {
+            house.imported = 1005 + Int64(second - 20) / 4
+            house.read(at: Double(second))
+        }
+        #expect(house.power.flatMap { Int64($0) }.map { (855...945).contains($0) } == true, "\(house.power ?? "none")")
     }
 }
 
@@ -264,7 +348,9 @@ extension Snapshot {
         let due = try #require(state.deadline)
         #expect(due > start + .seconds(18) && due < start + .seconds(25))
         state.advance(to: start + .seconds(14) + .seconds(36))
-        #expect(state.snapshot.text("heat", .power) == "101")
+        // Less than a Wh in 35 s.
+        #expect(state.snapshot.text("heat", .power) == "41")
+        #expect(state.snapshot.text("heat", .powerError) == "62")
         var last = start + .seconds(50)
         var wakes = 0
         while let deadline = state.deadline, deadline < start + .seconds(10_000) {

@@ -48,6 +48,21 @@ extension [MQTTMessage] {
 }
 
 @Suite struct MQTTPublicationTests {
+    /// Of an estimate, what is beyond its own error; and the error goes with it.
+    @Test func anEstimateGoesAtOnceWhenItLeavesItsError() {
+        var bench = Bench()
+        _ = bench.read([.power: number("2000"), .powerError: number("30")])
+        _ = bench.publication.connected(now: bench.now)
+        bench.wait(.seconds(1))
+        #expect(bench.read([.power: number("2035"), .powerError: number("45")]).isEmpty, "within 2 %")
+        let messages = bench.read([.power: number("2070"), .powerError: number("50")])
+        #expect(messages.payloads("jouled/grid/power") == ["2070"])
+        #expect(messages.payloads("jouled/grid/power_error") == ["50"])
+        #expect(bench.read([.power: number("2080"), .powerError: number("500")]).isEmpty, "an error alone has time")
+        #expect(bench.read([.power: number("1990"), .powerError: number("500")]).isEmpty, "within 5 %")
+        #expect(bench.read([.power: number("1960"), .powerError: number("500")]).payloads("jouled/grid/power") == ["1960"])
+    }
+
     @Test func saysEverythingAtEveryConnect() {
         var bench = Bench()
         #expect(bench.read([.energyImport: number("33402.264"), .power: number("-345"), .serial: .text("4711")]) == [])

@@ -145,10 +145,10 @@ import VirtualMeters
         #expect((Int64(house.value("heatpump/pulses") ?? "") ?? 0) > 80)
         #expect(house.value("heatpump/problem") == "the total can't be saved: no space left on device")
         #expect(house.value("heatpump/availability") == "online")
-        house.pulseLines.pull(0, isThere: false)
+        house.pulseLines.pull("heatpump", isThere: false)
         house.run(for: .seconds(5))
         #expect(house.value("heatpump/problem")?.hasSuffix("; the total can't be saved: no space left on device") == true)
-        house.pulseLines.pull(0, isThere: true)
+        house.pulseLines.pull("heatpump", isThere: true)
         house.store.failure = nil
         house.run(for: .seconds(120))
         #expect(house.log.lines.contains { $0 == "washer: all is well again" })

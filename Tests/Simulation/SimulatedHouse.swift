@@ -32,24 +32,32 @@ final class SimulatedHouse: @unchecked Sendable {
     ) {
         let loop = loop
         broker = SimulatedBroker(loop)
+        pulseLines = SimulatedPulseLines(loop)
         let household = Household(seed: seed, profile: profile, startedAt: loop.now)
         line = SimulatedSerialLine(
             loop, meter: VirtualME162(serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now))
         var truth: [String: Truth] = [:]
-        var edges: [() -> Edge?] = []
         for (index, name) in ["heatpump", "washer"].enumerated() {
             let load = Household(seed: seed &+ UInt64(index) &+ 1, profile: .steady(watts: pulseWatts[index]), startedAt: loop.now)
             let meter = Truth(VirtualS0(pulsesPerUnit: 1000, household: load, bounce: bounce, seed: seed &+ 7))
             truth[name] = meter
-            edges.append { meter.meter.nextEdge() }
+            pulseLines.add(name) { meter.meter.nextEdge() }
             var pulse = Configuration.Pulse(name: name, title: name, line: .name("GPIO\(17 + index)"))
             pulse.minPulse = .milliseconds(20)
             configuration.pulses.append(pulse)
         }
         self.truth = truth
-        pulseLines = SimulatedPulseLines(loop, edges)
         configuration.meters = [Configuration.Meter(name: "grid", title: "Grid meter", port: "virtual")]
         configuration.mqtt = Configuration.MQTT()
+    }
+
+    /// The meter's own light as a pulse input: it blinks at these moments.
+    func addLight(_ blinks: [Instant]) {
+        var edges = blinks.flatMap { [Edge(.falling, at: $0), Edge(.rising, at: $0 + .milliseconds(40))] }[...]
+        pulseLines.add("light") { edges.popFirst() }
+        var pulse = Configuration.Pulse(name: "light", title: "Light", line: .name("GPIO22"))
+        pulse.of = "grid"
+        configuration.pulses.append(pulse)
     }
 
     /// Pulses that a counter could have seen whole by now (the newest may still be on).
@@ -61,7 +69,7 @@ final class SimulatedHouse: @unchecked Sendable {
         isRunning = true
         let surroundings = Daemon.Surroundings(
             executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: log, port: { [line] _ in line },
-            lines: { [pulseLines] _ in pulseLines }, journal: NoPulseJournal(), broker: broker, store: store)
+            lines: { [pulseLines] in pulseLines.wired(to: $0) }, journal: NoPulseJournal(), broker: broker, store: store)
         Task(executorPreference: loop) { [configuration] in
             let daemon = await Daemon(configuration, surroundings)
             self.daemon = daemon

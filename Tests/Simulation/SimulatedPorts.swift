@@ -44,36 +44,54 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
 actor SimulatedPulseLines: PulseLines {
     /// SAFETY: only used on the simulation's one thread.
     private final class Line: @unchecked Sendable {
+        let name: String
         let nextEdge: () -> Edge?
         var upcoming: Edge?
         var isThere = true
-        var isOpen = false
-        init(_ nextEdge: @escaping () -> Edge?) { self.nextEdge = nextEdge }
+        /// Its place in the configuration, while it is open.
+        var place: Int?
+
+        init(_ name: String, _ nextEdge: @escaping () -> Edge?) {
+            self.name = name
+            self.nextEdge = nextEdge
+        }
     }
 
     private nonisolated let loop: SimulatedLoop
     private nonisolated let inbox: Inbox<PulseEvent>
-    private nonisolated let lines: [Line]
+    // SAFETY: only used on the simulation's one thread.
+    private nonisolated(unsafe) var lines: [Line] = []
+    private nonisolated(unsafe) var wanted: [String] = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    init(_ loop: SimulatedLoop, _ meters: [() -> Edge?]) {
+    init(_ loop: SimulatedLoop) {
         self.loop = loop
         inbox = Inbox(loop)
-        lines = meters.map { Line($0) }
-        for index in lines.indices { schedule(index) }
     }
 
-    nonisolated func pull(_ index: Int, isThere: Bool) {
-        lines[index].isThere = isThere
-        guard !isThere, lines[index].isOpen else { return }
-        lines[index].isOpen = false
-        inbox.push(.closed([index], PortError("the GPIO chip is gone")))
+    nonisolated func add(_ name: String, _ nextEdge: @escaping () -> Edge?) {
+        let line = Line(name, nextEdge)
+        lines.append(line)
+        schedule(line)
+    }
+
+    nonisolated func wired(to pulses: [Configuration.Pulse]) -> SimulatedPulseLines {
+        wanted = pulses.map(\.name)
+        return self
+    }
+
+    nonisolated func pull(_ name: String, isThere: Bool) {
+        for line in lines where line.name == name {
+            line.isThere = isThere
+            guard !isThere, let place = line.place else { continue }
+            line.place = nil
+            inbox.push(.closed([place], PortError("the GPIO chip is gone")))
+        }
     }
 
     /// Edges within a millisecond come together, as they do when a process is woken.
-    private nonisolated func schedule(_ index: Int) {
-        let line = lines[index]
+    private nonisolated func schedule(_ line: Line) {
         guard let first = line.upcoming ?? line.nextEdge() else { return }
         var edges = [first]
         line.upcoming = line.nextEdge()
@@ -82,19 +100,20 @@ actor SimulatedPulseLines: PulseLines {
             line.upcoming = line.nextEdge()
         }
         loop.at(edges[edges.count - 1].at) { [edges] in
-            if line.isThere, line.isOpen { self.inbox.push(.edges(edges.map { LineEdge(line: index, $0) })) }
-            self.schedule(index)
+            if line.isThere, let place = line.place { self.inbox.push(.edges(edges.map { LineEdge(line: place, $0) })) }
+            self.schedule(line)
         }
     }
 
     func open() -> [LineOpening] {
-        lines.indices.filter { !lines[$0].isOpen }.map { index in
-            guard lines[index].isThere else {
-                return LineOpening(line: index, result: .failure(PortError("no GPIO line is called GPIO17")))
+        wanted.enumerated().compactMap { place, name in
+            guard let line = lines.first(where: { $0.name == name }), line.isThere else {
+                return LineOpening(line: place, result: .failure(PortError("no GPIO line is called GPIO17")))
             }
-            lines[index].isOpen = true
+            guard line.place == nil else { return nil }
+            line.place = place
             return LineOpening(
-                line: index, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))
+                line: place, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))
         }
     }
 
@@ -107,7 +126,7 @@ actor SimulatedPulseLines: PulseLines {
     }
 
     func close() {
-        for line in lines { line.isOpen = false }
+        for line in lines { line.place = nil }
     }
 }
 

@@ -43,7 +43,7 @@ package struct Configuration: Sendable, Equatable {
         package var wakesUp = false
         package var read = Read.auto
         package var registers: [OBISCode] = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
-        package var every = Duration.seconds(1)
+        package var every = Duration.zero
         /// Watts.
         package var maxPower: Int64 = 25_000
         package var publishEvery = Duration.seconds(5)
@@ -69,6 +69,8 @@ package struct Configuration: Sendable, Equatable {
         package var medium = Medium.electricity
         package var minPulse = Duration.milliseconds(20)
         package var publishEvery = Duration.seconds(5)
+        /// The meter whose own light this is: timing from here, direction and totals from its registers.
+        package var of: String?
 
         package enum Line: Sendable, Hashable { case name(String), offset(Int, chip: String) }
         package enum Bias: String, Sendable, CaseIterable { case pullUp = "pull-up", pullDown = "pull-down", disabled, asIs = "as-is" }

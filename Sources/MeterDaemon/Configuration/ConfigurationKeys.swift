@@ -23,7 +23,8 @@ struct ConfigurationKeys {
         heading: "[[pulse]]", path: "pulse",
         names: [
             "name", "title", "line", "chip", "offset", "edge", "bias", "pulses_per_unit", "unit", "medium", "min_pulse", "publish_every",
-        ], later: ["of"])
+            "of",
+        ])
     static let state = ConfigurationKeys(heading: "[state]", path: "state", names: ["directory", "save_every"])
 
     static let all = [top, mqtt, homeassistant, meter, pulse, state]

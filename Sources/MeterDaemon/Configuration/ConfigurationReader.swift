@@ -9,6 +9,8 @@ package struct ConfigurationReader {
     private var names: [String: TOMLPosition] = [:]
     private var ports: [String: String] = [:]
     private var lines: [Configuration.Pulse.Line: String] = [:]
+    private var meterNames: [String] = []
+    private var lights: [String: String] = [:]
 
     private init(file: String, environment: ConfigurationEnvironment) {
         self.file = file
@@ -33,6 +35,7 @@ package struct ConfigurationReader {
         if let section = top.section("mqtt", .mqtt) { configuration.mqtt = mqtt(section) }
         let (meters, pulses) = (top.sections("meter", .meter, upTo: 32), top.sections("pulse", .pulse, upTo: 64))
         configuration.meters = meters.compactMap { meter($0) }
+        meterNames = configuration.meters.map(\.name)
         configuration.pulses = pulses.compactMap { pulse($0) }
         if let section = top.section("state", .state) { configuration.state = state(section) }
         errors += top.errors
@@ -83,7 +86,19 @@ package struct ConfigurationReader {
         (pulse.unit, pulse.medium) = unitAndMedium(&section, default: pulse)
         pulse.minPulse = section.read("min_pulse", .duration(.milliseconds(1) ... .seconds(10))) ?? pulse.minPulse
         pulse.publishEvery = section.read("publish_every", .duration(.zero ... .seconds(3600))) ?? pulse.publishEvery
+        pulse.of = light(&section, pulse)
         return name != nil && line != nil ? pulse : nil
+    }
+
+    private mutating func light(_ section: inout ConfigurationSection, _ pulse: Configuration.Pulse) -> String? {
+        guard let meter = section.read("of", .name) else { return nil }
+        if !meterNames.contains(meter) {
+            section.refuse("of", "no [[meter]] is called \(quoted(meter)); expected the name of the one whose light this is")
+        }
+        if pulse.medium != .electricity { section.refuse("of", "a meter's light blinks for electricity; expected unit = \"kWh\" with it") }
+        if let other = lights[meter] { section.refuse("of", "\(quoted(other)) is the light of \(quoted(meter)) already") }
+        lights[meter] = pulse.name
+        return meter
     }
 
     private func line(_ section: inout ConfigurationSection) -> Configuration.Pulse.Line? {

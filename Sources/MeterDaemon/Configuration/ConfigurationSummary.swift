@@ -34,6 +34,7 @@ extension Configuration.Pulse {
     package var summary: String {
         let input =
             "\(line), \(activeEdge == .falling ? "falling" : "rising") edge, bias \(bias.rawValue), from \(minPulse.configurationText)"
+        if let of { return "pulse \(name): the light of \(of), \(input), \(pulsesPerUnit) per \(unit.rawValue)" }
         return
             "pulse \(name) \(quoted(title)): \(input), \(pulsesPerUnit) per \(unit.rawValue) of \(medium.rawValue), \(publishing(publishEvery))"
     }

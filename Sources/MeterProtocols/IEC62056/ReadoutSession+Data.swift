@@ -85,7 +85,7 @@ extension ReadoutSession {
 
     private mutating func startRound(_ now: Instant) {
         asked = 0
-        answers.removeAll(keepingCapacity: true)
+        round = cadence.round(of: remaining)
         turn(now)
     }
 
@@ -98,41 +98,39 @@ extension ReadoutSession {
     mutating func sendRequest(_ now: Instant) {
         blocks = []
         var message: [UInt8] = [ControlCharacter.soh, UInt8(ascii: "R"), UInt8(ascii: usesR5 == true ? "5" : "1"), ControlCharacter.stx]
-        message += remaining[asked].short.utf8
+        message += round[asked].short.utf8
         message += [UInt8(ascii: "("), UInt8(ascii: ")"), ControlCharacter.etx]
         message.append(BlockCheck.of(message.dropFirst()))
+        askedAt = now
         ask(message, .awaitingRegister, now)
     }
 
     private mutating func finishRegister(_ message: IncomingBytes.Message, _ now: Instant) {
         guard !message.isCommand else { return unexpected(now) }
-        switch DataBlock.answer(message.body, to: remaining[asked]) {
+        switch DataBlock.answer(message.body, to: round[asked]) {
         case .register(let register):
-            answers.append(register)
-            if !refusals.isEmpty { refusals[remaining[asked]] = nil }
-            asked += 1
+            if !refusals.isEmpty { refusals[register.code] = nil }
+            deliver([register], now)
+            // Energy flows the other way: the rest of the round is of yesterday.
+            if cadence.note(register) { return finishRound(now) }
         case .refused:
             actions.append(.noise(.refused))
-            leaveOutRegister()
+            countRefusal(of: round[asked])
         case .unreadable:
             return unexpected(now)
         }
-        asked < remaining.count ? turn(now) : finishRound(now)
+        asked += 1
+        asked < round.count ? turn(now) : finishRound(now)
     }
 
     /// A bit that turned on the way to the meter makes another question of ours; a register that is refused again and again is not there.
-    private mutating func leaveOutRegister() {
-        refusals[remaining[asked], default: 0] += 1
-        if refusals[remaining[asked], default: 0] < Self.refusalsAllowed {
-            asked += 1
-        } else {
-            remaining.remove(at: asked)
-        }
+    private mutating func countRefusal(of code: OBISCode) {
+        refusals[code, default: 0] += 1
+        if refusals[code, default: 0] >= Self.refusalsAllowed { remaining.removeAll { $0 == code } }
     }
 
     private mutating func finishRound(_ now: Instant) {
         guard !remaining.isEmpty else { return tryOtherCommand(now) }
-        if !answers.isEmpty { deliver(answers, now) }
         let next = roundBegan + min(plan.every, Self.longestRest)
         if next > now + Self.turnaround {
             phase = .resting

@@ -111,6 +111,7 @@ extension ReadoutSession {
         if settings.speed > .b300 { sessionLine = settings }
         repeats = 0
         blocks = []
+        askedAt = now
         phase = .awaitingReadout
         deadline = now + patience
     }

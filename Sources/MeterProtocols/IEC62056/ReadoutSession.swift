@@ -9,15 +9,20 @@ package struct ReadoutSession: MeterSession {
         package var read: Read
         package var registers: [OBISCode]
         package var every: Duration
+        /// Pulses tell when a register steps; it only has to tell which.
+        package var isTimedByPulses: Bool
         /// Of the meter, on a line with several, or where it answers to nothing else. Up to 32 letters and digits.
         package var address: String
         /// A meter with a battery sleeps until it sees two seconds of characters.
         package var wakesUp: Bool
 
-        package init(read: Read, registers: [OBISCode], every: Duration, address: String = "", wakesUp: Bool = false) {
+        package init(
+            read: Read, registers: [OBISCode], every: Duration, isTimedByPulses: Bool = false, address: String = "", wakesUp: Bool = false
+        ) {
             self.read = read
             self.registers = registers
             self.every = every
+            self.isTimedByPulses = isTimedByPulses
             self.address = address
             self.wakesUp = wakesUp
         }
@@ -107,15 +112,18 @@ package struct ReadoutSession: MeterSession {
     /// Without those that this meter keeps refusing.
     var remaining: [OBISCode]
     var refusals: [OBISCode: Int] = [:]
-    /// The register that was asked for, as an index of `remaining`.
+    /// What is asked for in this round, and which of them is next.
+    var round: [OBISCode] = []
     var asked = 0
-    var answers: [Register] = []
     /// The blocks of an answer that is not complete.
     var blocks: [UInt8] = []
     /// The command that reads a register: R1, or R5 of the extension that `\@` announces. `nil` until something is known.
     var usesR5: Bool?
     var triedBothCommands = false
+    var cadence: RegisterCadence
     var roundBegan: Instant
+    /// When the registers that come next were asked for.
+    var askedAt: Instant
 
     var failedSignOns = 0
     /// Since the last delivery.
@@ -127,7 +135,9 @@ package struct ReadoutSession: MeterSession {
     package init(plan: Plan) {
         self.plan = plan
         remaining = plan.registers
+        cadence = RegisterCadence(every: plan.every, isEven: plan.isTimedByPulses)
         roundBegan = Instant(nanoseconds: 0)
+        askedAt = roundBegan
     }
 
     /// An identification came, and what it led to goes on.
@@ -242,6 +252,7 @@ package struct ReadoutSession: MeterSession {
         brokenSessions = 0
         say(problem: nil)
         actions.append(
-            .deliver(Readout(registers, manufacturer: identification?.manufacturer, model: identification?.model, at: now)))
+            .deliver(
+                Readout(registers, manufacturer: identification?.manufacturer, model: identification?.model, asked: askedAt, at: now)))
     }
 }

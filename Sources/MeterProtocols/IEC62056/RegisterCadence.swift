@@ -1,0 +1,49 @@
+import Metering
+
+/// Which registers a round asks for. A meter without a power register shows power by the steps of its energy, and they are seen the
+/// sharper the more often it is asked: so the direction in which energy flows is read more often than the other.
+package struct RegisterCadence: Sendable {
+    private static let directions = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
+    /// A meter that tells its power needs no steps.
+    private static let powers = [OBISCode(16, 7, 0), OBISCode(1, 7, 0), OBISCode(2, 7, 0)]
+    /// Back to back: so often, then a look at the others, every 1.6 s with the 0.3 s of an ME162.
+    private static let readsPerLook = 4
+    /// With rounds at set times: a look so often, or in each round if they are rarer.
+    private static let longestBetweenLooks = Duration.seconds(2)
+
+    private let isBackToBack: Bool
+    private let isEven: Bool
+    private let roundsPerLook: Int64
+    private var rounds: Int64 = 0
+    private var looks = 0
+    private var active: OBISCode?
+    private var last: [OBISCode: RegisterValue] = [:]
+
+    package init(every: Duration, isEven: Bool = false) {
+        self.isEven = isEven
+        isBackToBack = every <= .zero
+        roundsPerLook = isBackToBack ? 1 : max(1, Self.longestBetweenLooks.nanoseconds / every.nanoseconds)
+    }
+
+    package mutating func round(of registers: [OBISCode]) -> [OBISCode] {
+        guard let active, !isEven, registers.contains(active), !registers.contains(where: Self.powers.contains) else { return registers }
+        rounds += 1
+        guard rounds % roundsPerLook == 0 else { return [active] }
+        let others = registers.filter { $0 != active }
+        guard isBackToBack else { return [active] + others }
+        // The other direction in each round, of the rest one after the other.
+        let rest = others.filter { !Self.directions.contains($0) }
+        looks = (looks + 1) % max(rest.count, 1)
+        let look = others.filter(Self.directions.contains) + (rest.isEmpty ? [] : [rest[looks]])
+        return Array(repeating: active, count: Self.readsPerLook) + look
+    }
+
+    /// Says whether energy flows another way than before.
+    package mutating func note(_ register: Register) -> Bool {
+        guard Self.directions.contains(register.code), let before = last.updateValue(register.value, forKey: register.code),
+            before != register.value, register.code != active
+        else { return false }
+        defer { active = register.code }
+        return active != nil
+    }
+}

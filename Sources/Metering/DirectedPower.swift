@@ -1,0 +1,104 @@
+/// The power of a meter that only counts: how much from the steps of its two energy registers, and in which direction.
+struct DirectedPower: Sendable {
+    enum Direction: Sendable {
+        case imported, exported
+        var opposite: Direction { self == .imported ? .exported : .imported }
+    }
+
+    /// Whole watts; negative is export.
+    struct Estimate: Sendable, Equatable {
+        var watts: Int64
+        var error: Int64
+    }
+
+    /// The ME162 refreshes its registers once a second.
+    private static let refresh = Duration.seconds(1)
+    /// What is said first must be as good as this share, or this many watts.
+    private static let firstError = (share: 0.05, watts: 15.0)
+
+    private var imported = RateEstimator(refresh: Self.refresh)
+    private var exported = RateEstimator(refresh: Self.refresh)
+    /// Of the register that stepped last.
+    private var direction: Direction?
+    /// kWh per count, as a power of ten.
+    private var exponent = -3
+    private var wasSaid = false
+    private var light: Light?
+
+    /// The meter's own light, which blinks for either direction: when it blinks is exact, which way a register says within two seconds.
+    private struct Light: Sendable {
+        var rate = RateEstimator(refresh: .zero, count: 0)
+        var wattsPerRate: Double
+        /// Since its last pulse.
+        var stepsOfRegisters = 0
+    }
+    /// Then the head that looks at the light sees nothing.
+    private static let stepsWithoutLight = 5
+    /// Of the light and of its time stamp; and until a pulse is reported.
+    private static let (jitter, latestReport) = (Duration.milliseconds(2), Duration.milliseconds(200))
+
+    mutating func record(_ total: Quantity, _ side: Direction, in readout: Readout) {
+        exponent = total.exponent
+        let hasStepped = self[side].record(total.mantissa, asked: readout.asked, answered: readout.at)
+        light?.rate.quiet(until: readout.at - Self.latestReport)
+        guard hasStepped else { return }
+        light?.stepsOfRegisters += 1
+        guard side != direction else { return }
+        defer { direction = side }
+        guard direction != nil, let before = self[side.opposite].newest, let now = self[side].newest else { return }
+        self[side].turn(at: now.after, from: before.middle)
+        light?.rate.turn(at: now.after, from: before.middle)
+        // When it comes back, what was before says nothing about how it is then.
+        self[side.opposite].forget()
+    }
+
+    mutating func forget() {
+        let light = light
+        self = DirectedPower()
+        if let light { follow(lightOfWatts: light.wattsPerRate) }
+    }
+
+    // MARK: Its light
+
+    /// A pulse in each second is so many watts.
+    mutating func follow(lightOfWatts wattsPerRate: Double) { light = Light(wattsPerRate: wattsPerRate) }
+
+    /// What came while nobody looked has no time.
+    mutating func losesLight() { light?.rate.forget() }
+
+    mutating func recordLight(_ count: Int64, at: Instant) {
+        guard light?.rate.record(count, asked: at - Self.jitter, answered: at) == true else { return }
+        light?.stepsOfRegisters = 0
+    }
+
+    private var lightsEstimate: (RateEstimate, wattsPerRate: Double)? {
+        guard let light, light.rate.newest != nil, direction != nil, light.stepsOfRegisters < Self.stepsWithoutLight else { return nil }
+        return light.rate.estimate.map { ($0, light.wattsPerRate) }
+    }
+
+    private var registersEstimate: (RateEstimate, wattsPerRate: Double)? {
+        // Nothing flows only if nothing flows in either direction.
+        let sides = direction.map { [self[$0]] } ?? [imported, exported].filter(\.isFed)
+        let estimates = sides.compactMap(\.estimate)
+        guard estimates.count == sides.count, let estimate = estimates.max(by: { $0.error < $1.error }) else { return nil }
+        return (estimate, 3_600_000 * Quantity(1, exponent: exponent).approximate)
+    }
+
+    // MARK: What it says
+
+    /// `nil` while nothing is known that is worth saying: a first value stays on the screen for long.
+    mutating func estimate(below limit: Int64) -> Estimate? {
+        guard let (estimate, wattsPerRate) = lightsEstimate ?? registersEstimate else { return nil }
+        let (watts, error) = (estimate.rate * wattsPerRate, estimate.error * wattsPerRate)
+        guard watts <= Double(limit) * 1.2 else { return nil }
+        guard wasSaid || error <= max(Self.firstError.share * watts, Self.firstError.watts) else { return nil }
+        wasSaid = true
+        return Estimate(
+            watts: Int64((direction == .exported ? -watts : watts).rounded()), error: Int64((error + 0.5).rounded(.up)))
+    }
+
+    private subscript(side: Direction) -> RateEstimator {
+        get { side == .imported ? imported : exported }
+        set { if side == .imported { imported = newValue } else { exported = newValue } }
+    }
+}

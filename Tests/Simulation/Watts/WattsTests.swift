@@ -1,0 +1,28 @@
+import Glibc
+import Metering
+import Testing
+
+/// How good the power is that is estimated from whole watt-hours, with everything between the meter and the broker in its place.
+@Suite struct WattsTests {
+    #if DEBUG
+        private static let (seeds, steadySeconds) = (UInt64(1)...2, 900.0)
+    #else
+        private static let (seeds, steadySeconds) = (UInt64(1)...8, 7200.0)
+    #endif
+
+    /// Prints the table; with `JOULED_WATTS=FILE.svg` in the environment it draws the picture, too. docs/power.md says how to run it.
+    @Test func theGoalsAreReached() throws {
+        let table = WattsTable(seeds: Self.seeds, steadySeconds: Self.steadySeconds)
+        print(table.text)
+        #expect(table.failures == [])
+        // SAFETY: no other thread changes the environment.
+        if let path = getenv("JOULED_WATTS") { #expect(write(table.picture.svg, to: String(cString: path))) }
+        #expect(table.picture.svg.hasSuffix("</svg>\n"))
+    }
+
+    private func write(_ text: String, to path: String) -> Bool {
+        guard let file = fopen(path, "w") else { return false }
+        defer { fclose(file) }
+        return fputs(text, file) >= 0
+    }
+}
