@@ -20,6 +20,8 @@ package struct MeterState: Sendable {
     }
 
     private var optical: [OpticalMeterState] = []
+    /// Behind the optical meters, by their places there.
+    private var subMeters: [[SubMeterState]] = []
     private var pulse: [PulseMeterState] = []
     /// In the order of the configuration.
     private var order: [Place] = []
@@ -30,6 +32,7 @@ package struct MeterState: Sendable {
     package mutating func addOptical(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration) {
         add(.optical(optical.count), meter.name)
         optical.append(OpticalMeterState(meter, maxPower: maxPower, staleAfter: staleAfter))
+        subMeters.append([])
     }
 
     package mutating func addPulse(
@@ -55,10 +58,13 @@ package struct MeterState: Sendable {
 
     package var snapshot: Snapshot {
         Snapshot(
-            meters: order.map {
-                switch $0 {
-                case .optical(let index), .light(let index): optical[index].snapshot
-                case .pulse(let index): pulse[index].snapshot
+            meters: order.flatMap { place -> [MeterSnapshot] in
+                switch place {
+                case .optical(let index):
+                    let meter = optical[index].snapshot
+                    return [meter] + subMeters[index].map { $0.snapshot(of: meter) }
+                case .light: return []
+                case .pulse(let index): return [pulse[index].snapshot]
                 }
             })
     }
@@ -80,6 +86,24 @@ package struct MeterState: Sendable {
 
     package mutating func record(_ readout: Readout, of meter: String, wall: WallTime) {
         changeOptical(meter) { $0.record(readout, wall: wall) }
+        guard case .optical(let place)? = places[meter] else { return }
+        for sub in readout.subMeters {
+            let index = subMeters[place].firstIndex { $0.channel == sub.channel } ?? addSubMeter(sub, at: place)
+            if let index { subMeters[place][index].record(sub, at: readout.at, wall: wall) }
+        }
+    }
+
+    /// `grid_gas`, and where that is taken, `grid_gas_2` by its channel.
+    private mutating func addSubMeter(_ sub: SubMeter, at place: Int) -> Int? {
+        let parent = optical[place].snapshot
+        let taken = Set(snapshot.meters.map(\.name))
+        for suffix in ["", "_\(sub.channel)"] {
+            let name = "\(parent.name)_\(sub.medium.rawValue)\(suffix)"
+            guard !taken.contains(name) else { continue }
+            subMeters[place].append(SubMeterState(sub, name: name, title: "\(parent.title) \(sub.medium.rawValue)"))
+            return subMeters[place].count - 1
+        }
+        return nil
     }
 
     package mutating func countError(of meter: String) { changeOptical(meter) { $0.countError() } }

@@ -13,7 +13,11 @@ package struct Snapshot: Sendable, Equatable {
     }
 }
 
-package enum MeterKind: Sendable, Equatable { case optical, pulse(Medium) }
+package enum MeterKind: Sendable, Equatable {
+    case optical, pulse(Medium)
+    /// Behind an optical one.
+    case sub(Medium)
+}
 
 package enum Medium: String, Sendable, Equatable, CaseIterable { case electricity, gas, water, heat }
 

@@ -69,7 +69,7 @@ package struct Discovery: Sendable {
 
     /// The identity that entities hang on: of the meter, not of the cable that it is read by.
     func identifier(of meter: MeterIdentity) -> String {
-        guard case .optical = meter.kind, let serial = meter.serial else { return topics.objectID(meter.name) }
+        guard !meter.isPulse, let serial = meter.serial else { return topics.objectID(meter.name) }
         return "jouled_" + Topics.identifier(serial)
     }
 
@@ -147,11 +147,11 @@ package struct Discovery: Sendable {
 }
 
 extension MeterIdentity {
-    var isPulse: Bool { medium(of: kind) != nil }
-    var medium: Medium { medium(of: kind) ?? .electricity }
-
-    private func medium(of kind: MeterKind) -> Medium? {
-        if case .pulse(let medium) = kind { return medium }
-        return nil
+    var isPulse: Bool { if case .pulse = kind { true } else { false } }
+    var medium: Medium {
+        switch kind {
+        case .optical: .electricity
+        case .pulse(let medium), .sub(let medium): medium
+        }
     }
 }

@@ -97,6 +97,16 @@ import Testing
         #expect(number["unit_of_measurement"] == .string("m³"))
     }
 
+    @Test func aMeterBehindAnotherIsADeviceWithoutANumberToSet() throws {
+        var meter = MeterSnapshot(name: "grid_gas", title: "Grid gas", kind: .sub(.gas), volumeUnit: .cubicMetres)
+        meter.serial = "G1"
+        let payload = try #require(messages(meter, [.volume]).first?.payload)
+        let config = try #require(JSONText(payload))
+        #expect(config["device"]?["identifiers"]?.elements == [.string("jouled_G1")])
+        #expect(config["components"]?["volume"]?["device_class"] == .string("gas"))
+        #expect(config["components"]?["total"] == nil && config["device"]?["model"] == nil)
+    }
+
     /// A serial number comes from outside.
     @Test func rewritesForeignCharacters() {
         #expect(Topics.identifier("1 EMH/00+#ü") == "1_EMH_00____")

@@ -83,20 +83,7 @@ enum P1Block {
 
     static func serial(_ registers: [Register]) -> String? {
         let register = registers.first { $0.code == OBISCode(0, 0, 96, 1, 1, 255) }
-        if case .text(let hex)? = register?.value { return characters(ofHex: hex) }
+        if case .text(let hex)? = register?.value { return charactersOfHex(hex) }
         return nil
-    }
-
-    /// Equipment identifiers are characters in hex, or plain.
-    static func characters(ofHex text: String) -> String {
-        let digits = Array(text.utf8)
-        guard !digits.isEmpty, digits.count % 2 == 0 else { return text }
-        var characters: [UInt8] = []
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16), (0x21...0x7E).contains(byte)
-            else { return text }
-            characters.append(byte)
-        }
-        return String(decoding: characters, as: UTF8.self)
     }
 }

@@ -1,0 +1,73 @@
+import Metering
+import Testing
+
+@Suite struct SubMeterTests {
+    private static let start = Instant(nanoseconds: 1_000_000_000)
+    private static let wall = WallTime(millisecondsSince1970: 1_700_000_000_000)
+
+    private func text(_ code: String, _ text: String) -> Register? { OBISCode(code).map { Register($0, .text(text)) } }
+    private func number(_ code: String, _ text: String, _ unit: Unit) -> Register? {
+        guard let code = OBISCode(code), let number = Quantity(text) else { return nil }
+        return Register(code, .number(number, unit))
+    }
+
+    private func readout(_ registers: [Register?], after seconds: Int = 0) -> Readout {
+        var readout = Readout(registers.compactMap { $0 }, at: Self.start + .seconds(seconds))
+        readout.source = .p1
+        return readout
+    }
+
+    private func gas(_ reading: String, serial: String = "4731") -> [Register?] {
+        [text("0-1:24.1.0", "003"), text("0-1:96.1.0", serial), number("0-1:24.2.1", reading, .cubicMetres)]
+    }
+
+    private func state() -> MeterState {
+        var state = MeterState()
+        state.addOptical(MeterDescription(name: "grid", title: "Grid"), maxPower: 25_000, staleAfter: .seconds(30))
+        return state
+    }
+
+    @Test func readsTheMetersBehind() {
+        let water = [text("0-2:24.1.0", "007"), text("0-2:96.1.1", "5732"), number("0-2:24.2.1", "872.234", .cubicMetres)]
+        let heat = [text("0-3:24.1.0", "004"), number("0-3:24.2.1", "240.860", .gigajoules)]
+        let found = readout(gas("981.443") + water + heat).subMeters
+        #expect(found.map(\.medium) == [.gas, .water, .heat] && found.map(\.channel) == [1, 2, 3])
+        #expect(found.map(\.reading.description) == ["981.443", "872.234", "66905.555"] && found.map(\.serial) == ["G1", "W2", nil])
+    }
+
+    @Test func whatIsNotUnderstoodIsNoMeter() {
+        #expect(readout([number("0-1:24.2.1", "1", .cubicMetres)]).subMeters == [], "of what?")
+        #expect(readout([text("0-1:24.1.0", "003"), number("0-1:24.2.1", "1", .gigajoules)]).subMeters == [])
+        #expect(readout([text("0-1:24.1.0", "002"), number("0-1:24.2.1", "1", .kilowattHours)]).subMeters == [])
+        #expect(readout([text("0-2:24.1.0", "003"), text("0-2:24.2.1", "?")]).subMeters == [])
+    }
+
+    @Test func eachIsAMeterOfItsOwn() {
+        var state = state()
+        state.record(readout(gas("981.443")), of: "grid", wall: Self.wall)
+        let meter = state.snapshot["grid_gas"]
+        #expect(state.snapshot.meters.map(\.name) == ["grid", "grid_gas"])
+        #expect(meter?.kind == .sub(.gas) && meter?.serial == "G1" && meter?.isAvailable == true && meter?.title == "Grid gas")
+        #expect(meter?.values[.volume]?.text == "981.443" && meter?.volumeUnit == .cubicMetres)
+        // Its reading never falls, unless it is another one.
+        state.record(readout(gas("900.000"), after: 1), of: "grid", wall: Self.wall)
+        #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "981.443")
+        state.record(readout(gas("1.000", serial: "4732"), after: 2), of: "grid", wall: Self.wall)
+        #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "1.000" && state.snapshot["grid_gas"]?.serial == "G2")
+        // It is read as long as the other is.
+        state.advance(to: Self.start + .seconds(3600))
+        #expect(state.snapshot["grid_gas"]?.isAvailable == false)
+        #expect(state.setTotal(Quantity(1), of: "grid_gas") != nil)
+    }
+
+    @Test func namesThatAreTaken() {
+        var state = MeterState()
+        for name in ["grid", "grid_gas"] {
+            state.addOptical(MeterDescription(name: name, title: name), maxPower: 25_000, staleAfter: .seconds(30))
+        }
+        state.record(readout(gas("1")), of: "grid", wall: Self.wall)
+        #expect(state.snapshot.meters.map(\.name) == ["grid", "grid_gas_1", "grid_gas"])
+        state.record(readout(gas("2"), after: 1), of: "grid", wall: Self.wall)
+        #expect(state.snapshot.meters.count == 3)
+    }
+}
