@@ -54,7 +54,7 @@ package struct AutoDecoder: PushDecoder {
 }
 
 /// What is listened for where nothing is said, and where something is.
-package func decoder(for name: MeterProtocol?) -> any PushDecoder {
+package func pushDecoder(for name: MeterProtocol?) -> any PushDecoder {
     switch name {
     case nil: AutoDecoder()
     case .sml: SMLDecoder()

@@ -30,7 +30,7 @@ package struct PushSession: MeterSession {
     /// `nil` listens for all of them.
     package init(_ name: MeterProtocol?) {
         self.name = name
-        decoder = MeterProtocols.decoder(for: name)
+        decoder = pushDecoder(for: name)
         let usual = Choice(line: LineSettings(.b9600, .eightNone), patience: .seconds(6))
         let port = Choice(line: LineSettings(.b115200, .eightNone), patience: .seconds(12))
         choices =
@@ -90,7 +90,7 @@ package struct PushSession: MeterSession {
     var isThrough: Bool { !hasWorked && choice == 0 }
 
     private mutating func listen(_ now: Instant) -> ReadoutSession.Action {
-        decoder = MeterProtocols.decoder(for: name)
+        decoder = pushDecoder(for: name)
         unchecked = UncheckedReadouts()
         if choice == 0 { hasHeard = false }
         deadline = now + choices[choice].patience

@@ -47,7 +47,7 @@ struct DecodeCommand: Command {
     }
 
     private func decode(_ bytes: [UInt8], _ file: String) -> Int {
-        var decoder = decoder(for: meterProtocol)
+        var decoder = pushDecoder(for: meterProtocol)
         var telegrams = 0
         for start in stride(from: 0, to: bytes.count, by: Self.piece) {
             let piece = Array(bytes[start..<min(start + Self.piece, bytes.count)])
