@@ -112,7 +112,8 @@ package struct Daemon: Sendable {
             }
         let plan = ReadoutSession.Plan(
             read: read, registers: meter.registers, every: meter.every,
-            isTimedByPulses: configuration.pulses.contains { $0.of == meter.name }, address: meter.address, wakesUp: meter.wakesUp)
+            isTimedByPulses: configuration.pulses.contains { $0.of == meter.name }, address: meter.address, wakesUp: meter.wakesUp,
+            signsByStatus: meter.direction == .status)
         let reader = OpticalReader(
             name: meter.name, session: session(for: meter.meterProtocol, plan: plan), port: surroundings.port(meter),
             executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)

@@ -9,13 +9,16 @@ package struct AutoSession: MeterSession {
     private static let askingTimes = [Duration.seconds(8), .seconds(75)]
 
     private var asking: ReadoutSession
-    private var listening = PushSession(nil)
+    private var listening: PushSession
     private var turn = Turn.asking
     private var turns = 0
     /// `nil` when something was heard in this turn, which then lasts until the port goes.
     private var changesAt: Instant?
 
-    package init(plan: ReadoutSession.Plan) { asking = ReadoutSession(plan: plan) }
+    package init(plan: ReadoutSession.Plan) {
+        asking = ReadoutSession(plan: plan)
+        listening = PushSession(nil, signsByStatus: plan.signsByStatus)
+    }
 
     package var deadline: Instant? {
         let own = turn == .asking ? asking.deadline : listening.deadline

@@ -16,6 +16,7 @@ package struct PushSession: MeterSession {
     private static let longestSilence = Duration.seconds(120)
 
     private let name: MeterProtocol?
+    private let signsByStatus: Bool
     private let choices: [Choice]
     private var choice = 0
     private var decoder: any PushDecoder
@@ -28,8 +29,9 @@ package struct PushSession: MeterSession {
     package var farewell: [UInt8] { [] }
 
     /// `nil` listens for all of them.
-    package init(_ name: MeterProtocol?) {
+    package init(_ name: MeterProtocol?, signsByStatus: Bool = false) {
         self.name = name
+        self.signsByStatus = signsByStatus
         decoder = pushDecoder(for: name)
         let usual = Choice(line: LineSettings(.b9600, .eightNone), patience: .seconds(6))
         let port = Choice(line: LineSettings(.b115200, .eightNone), patience: .seconds(12))
@@ -61,7 +63,7 @@ package struct PushSession: MeterSession {
                 case .refuse: actions.append(.noise(.damaged))
                 case .deliver(let readout):
                     actions += say(problem: nil)
-                    actions.append(.deliver(readout))
+                    actions.append(.deliver(signsByStatus ? readout.signedByStatus : readout))
                 }
             }
         }

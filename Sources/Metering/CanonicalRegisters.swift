@@ -17,6 +17,17 @@ extension Readout {
         return book.registers
     }
 
+    /// For a meter that sends 16.7.0 without its sign, which nothing but its owner can know: the status word says it.
+    package var signedByStatus: Readout {
+        guard direction == .exporting else { return self }
+        var readout = self
+        for (index, register) in registers.enumerated() where register.code.isRegister(16, 7, 0) {
+            guard case .number(let power, let unit) = register.value, !power.isNegative else { continue }
+            readout.registers[index].value = .number(power.negated, unit)
+        }
+        return readout
+    }
+
     /// 15.7.0 is power without its sign. Where nothing says which way it flows, it says nothing.
     private func signed(_ value: RegisterValue?, _ book: RegisterBook) -> RegisterValue? {
         guard case .number(let power, let unit)? = value else { return nil }

@@ -59,11 +59,11 @@ import Testing
         ("url = \"mqtt://localhost\"", "4:1: meter.url: unknown key here; it belongs below [mqtt]: is there still a # before that line?"),
         (
             "colour = 1",
-            "4:1: meter.colour: unknown key; allowed are name, title, port, protocol, address, wake_up, read, registers, every, max_power, publish_every"
+            "4:1: meter.colour: unknown key; allowed are name, title, port, protocol, address, wake_up, direction, read, registers, every, max_power, publish_every"
         ),
         (
             "\"a\\nb\" = 1",
-            "4:1: meter.\"a\\u{a}b\": unknown key; allowed are name, title, port, protocol, address, wake_up, read, registers, every, max_power, publish_every"
+            "4:1: meter.\"a\\u{a}b\": unknown key; allowed are name, title, port, protocol, address, wake_up, direction, read, registers, every, max_power, publish_every"
         ),
         (
             "read = \"regsiters\"",

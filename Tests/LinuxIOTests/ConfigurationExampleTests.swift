@@ -97,7 +97,7 @@ import Testing
                 "\(line.text)")
             count += 1
         }
-        #expect(count == 22)
+        #expect(count == 23)
     }
 
     /// What has no default is taken too, in the company it needs.

@@ -155,10 +155,12 @@ import Testing
     @Test(
         arguments: [("auto", nil), ("iec62056", .iec62056), ("d0-push", .d0Push), ("sml", .sml), ("p1", .p1)] as [(String, MeterProtocol?)])
     func namesTheProtocols(_ name: String, _ expected: MeterProtocol?) throws {
-        let tree = tree(meter: [("protocol", .string(name)), ("address", .string("0042 A")), ("wake_up", .boolean(true))])
+        let tree = tree(meter: [
+            ("protocol", .string(name)), ("address", .string("0042 A")), ("wake_up", .boolean(true)), ("direction", .string("status")),
+        ])
         let configuration = try ConfigurationReader.read(tree, file: "config.toml", environment: environment).get()
         let meter = try #require(configuration.meters.first)
-        #expect(meter.meterProtocol == expected && meter.address == "0042 A" && meter.wakesUp)
+        #expect(meter.meterProtocol == expected && meter.address == "0042 A" && meter.wakesUp && meter.direction == .status)
         let isPush = expected.map { $0 != .iec62056 } ?? false
         #expect(meter.summary.split(separator: ", ").dropFirst().first?.hasPrefix("listens for ") == isPush)
     }

@@ -33,6 +33,21 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.deadline.map { $0 > start + .seconds(60) } == true)
     }
 
+    @Test func takesTheSignFromTheStatusWord() {
+        let exporting = SMLEncoder().telegram(
+            server: serverISK,
+            [
+                SMLEncoder.Entry(OBISCode(1, 8, 0), .unsigned(7, width: 4), unit: 30, status: 0x1A2),
+                SMLEncoder.Entry(OBISCode(16, 7, 0), .signed(250, width: 4), unit: 27),
+            ])
+        for (signs, watts) in [(false, "250W"), (true, "-250W")] {
+            var session = PushSession(.sml, signsByStatus: signs)
+            _ = session.opened(start)
+            let power = session.received(exporting, start).readouts.first?.registers.last.map { shown($0) }
+            #expect(power == "1-0:16.7.0*255=\(watts)")
+        }
+    }
+
     @Test func looksForTheSpeed() {
         var session = PushSession(.d0Push)
         var applied = session.opened(start).settings

@@ -46,6 +46,17 @@ import Testing
         #expect(canonical("16.7.0=3W", .sml, .exporting) == "16.7.0=3W", "what has a sign of its own is believed")
     }
 
+    @Test(
+        arguments: [
+            ("16.7.0=3W 36.7.0=3W", Direction.exporting, "16.7.0=-3W 36.7.0=3W"), ("16.7.0=-3W", .exporting, "16.7.0=-3W"),
+            ("16.7.0=3W", .importing, "16.7.0=3W"), ("16.7.0=3W", nil, "16.7.0=3W"),
+        ] as [(String, Direction?, String)])
+    func theStatusWordDecidesWhereItIsToldTo(_ sent: String, _ direction: Direction?, _ expected: String) {
+        var readout = Readout(registers(sent), at: Instant(nanoseconds: 0))
+        readout.direction = direction
+        #expect(readout.signedByStatus.registers == registers(expected))
+    }
+
     @Test func aSessionSaysOnlyWhatItWasAsked() {
         #expect(canonical("1.8.1=1kWh 1.7.0=2kW", .iec62056) == "1.8.1=1kWh 1.7.0=2kW")
     }

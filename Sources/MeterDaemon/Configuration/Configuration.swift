@@ -41,6 +41,7 @@ package struct Configuration: Sendable, Equatable {
         /// For the sign-on; only `iec62056`, as the next one.
         package var address = ""
         package var wakesUp = false
+        package var direction = Direction.auto
         package var read = Read.auto
         package var registers: [OBISCode] = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
         package var every = Duration.zero
@@ -48,6 +49,8 @@ package struct Configuration: Sendable, Equatable {
         package var maxPower: Int64 = 25_000
         package var publishEvery = Duration.seconds(5)
 
+        /// Where power has its sign: by itself, where the meter is known to send it so; or in the status word in any case.
+        package enum Direction: String, Sendable, CaseIterable { case auto, status }
         package enum Read: String, Sendable, CaseIterable { case registers, readout, auto }
 
         package init(name: String, title: String, port: String) {

@@ -18,7 +18,10 @@ struct ConfigurationKeys {
         heading: "[mqtt.homeassistant]", path: "mqtt.homeassistant", names: ["discovery", "prefix"])
     static let meter = ConfigurationKeys(
         heading: "[[meter]]", path: "meter",
-        names: ["name", "title", "port", "protocol", "address", "wake_up", "read", "registers", "every", "max_power", "publish_every"])
+        names: [
+            "name", "title", "port", "protocol", "address", "wake_up", "direction", "read", "registers", "every", "max_power",
+            "publish_every",
+        ])
     static let pulse = ConfigurationKeys(
         heading: "[[pulse]]", path: "pulse",
         names: [

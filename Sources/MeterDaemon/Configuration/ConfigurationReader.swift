@@ -61,6 +61,7 @@ package struct ConfigurationReader {
         meter.meterProtocol = section.read("protocol", .meterProtocol) ?? nil
         meter.address = section.read("address", .meterAddress) ?? ""
         meter.wakesUp = section.read("wake_up", .truth) ?? false
+        meter.direction = section.read("direction", .choice()) ?? meter.direction
         meter.read = section.read("read", .choice()) ?? meter.read
         meter.registers = section.read("registers", .registers) ?? meter.registers
         meter.every = section.read("every", .duration(.zero ... .seconds(3600))) ?? meter.every

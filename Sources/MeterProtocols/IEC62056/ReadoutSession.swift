@@ -15,9 +15,12 @@ package struct ReadoutSession: MeterSession {
         package var address: String
         /// A meter with a battery sleeps until it sees two seconds of characters.
         package var wakesUp: Bool
+        /// Power of a meter that pushes has its sign in the status word.
+        package var signsByStatus: Bool
 
         package init(
-            read: Read, registers: [OBISCode], every: Duration, isTimedByPulses: Bool = false, address: String = "", wakesUp: Bool = false
+            read: Read, registers: [OBISCode], every: Duration, isTimedByPulses: Bool = false, address: String = "", wakesUp: Bool = false,
+            signsByStatus: Bool = false
         ) {
             self.read = read
             self.registers = registers
@@ -25,6 +28,7 @@ package struct ReadoutSession: MeterSession {
             self.isTimedByPulses = isTimedByPulses
             self.address = address
             self.wakesUp = wakesUp
+            self.signsByStatus = signsByStatus
         }
     }
 
