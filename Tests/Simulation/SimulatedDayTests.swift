@@ -24,7 +24,7 @@ import VirtualMeters
             #expect(truth - total.pulses <= 3 && total.pulses <= truth, "\(meter): \(total.pulses) of \(truth)")
             #expect(first.value("\(meter)/energy") == total.total.description)
         }
-        var meter = first.line.meter
+        var meter = try #require(first.line.meter as? VirtualME162)
         let imported = try #require(Quantity(first.value("grid/energy_import") ?? "")?.units(of: -3))
         // Read a second or two before the end, of what may be some kW.
         #expect((0...10).contains(meter.energy(at: first.loop.now).imported - imported))

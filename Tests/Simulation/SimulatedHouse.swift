@@ -28,14 +28,20 @@ final class SimulatedHouse: @unchecked Sendable {
     }
 
     init(
-        seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500]
+        seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500],
+        pushing: VirtualPushMeter.Kind? = nil
     ) {
         let loop = loop
         broker = SimulatedBroker(loop)
         pulseLines = SimulatedPulseLines(loop)
         let household = Household(seed: seed, profile: profile, startedAt: loop.now)
-        line = SimulatedSerialLine(
-            loop, meter: VirtualME162(serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now))
+        let grid: any VirtualMeter =
+            if let pushing {
+                VirtualPushMeter(pushing, household: household, faults: faults, seed: seed, startedAt: loop.now)
+            } else {
+                VirtualME162(serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now)
+            }
+        line = SimulatedSerialLine(loop, meter: grid)
         var truth: [String: Truth] = [:]
         for (index, name) in ["heatpump", "washer"].enumerated() {
             let load = Household(seed: seed &+ UInt64(index) &+ 1, profile: .steady(watts: pulseWatts[index]), startedAt: loop.now)

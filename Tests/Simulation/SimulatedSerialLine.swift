@@ -12,7 +12,7 @@ final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
     private static let chunk = Duration.milliseconds(16)
 
     private let loop: SimulatedLoop
-    private(set) var meter: VirtualME162
+    private(set) var meter: any VirtualMeter
     private var inbox: Inbox<PortEvent>?
     private var speed = BaudRate.b9600
     private var advance: MovableDeadline?
@@ -23,7 +23,7 @@ final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
         didSet { if !isPlugged { inbox?.push(.closed(PortError("the adapter is gone"))) } }
     }
 
-    init(_ loop: SimulatedLoop, meter: VirtualME162) {
+    init(_ loop: SimulatedLoop, meter: any VirtualMeter) {
         self.loop = loop
         self.meter = meter
         advance = MovableDeadline(loop) { [weak self] in
@@ -31,8 +31,6 @@ final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
         }
         advance?.move(to: meter.nextDeadline)
     }
-
-    func changeMeter(_ change: (inout VirtualME162) -> Void) { change(&meter) }
 
     func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection {
         guard isPlugged else { throw PortError("the adapter is not there") }

@@ -50,7 +50,7 @@ private let start = Instant(nanoseconds: 0)
         #expect(readouts(&lossy, seconds: 10).count < 10)
     }
 
-    /// One turned bit in a thousand characters, with the parity that a real line has, for a quarter of an hour: what is delivered was sent.
+    /// One turned bit in a thousand characters, with the parity that a real line has, for five minutes: what is delivered was sent.
     @Test(arguments: VirtualPushMeter.Kind.allCases)
     func aDisturbedLine(_ kind: VirtualPushMeter.Kind) {
         var disturbed = meter(kind, watts: 700, faults: [.eightBit, .bitErrors(rate: 0.000125)])
@@ -60,7 +60,7 @@ private let start = Instant(nanoseconds: 0)
         var truth: Set<[Register]> = []
         var delivered = 0
         var noise = 0
-        for second in stride(from: 60, through: 900, by: 60) {
+        for second in stride(from: 60, through: 300, by: 60) {
             let now = start + .seconds(second)
             for readout in clean.advance(to: now).flatMap({ emission -> [Finding] in
                 var decoder = AutoDecoder()
@@ -80,6 +80,6 @@ private let start = Instant(nanoseconds: 0)
                 }
             }
         }
-        #expect(delivered > 500 && noise > 20)
+        #expect(delivered > 150 && noise > 5)
     }
 }
