@@ -57,7 +57,7 @@ import Testing
         // It is read as long as the other is.
         state.advance(to: Self.start + .seconds(3600))
         #expect(state.snapshot["grid_gas"]?.isAvailable == false)
-        #expect(state.setTotal(Quantity(1), of: "grid_gas") != nil)
+        #expect(state.setTotal(Quantity(1), of: "grid_gas", wall: WallTime(millisecondsSince1970: 0)) != nil)
     }
 
     @Test func namesThatAreTaken() {
