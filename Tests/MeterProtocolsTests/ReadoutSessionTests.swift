@@ -458,4 +458,36 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
         _ = dialogue.receive(identification, after: .milliseconds(1000))
         #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))], "the readout comes first again: it may be another meter")
     }
+
+    /// A head on another machine stands at one speed: what is at that speed is read, and nothing else is tried.
+    @Test func aPortWithAFixedSpeedIsReadWithoutAcknowledgement() {
+        var plan = plan
+        plan.hasFixedSpeed = true
+        var dialogue = Dialogue(plan)
+        let signOn = ReadoutSession.Action.send(Array("/?!\r\n".utf8))
+        #expect(dialogue.open() == [signOn], "no break: no session was ever opened")
+        for _ in 0..<3 {
+            #expect(dialogue.receive(identification, after: .milliseconds(1000)) == [])
+            let actions = dialogue.receive(readout, after: .milliseconds(3900))
+            guard case .deliver(let found)? = actions.last, actions.count == 1 else {
+                return #expect(Bool(false), "not delivered alone: \(actions)")
+            }
+            #expect(found.registers.count == 5)
+            #expect(dialogue.wait() == [signOn])
+        }
+    }
+
+    @Test func aPortWithAFixedSpeedSaysWhatItCanNot() {
+        var plan = plan
+        plan.hasFixedSpeed = true
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        guard case .problem(let silent?)? = dialogue.wait().last else { return #expect(Bool(false), "no problem is said") }
+        #expect(silent.contains("300 Bd 7E1"))
+        #expect(dialogue.wait() == [.send(Array("/?!\r\n".utf8))])
+        #expect(
+            dialogue.receive("/ABCD5678\r\n", after: .milliseconds(1000)) == [
+                .problem("the meter goes on at 4800 Bd, where a remote port can't follow")
+            ])
+    }
 }

@@ -4,6 +4,8 @@ import Metering
 extension ReadoutSession {
     /// Ends a session that may still be open at the fast speed: the meter would not hear a sign-on at 300 Bd for up to a minute.
     mutating func beginBreak(_ now: Instant) {
+        // A session is never opened there.
+        if plan.hasFixedSpeed { return plan.wakesUp ? wake(now) : sendSignOn(now) }
         if line != sessionLine { apply(sessionLine) }
         send(Self.breakMessage, now)
         phase = .breaking
@@ -37,9 +39,11 @@ extension ReadoutSession {
         actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
         failedSignOns += 1
         let pause = Self.pausesAfterSilence[min(failedSignOns, Self.pausesAfterSilence.count) - 1]
-        say(
-            problem: "no answer to the sign-on (a meter may refuse for up to 60 s after a broken session; else look at the head's place "
-                + "and direction); next try in \(pause.components.seconds) s")
+        let advice =
+            plan.hasFixedSpeed
+            ? "the remote port must be set to \(Self.slow), or the meter must speak by itself; look at the head's place, too"
+            : "a meter may refuse for up to 60 s after a broken session; else look at the head's place and direction"
+        say(problem: "no answer to the sign-on (\(advice)); next try in \(pause.components.seconds) s")
         rest(until: now + pause)
     }
 
@@ -53,7 +57,8 @@ extension ReadoutSession {
         if usesR5 == nil { usesR5 = identification.escapes.contains(UInt8(ascii: "@")) }
         if !mayHoldSession(now) { goal = .readout }
         if let speed = identification.speed {
-            way = speeds.choose(offered: speed, now: now)
+            // Unacknowledged, the readout comes at the speed of the sign-on.
+            way = plan.hasFixedSpeed ? .unacknowledged : speeds.choose(offered: speed, now: now)
             if goal == .registers, way == .unacknowledged || way == .negotiated(.b300) { goal = .readout }
             switch way {
             case .unacknowledged: return awaitReadout(at: line, .seconds(4), now)
@@ -66,12 +71,16 @@ extension ReadoutSession {
             // Modes A and B: the data follow by themselves, at this or at the meter's own speed.
             way = .unacknowledged
             goal = .readout
+            if plan.hasFixedSpeed, let speed = identification.modeBSpeed {
+                say(problem: "the meter goes on at \(speed.rawValue) Bd, where a remote port can't follow")
+                return rest(until: now + Self.longestRest)
+            }
             awaitReadout(at: LineSettings(identification.modeBSpeed ?? line.speed, line.framing), Self.silenceAllowed, now)
         }
     }
 
     func mayHoldSession(_ now: Instant) -> Bool {
-        plan.read != .readout && !remaining.isEmpty && registersAgainAt.map { now >= $0 } ?? true
+        plan.read != .readout && !plan.hasFixedSpeed && !remaining.isEmpty && registersAgainAt.map { now >= $0 } ?? true
     }
 
     mutating func acknowledge(_ now: Instant) {

@@ -17,6 +17,8 @@ package struct ReadoutSession: MeterSession {
         package var wakesUp: Bool
         /// Power of a meter that pushes has its sign in the status word.
         package var signsByStatus: Bool
+        /// The port is another machine's, which has set its speed for good: 300 Bd, or nothing is heard of a meter that is asked.
+        package var hasFixedSpeed = false
 
         package init(
             read: Read, registers: [OBISCode], every: Duration, isTimedByPulses: Bool = false, address: String = "", wakesUp: Bool = false,
@@ -156,7 +158,7 @@ package struct ReadoutSession: MeterSession {
 
     /// The port is open, at 9600 7E1.
     package mutating func opened(_ now: Instant) -> [Action] {
-        line = Self.fast
+        line = plan.hasFixedSpeed ? Self.slow : Self.fast
         roundBegan = now
         beginBreak(now)
         return take()
@@ -241,6 +243,7 @@ package struct ReadoutSession: MeterSession {
     }
 
     mutating func apply(_ settings: LineSettings) {
+        guard !plan.hasFixedSpeed else { return }
         line = settings
         actions.append(.apply(settings))
     }
