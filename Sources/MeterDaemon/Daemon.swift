@@ -110,10 +110,11 @@ package struct Daemon: Sendable {
             case .readout: .readout
             case .auto: .auto
             }
-        let plan = ReadoutSession.Plan(
+        var plan = ReadoutSession.Plan(
             read: read, registers: meter.registers, every: meter.every,
             isTimedByPulses: configuration.pulses.contains { $0.of == meter.name }, address: meter.address, wakesUp: meter.wakesUp,
             signsByStatus: meter.direction == .status)
+        plan.hasFixedSpeed = RemoteHead(meter.port) != nil
         let reader = OpticalReader(
             name: meter.name, session: session(for: meter.meterProtocol, plan: plan), port: surroundings.port(meter),
             executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)

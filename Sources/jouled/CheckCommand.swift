@@ -71,7 +71,7 @@ struct CheckCommand: Command {
 
     private func tryPort(_ meter: Configuration.Meter, _ loop: EventLoop) async -> Finding {
         do throws(PortError) {
-            let connection = try await TTYPort(path: meter.port, loop: loop).open(ReadoutSession.fast)
+            let connection = try await serialPort(meter.port, loop: loop).open(ReadoutSession.fast)
             await connection.close()
             return .ok("\(meter.port) opens; try: jouled read \(meter.port)")
         } catch {

@@ -11,7 +11,7 @@ struct ReadCommand: Command {
         usage: jouled read [PORT] [--protocol P] [--json] [--timeout SECONDS]
 
         Reads the meter at PORT once and shows every register with its meaning. Without PORT: the one optical head that is plugged in
-        (/dev/serial/by-id).
+        (/dev/serial/by-id). A head at another machine is tcp://HOST:PORT.
 
           -p, --protocol P    iec62056 asks; d0-push, sml and p1 listen; auto asks, then listens
           -j, --json          one line of JSON, as `decode --json` prints it
@@ -27,7 +27,7 @@ struct ReadCommand: Command {
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
         meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
-        port = options.words.first
+        port = try options.words.first.map(portWord)
         asJSON = options.has("json")
         let seconds = options["timeout"].map { Int64($0) } ?? 90
         guard let seconds, (1...3600).contains(seconds) else { throw Options.Misuse(reason: "--timeout takes 1 to 3600 seconds") }
@@ -58,8 +58,10 @@ struct ReadCommand: Command {
 
     private func readOnce(_ path: String, _ loop: EventLoop) async throws(PortError) -> Readout {
         let end = loop.now + patience
-        var session = session(for: meterProtocol, plan: ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
-        let connection = try await TTYPort(path: path, loop: loop).open(ReadoutSession.fast)
+        var plan = ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1))
+        plan.hasFixedSpeed = RemoteHead(path) != nil
+        var session = session(for: meterProtocol, plan: plan)
+        let connection = try await serialPort(path, loop: loop).open(ReadoutSession.fast)
         var actions = session.opened(loop.now)
         while loop.now < end {
             for action in actions {
@@ -83,6 +85,13 @@ struct ReadCommand: Command {
     }
 
     private func say(_ text: String) { printText("jouled: \(text)\n", to: standardError) }
+}
+
+/// A path, or the address of a remote head.
+func portWord(_ word: String) throws(Options.Misuse) -> String {
+    guard word.hasPrefix("tcp:") else { return word }
+    guard let head = RemoteHead(word) else { throw Options.Misuse(reason: "\(word): a remote head is tcp://HOST:PORT") }
+    return head.description
 }
 
 extension Options {

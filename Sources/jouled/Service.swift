@@ -75,7 +75,7 @@ struct Service {
         let journal = PulseMarkFiles(state: configuration.state.directory) ?? NoPulseJournal() as any PulseJournal
         return Daemon.Surroundings(
             executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses, log: log,
-            port: { TTYPort(path: $0.port, loop: threads.main) },
+            port: { serialPort($0.port, loop: threads.main) },
             lines: { GPIOLines($0, store: threads.store, loop: threads.pulses) }, journal: journal,
             broker: realBroker(configuration, threads.main),
             store: TotalFiles(directory: configuration.state.directory, journal: journal, loop: threads.storage))

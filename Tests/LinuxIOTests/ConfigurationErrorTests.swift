@@ -246,9 +246,9 @@ import Testing
                 "c.toml:2:1: pulse.line: missing; expected e.g. \"GPIO17\", or chip = \"/dev/gpiochip0\" with offset = 17",
             ])
         #expect(
-            Self.errors("[[meter]]\nname = \"Grid\"\nport = \"tcp://pi:7970\"\n[[meter]]\nname = \"\"\nport = \"ttyUSB0\"") == [
+            Self.errors("[[meter]]\nname = \"Grid\"\nport = \"tcp://pi\"\n[[meter]]\nname = \"\"\nport = \"ttyUSB0\"") == [
                 "c.toml:2:8: meter.name: \"Grid\" is no name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\"",
-                "c.toml:3:8: meter.port: \"tcp://pi:7970\": remote heads are not in this version of jouled; expected a path like \"/dev/ttyUSB0\"",
+                "c.toml:3:8: meter.port: \"tcp://pi\": the port is missing; expected e.g. \"tcp://raspberrypi:7970\"",
                 "c.toml:5:8: meter.name: \"\" is no name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\"",
                 "c.toml:6:8: meter.port: \"ttyUSB0\" is no whole path; expected one that begins with /, e.g. \"/dev/ttyUSB0\"",
             ])
@@ -258,6 +258,20 @@ import Testing
                 "c.toml:6:8: meter.port: \"/dev/ttyUSB0\" is the port of \"grid\" already; one head reads one meter",
                 "c.toml:11:8: pulse.name: \"grid\" is a name already, in line 2; every meter and pulse needs its own",
                 "c.toml:12:8: pulse.line: GPIO17 is the line of \"s0\" already",
+            ])
+        func remote(_ name: String, _ port: String) -> String { "[[meter]]\nname = \"\(name)\"\nport = \"\(port)\"\n" }
+        #expect(Self.errors(remote("a", "tcp://pi:7970") + remote("b", "tcp://[fe80::1%eth0]:7970")) == [])
+        #expect(
+            Self.errors(remote("a", "tcp://pi:7970") + remote("b", "tcp://Pi:7970/")) == [
+                "c.toml:6:8: meter.port: \"tcp://pi:7970\" is the port of \"a\" already; one head reads one meter"
+            ])
+        #expect(
+            Self.errors(remote("a", "tcp://pi:70000")) == [
+                "c.toml:3:8: meter.port: \"tcp://pi:70000\": the port is not 1 to 65535; expected e.g. \"tcp://raspberrypi:7970\""
+            ])
+        #expect(
+            Self.errors(remote("a", "tcp://fe80::1:7970")) == [
+                "c.toml:3:8: meter.port: \"tcp://fe80::1:7970\": is no host and port (an IPv6 address stands in brackets); expected e.g. \"tcp://raspberrypi:7970\""
             ])
         func pulse(_ name: String, _ rest: String) -> String { "[[pulse]]\nname = \"\(name)\"\n\(rest)\n" }
         #expect(Self.errors(pulse("a", "line = 17")) == ["c.toml:3:8: pulse.line: 17 is a number; did you mean \"GPIO17\"?"])

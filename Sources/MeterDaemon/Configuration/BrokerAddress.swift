@@ -39,32 +39,9 @@ extension BrokerAddress {
         }
         var port = usesTLS ? 8883 : 1883
         if let portText {
-            guard let number = Int(portText), (1...65535).contains(number), portText.utf8.allSatisfy({ (48...57).contains($0) }) else {
-                return refused("the port is not 1 to 65535")
-            }
+            guard let number = portNumber(portText) else { return refused("the port is not 1 to 65535") }
             port = number
         }
         return .success(BrokerAddress(host: host, port: port, usesTLS: usesTLS))
     }
-}
-
-private func hostAndPort(_ text: Substring) -> (host: String, port: Substring?)? {
-    let host: Substring
-    let rest: Substring
-    if text.first == "[" {
-        guard let end = text.firstIndex(of: "]") else { return nil }
-        host = text[text.index(after: text.startIndex)..<end]
-        rest = text[text.index(after: end)...]
-        guard host.contains(":"), host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ":.%_-".contains($0)) }) else {
-            return nil
-        }
-    } else {
-        host = text.prefix { $0 != ":" }
-        rest = text[host.endIndex...]
-        guard !host.isEmpty, host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".-_".contains($0)) }) else { return nil }
-    }
-    guard host.utf8.count <= 253 else { return nil }
-    if rest.isEmpty { return (String(host), nil) }
-    guard rest.first == ":", !rest.dropFirst().contains(":") else { return nil }
-    return (String(host), rest.dropFirst())
 }

@@ -80,10 +80,8 @@ extension ConfigurationFormat where Value == String {
 
     static var serialPort: Self {
         .text("/dev/serial/by-id/…") { text in
-            if text.hasPrefix("tcp://") {
-                return .failure(
-                    Refusal("\(quoted(text)): remote heads are not in this version of jouled; expected a path like \"/dev/ttyUSB0\""))
-            }
+            // Always spelled the same, so that one head is not read twice.
+            if RemoteHead.isMeant(by: text) { return RemoteHead.parse(text).map(\.description) }
             return path("/dev/ttyUSB0").read(TOMLValue(.string(text), at: TOMLPosition(0, 0)))
         }
     }
