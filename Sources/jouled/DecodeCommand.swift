@@ -9,16 +9,14 @@ struct DecodeCommand: Command {
     static let usage = """
         usage: jouled decode FILE… [--protocol P] [--json]
 
-        Shows the telegrams in recorded bytes (`-` is standard input). What is damaged is said on standard error and never shown as a
-        value. Ends with 1 if nothing could be decoded.
+        Shows the telegrams in recorded bytes, as they came or as `jouled record` writes them (`-` is standard input). What is damaged is
+        said on standard error and never shown as a value. Ends with 1 if nothing could be decoded.
 
           -p, --protocol P    iec62056, d0-push, sml or p1; auto finds out
           -j, --json          one line of JSON for each telegram
         """
     static let rules: [Options.Rule] = [.value("protocol", "p"), .flag("json", "j")]
 
-    /// A day of telegrams each second.
-    private static let limit = 64 * 1024 * 1024
     private static let piece = 64 * 1024
 
     private let files: [String]
@@ -35,13 +33,10 @@ struct DecodeCommand: Command {
     func run(_ loop: EventLoop) async -> ExitCode {
         var telegrams = 0
         for file in files {
-            switch file == "-" ? readBounded(0, limit: Self.limit) : readBounded(file, limit: Self.limit) {
-            case .failure(let error): printText("jouled: \(error)\n", to: standardError)
-            case .success(let bytes):
-                let count = decode(bytes, file)
-                if count == 0 { printText("jouled: \(file): no whole telegram in it\n", to: standardError) }
-                telegrams += count
-            }
+            guard let bytes = readRecordedBytes(file) else { continue }
+            let count = decode(bytes, file)
+            if count == 0 { printText("jouled: \(file): no whole telegram in it\n", to: standardError) }
+            telegrams += count
         }
         return telegrams > 0 ? .done : .failed
     }

@@ -1,0 +1,160 @@
+import LinuxIO
+import MeterDaemon
+import MeterProtocols
+import Metering
+
+struct RecordCommand: Command {
+    static let name = "record"
+    static let summary = "records what a meter sends, with its timing"
+    static let usage = """
+        usage: jouled record PORT FILE [--protocol P] [--speed N] [--framing F] [--seconds N]
+
+        Writes what is received at PORT (a path, or tcp://HOST:PORT) to the new FILE, until SIGINT or SIGTERM. `decode` shows what is in
+        it, `replay` plays it. A meter that wants to be asked is read out once with --protocol iec62056.
+
+          -p, --protocol P    iec62056 asks; d0-push, sml, p1 and auto only listen (auto)
+          -s, --speed N       baud rate to listen at (9600; 115200 for p1)
+          -f, --framing F     8N1 or 7E1 (8N1, which has the parity of 7E1 as the eighth bit)
+          -t, --seconds N     ends after so many seconds
+        """
+    static let rules: [Options.Rule] = [
+        .value("protocol", "p"), .value("speed", "s"), .value("framing", "f"), .value("seconds", "t"),
+    ]
+
+    private let port: String
+    private let file: String
+    private let asks: Bool
+    private let line: LineSettings
+    private let limit: Duration?
+
+    init(_ options: Options) throws(Options.Misuse) {
+        try options.limitWords(to: 2)
+        guard options.words.count == 2 else { throw Options.Misuse(reason: "say which port, and which file") }
+        port = try portWord(options.words[0])
+        file = options.words[1]
+        let meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
+        asks = meterProtocol == .iec62056
+        guard !asks || options["speed"] == nil && options["framing"] == nil else {
+            throw Options.Misuse(reason: "--speed and --framing are for listening; a dialogue has its own")
+        }
+        let usual = meterProtocol == .p1 ? 115_200 : 9600
+        guard let speed = (options["speed"].map { Int($0) } ?? usual).flatMap(BaudRate.init) else {
+            throw Options.Misuse(reason: "--speed takes \(BaudRate.allCases.map { String($0.rawValue) }.joined(separator: ", "))")
+        }
+        guard let framing = Framing(rawValue: options["framing"]?.uppercased() ?? "8N1") else {
+            throw Options.Misuse(reason: "--framing takes 8N1 or 7E1")
+        }
+        line = asks ? ReadoutSession.fast : LineSettings(speed, framing)
+        let seconds = options["seconds"].map { Int64($0) ?? 0 }
+        guard seconds.map({ (1...1_000_000).contains($0) }) ?? true else { throw Options.Misuse(reason: "--seconds takes 1 to 1000000") }
+        limit = seconds.map { .seconds($0) }
+    }
+
+    func run(_ loop: EventLoop) async -> ExitCode {
+        let signals = Signals(loop: loop)
+        let connection: any SerialConnection
+        do throws(PortError) {
+            connection = try await serialPort(port, loop: loop).open(line)
+        } catch {
+            say(error.description)
+            return .notReachable
+        }
+        let target: NewFile
+        do throws(SystemError) {
+            target = try NewFile(file)
+        } catch {
+            say(error.description)
+            return .failed
+        }
+        return await withTaskGroup(of: ExitCode?.self) { group in
+            group.addTask { await record(connection, target, loop) }
+            group.addTask {
+                _ = await signals.next()
+                return nil
+            }
+            var code = ExitCode.done
+            // The recording ends by itself, or because the signal came.
+            for await end in group {
+                if let end { code = end }
+                group.cancelAll()
+            }
+            await connection.close()
+            return code
+        }
+    }
+
+    private func record(_ connection: any SerialConnection, _ target: NewFile, _ loop: EventLoop) async -> ExitCode {
+        let began = loop.now
+        var tally = Tally()
+        var end: PortError?
+        do throws(SystemError) {
+            try target.append(Recording.beginning(asks ? "asked by IEC 62056-21" : line.description))
+            end = try await listen(connection, loop) { bytes, at throws(SystemError) in
+                tally.add(bytes, at)
+                try target.append(Recording.lines(Recording.Portion(at: at - began, bytes)))
+            }
+            try target.append(Recording.end(loop.now - began))
+        } catch {
+            say(error.description)
+            return .failed
+        }
+        if let end { say(end.description) }
+        say("\(file): \(tally.summary) in \((loop.now - began).components.seconds) s")
+        return end != nil ? .notReachable : tally.bytes > 0 ? .done : .failed
+    }
+
+    /// Until the time is over, the readout is there or the task is cancelled; or says why it ended before.
+    private func listen(
+        _ connection: any SerialConnection, _ loop: EventLoop, _ take: ([UInt8], Instant) throws(SystemError) -> Void
+    ) async throws(SystemError) -> PortError? {
+        var plan = ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1))
+        plan.hasFixedSpeed = RemoteHead(port) != nil
+        var session = ReadoutSession(plan: plan)
+        let end = limit.map { loop.now + $0 }
+        var actions = asks ? session.opened(loop.now) : []
+        while true {
+            do throws(PortError) {
+                for action in actions {
+                    switch action {
+                    case .send(let bytes): try await connection.send(bytes)
+                    case .apply(let settings): try await connection.apply(settings)
+                    case .deliver: return nil
+                    case .noise(let noise): say(noise.rawValue)
+                    case .problem(let problem): if let problem { say(problem) }
+                    }
+                }
+            } catch {
+                return error
+            }
+            let deadline = [end, session.deadline].compactMap { $0 }.min()
+            switch await connection.next(until: deadline) {
+            case .received(let bytes, let at):
+                try take(bytes, at)
+                actions = asks ? session.received(bytes, at) : []
+            case .timedOut:
+                if let end, loop.now >= end { return nil }
+                actions = session.timedOut(loop.now)
+            case .closed(.cancelled): return nil
+            case .closed(let reason): return reason
+            }
+            // Bytes that never pause let no deadline pass.
+            if let end, loop.now >= end { return nil }
+        }
+    }
+
+    private func say(_ text: String) { printText("jouled: \(text)\n", to: standardError) }
+}
+
+/// What was heard until now.
+private struct Tally {
+    private(set) var bytes = 0
+    private var telegrams = 0
+    private var decoder = AutoDecoder()
+
+    mutating func add(_ heard: [UInt8], _ at: Instant) {
+        bytes += heard.count
+        telegrams += decoder.push(heard, at: at).count { if case .readout = $0 { true } else { false } }
+    }
+
+    var summary: String { bytes == 0 ? "nothing was heard" : "\(bytes) bytes with \(telegrams) whole telegrams" }
+}

@@ -1,0 +1,29 @@
+import LinuxIO
+import MeterProtocols
+
+/// A day of telegrams each second, in hex.
+private let limit = 128 * 1024 * 1024
+
+/// `-` is standard input. What is wrong is said.
+func readFile(_ file: String) -> [UInt8]? {
+    switch file == "-" ? readBounded(0, limit: limit) : readBounded(file, limit: limit) {
+    case .success(let bytes): return bytes
+    case .failure(let error):
+        printText("jouled: \(error)\n", to: standardError)
+        return nil
+    }
+}
+
+func recording(_ bytes: [UInt8], _ file: String) -> Recording? {
+    do throws(Recording.Fault) {
+        return try Recording(file: bytes)
+    } catch {
+        printText("jouled: \(file):\(error.line): no line of a recording\n", to: standardError)
+        return nil
+    }
+}
+
+/// Without their times.
+func readRecordedBytes(_ file: String) -> [UInt8]? {
+    readFile(file).flatMap { Recording.isRecording($0) ? recording($0, file)?.bytes : $0 }
+}

@@ -1,0 +1,56 @@
+import LinuxIO
+import MeterDaemon
+import MeterProtocols
+
+struct ReplayCommand: Command {
+    static let name = "replay"
+    static let summary = "plays a recording on a pseudo-terminal"
+    static let usage = """
+        usage: jouled replay FILE --link PATH [--speed N] [--loop]
+
+        Plays what `jouled record` recorded: whoever reads PATH gets the same bytes at the same pace. Bytes without times are played at that
+        of 9600 baud. Ends with the recording, or by SIGINT or SIGTERM, and PATH goes with it.
+
+          -l, --link PATH     where the port appears (a symbolic link to a pseudo-terminal)
+          -s, --speed N       so many times as fast, 1 to 1000
+              --loop          again and again
+        """
+    static let rules: [Options.Rule] = [.value("link", "l"), .value("speed", "s"), .flag("loop")]
+
+    private let file: String
+    private let link: String
+    private let timesAsFast: Int
+    private let again: Bool
+
+    init(_ options: Options) throws(Options.Misuse) {
+        try options.limitWords(to: 1)
+        guard let file = options.words.first else { throw Options.Misuse(reason: "say which file") }
+        guard let link = options["link"] else { throw Options.Misuse(reason: "--link PATH is needed") }
+        let speed = options["speed"].map { Int($0) } ?? 1
+        guard let speed, (1...1000).contains(speed) else { throw Options.Misuse(reason: "--speed takes 1 to 1000") }
+        (self.file, self.link, timesAsFast, again) = (file, link, speed, options.has("loop"))
+    }
+
+    func run(_ loop: EventLoop) async -> ExitCode {
+        let signals = Signals(loop: loop)
+        guard let bytes = readFile(file), let recording = recording(bytes, file) else { return .failed }
+        guard !recording.portions.isEmpty else {
+            printText("jouled: \(file): there is nothing in it\n", to: standardError)
+            return .failed
+        }
+        do throws(PortError) {
+            let replay = try PtyReplay(recording, loop: loop, link: link)
+            printText("\(file) is played at \(link)\n", to: standardError)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await replay.run(timesAsFast: timesAsFast, again: again) }
+                group.addTask { _ = await signals.next() }
+                _ = await group.next()
+                group.cancelAll()
+            }
+            return .done
+        } catch {
+            printText("jouled: \(error)\n", to: standardError)
+            return .failed
+        }
+    }
+}

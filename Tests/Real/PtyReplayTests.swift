@@ -1,0 +1,63 @@
+import Glibc
+import LinuxIO
+import MeterDaemon
+import MeterProtocols
+import Metering
+import Testing
+
+@Suite struct PtyReplayTests {
+    private let loop = EventLoop()
+    private let link = "/tmp/jouled-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+
+    init() { loop.startThread(named: "replay test") }
+
+    /// Opens the port as soon as it is there, and hears it to its end.
+    private func hear(until seconds: Int64 = 10) async throws -> [(bytes: [UInt8], at: Instant)] {
+        let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b9600, .eightNone))
+        var heard: [(bytes: [UInt8], at: Instant)] = []
+        let limit = loop.now + .seconds(seconds)
+        while case .received(let bytes, let at) = await connection.next(until: limit) { heard.append((bytes, at)) }
+        await connection.close()
+        return heard
+    }
+
+    @Test func theSameBytesAtTheSamePace() async throws {
+        let portions = [
+            Recording.Portion(at: .milliseconds(200), [UInt8](0...255)), Recording.Portion(at: .milliseconds(500), Array("/ISK".utf8)),
+            Recording.Portion(at: .milliseconds(1500), [0x03, 0x04, 0x11, 0x13, 0x0A, 0x0D]),
+        ]
+        let replay = try PtyReplay(Recording(portions, length: .milliseconds(1600)), loop: loop, link: link)
+        async let playing: Void = replay.run(timesAsFast: 1, again: false)
+        let heard = try await hear()
+        await playing
+        #expect(heard.flatMap(\.bytes) == portions.flatMap(\.bytes))
+        try #require(heard.count == 3)
+        for (portion, found) in zip(portions, heard).dropFirst() {
+            let late = (found.at - heard[0].at) - (portion.at - portions[0].at)
+            #expect((.milliseconds(-80) ... .milliseconds(80)).contains(late), "\(late)")
+        }
+        #expect(access(link, F_OK) != 0, "the port goes with the recording")
+        loop.stop()
+    }
+
+    @Test func fasterAndAgain() async throws {
+        let recording = Recording([Recording.Portion(at: .milliseconds(500), [1, 2])], length: .seconds(1))
+        let replay = try PtyReplay(recording, loop: loop, link: link)
+        let playing = Task { await replay.run(timesAsFast: 10, again: true) }
+        let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b9600, .eightNone))
+        // Whatever the program says: it may go on saying it.
+        for _ in 0..<40 { try await connection.send([UInt8](repeating: 0x55, count: 256)) }
+        let limit = loop.now + .milliseconds(1500)
+        var count = 0
+        while case .received(let bytes, _) = await connection.next(until: limit) {
+            #expect(bytes == [1, 2])
+            count += 1
+        }
+        #expect((10...16).contains(count), "every 100 ms: \(count)")
+        playing.cancel()
+        await playing.value
+        await connection.close()
+        #expect(access(link, F_OK) != 0)
+        loop.stop()
+    }
+}
