@@ -7,7 +7,8 @@ struct RecordCommand: Command {
     static let name = "record"
     static let summary = "records what a meter sends, with its timing"
     static let usage = """
-        usage: jouled record PORT FILE [--protocol P] [--speed N] [--framing F] [--seconds N]
+        usage: jouled record PORT FILE [--protocol P] [--speed N] [--framing F] [--seconds N] [--anonymize]
+               jouled record --anonymize RECORDING FILE [--protocol P]
 
         Writes what is received at PORT (a path, or tcp://HOST:PORT) to the new FILE, until SIGINT or SIGTERM. `decode` shows what is in
         it, `replay` plays it. A meter that wants to be asked is read out once with --protocol iec62056.
@@ -16,9 +17,12 @@ struct RecordCommand: Command {
           -s, --speed N       baud rate to listen at (9600; 115200 for p1)
           -f, --framing F     8N1 or 7E1 (8N1, which has the parity of 7E1 as the eighth bit)
           -t, --seconds N     ends after so many seconds
+          -a, --anonymize     masks what names the meter and its place (serial numbers, addresses, keys, messages) and repairs the
+                              checksums; what is in no whole telegram is left out. Written at the end. The second form does it to what
+                              was recorded before, by jouled or as plain bytes.
         """
     static let rules: [Options.Rule] = [
-        .value("protocol", "p"), .value("speed", "s"), .value("framing", "f"), .value("seconds", "t"),
+        .value("protocol", "p"), .value("speed", "s"), .value("framing", "f"), .value("seconds", "t"), .flag("anonymize", "a"),
     ]
 
     private let port: String
@@ -26,13 +30,16 @@ struct RecordCommand: Command {
     private let asks: Bool
     private let line: LineSettings
     private let limit: Duration?
+    private let meterProtocol: MeterProtocol?
+    private let anonymizes: Bool
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 2)
         guard options.words.count == 2 else { throw Options.Misuse(reason: "say which port, and which file") }
         port = try portWord(options.words[0])
         file = options.words[1]
-        let meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
+        anonymizes = options.has("anonymize")
+        meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
         asks = meterProtocol == .iec62056
         guard !asks || options["speed"] == nil && options["framing"] == nil else {
             throw Options.Misuse(reason: "--speed and --framing are for listening; a dialogue has its own")
@@ -51,6 +58,7 @@ struct RecordCommand: Command {
     }
 
     func run(_ loop: EventLoop) async -> ExitCode {
+        if anonymizes, isRegularFile(port) { return anonymizeRecording() }
         let signals = Signals(loop: loop)
         let connection: any SerialConnection
         do throws(PortError) {
@@ -86,21 +94,47 @@ struct RecordCommand: Command {
     private func record(_ connection: any SerialConnection, _ target: NewFile, _ loop: EventLoop) async -> ExitCode {
         let began = loop.now
         var tally = Tally()
+        var kept: [Recording.Portion] = []
         var end: PortError?
         do throws(SystemError) {
-            try target.append(Recording.beginning(asks ? "asked by IEC 62056-21" : line.description))
+            if !anonymizes { try target.append(Recording.beginning(asks ? "asked by IEC 62056-21" : line.description)) }
             end = try await listen(connection, loop) { bytes, at throws(SystemError) in
                 tally.add(bytes, at)
-                try target.append(Recording.lines(Recording.Portion(at: at - began, bytes)))
+                let portion = Recording.Portion(at: at - began, bytes)
+                if anonymizes { kept.append(portion) } else { try target.append(Recording.lines(portion)) }
             }
-            try target.append(Recording.end(loop.now - began))
+            if !anonymizes { try target.append(Recording.end(loop.now - began)) }
         } catch {
             say(error.description)
             return .failed
         }
         if let end { say(end.description) }
         say("\(file): \(tally.summary) in \((loop.now - began).components.seconds) s")
+        if anonymizes, !write(Recording(kept, length: loop.now - began), to: target) { return .failed }
         return end != nil ? .notReachable : tally.bytes > 0 ? .done : .failed
+    }
+
+    private func anonymizeRecording() -> ExitCode {
+        guard let bytes = readFile(port), let original = recording(bytes, port) else { return .failed }
+        do throws(SystemError) {
+            return write(original, to: try NewFile(file)) ? .done : .failed
+        } catch {
+            say(error.description)
+            return .failed
+        }
+    }
+
+    /// What of it can be kept.
+    private func write(_ original: Recording, to target: NewFile) -> Bool {
+        let anonymizer = Anonymizer(original, meterProtocol)
+        do throws(SystemError) {
+            try target.append(anonymizer.recording.text("anonymized"))
+        } catch {
+            say(error.description)
+            return false
+        }
+        say("\(file): \(anonymizer.telegrams) telegrams anonymized, \(anonymizer.leftOut) bytes left out")
+        return anonymizer.telegrams > 0
     }
 
     /// Until the time is over, the readout is there or the task is cancelled; or says why it ended before.

@@ -1,0 +1,86 @@
+import Metering
+
+/// Takes out of a recording what says whose meter it is: serial numbers, server ids, addresses, keys, signatures, messages to the customer.
+/// What is measured stays, and the checksums are right again.
+///
+/// Only whole telegrams are kept, because of the rest nobody can tell what is in it; and of those only the ones that decode to the same
+/// values as before.
+package struct Anonymizer {
+    package private(set) var recording: Recording
+    package private(set) var telegrams = 0
+    /// Bytes of the original that were in none of them.
+    package private(set) var leftOut: Int
+
+    package init(_ original: Recording, _ name: MeterProtocol? = nil) {
+        let bytes = original.bytes
+        let found = FoundTelegram.all(in: bytes, name)
+        var pseudonyms = Pseudonyms()
+        let masks = found.map { Self.mask(for: $0, bytes) }
+        for mask in masks { mask?.learn(&pseudonyms) }
+        leftOut = bytes.count
+        var kept: [(range: Range<Int>, bytes: [UInt8])] = []
+        for (telegram, mask) in zip(found, masks) {
+            guard let masked = mask?.masked(by: pseudonyms), !pseudonyms.isNamed(in: masked), telegram.isSame(in: masked) else { continue }
+            kept.append((telegram.range, masked))
+            leftOut -= telegram.range.count
+        }
+        telegrams = kept.count
+        recording = Recording(Self.spread(kept, over: original.portions), length: original.length)
+    }
+
+    private static func mask(for telegram: FoundTelegram, _ bytes: [UInt8]) -> (any TelegramMask)? {
+        let own = Array(bytes[telegram.range])
+        switch telegram.readout.source {
+        case .sml: return SMLMask(own)
+        case .p1, .d0Push, .iec62056: return TextMask(own, isP1: telegram.readout.source == .p1)
+        }
+    }
+
+    /// Each byte comes when the one in its place came; a telegram that has become longer ends with its last portion.
+    private static func spread(_ telegrams: [(range: Range<Int>, bytes: [UInt8])], over portions: [Recording.Portion]) -> [Recording
+        .Portion]
+    {
+        var result: [Recording.Portion] = []
+        var rest = telegrams[...]
+        /// Of the first telegram in `rest`.
+        var written = 0
+        var start = 0
+        for portion in portions {
+            let end = start + portion.bytes.count
+            var bytes: [UInt8] = []
+            while let telegram = rest.first, telegram.range.lowerBound < end {
+                let isLast = telegram.range.upperBound <= end
+                let through = isLast ? telegram.bytes.count : min(telegram.bytes.count, end - telegram.range.lowerBound)
+                bytes += telegram.bytes[min(written, through)..<through]
+                written = through
+                guard isLast else { break }
+                rest.removeFirst()
+                written = 0
+            }
+            if !bytes.isEmpty { result.append(Recording.Portion(at: portion.at, bytes)) }
+            start = end
+        }
+        return result
+    }
+}
+
+/// One telegram, and where the names in it are.
+protocol TelegramMask {
+    func learn(_ pseudonyms: inout Pseudonyms)
+    /// `nil` where it can't be done.
+    func masked(by pseudonyms: Pseudonyms) -> [UInt8]?
+}
+
+extension OBISCode {
+    /// What names a meter, its owner or its place: device ids, serial numbers, addresses, keys, messages.
+    var isName: Bool {
+        switch (c, d) {
+        case (0, 0), (42, 0), (96, 13), (96, 90): true
+        // `0-0:96.1.4` of P1 is a version.
+        case (96, 1): !(a == 0 && b == 0 && e == 4)
+        // The public key.
+        case (199, 130): a == 129 && e == 5
+        default: false
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Metering
+
+/// Where in a recording a telegram stands.
+struct FoundTelegram {
+    private static let longest = 32 * 1024
+    private static let piece = 256
+
+    var range: Range<Int>
+    var readout: Readout
+
+    /// The decoder says where each one ends; from there its beginning is looked for.
+    static func all(in bytes: [UInt8], _ name: MeterProtocol?) -> [FoundTelegram] {
+        var decoder = decoder(for: name)
+        var found: [FoundTelegram] = []
+        var from = 0
+        func note(_ findings: [Finding], at end: Int) {
+            for case .readout(let readout) in findings {
+                guard let telegram = FoundTelegram(readout, endingAt: end, notBefore: from, bytes) else { continue }
+                found.append(telegram)
+                from = telegram.range.upperBound
+            }
+        }
+        for start in stride(from: 0, to: bytes.count, by: piece) {
+            let end = min(start + piece, bytes.count)
+            var slow = decoder
+            guard decoder.push(Array(bytes[start..<end]), at: readoutTime).contains(where: \.isReadout) else { continue }
+            for index in start..<end { note(slow.push([bytes[index]], at: readoutTime), at: index + 1) }
+        }
+        note(decoder.finish(), at: bytes.count)
+        return found
+    }
+
+    private static let readoutTime = Instant(nanoseconds: 0)
+
+    private init?(_ readout: Readout, endingAt end: Int, notBefore first: Int, _ bytes: [UInt8]) {
+        self.readout = readout
+        let earliest = max(first, end - Self.longest)
+        guard earliest < end else { return nil }
+        let starts = (earliest..<end).reversed().filter { Self.mayStart(readout.source, at: $0, bytes) }
+        // An answer of a session does not say again whose it is.
+        guard
+            let start = starts.first(where: { Self.decoded(bytes[$0..<end], readout.source) == readout })
+                ?? starts.first(where: { Self.decoded(bytes[$0..<end], readout.source)?.registers == readout.registers })
+        else { return nil }
+        // Some are known to be over by the first byte of the next one.
+        let isOver = Self.decoded(bytes[start..<(end - 1)], readout.source)?.registers == readout.registers
+        let last = bytes[end - 1] & 0x7F
+        range = start..<(isOver && last != ControlCharacter.cr && last != ControlCharacter.lf ? end - 1 : end)
+    }
+
+    private static func mayStart(_ source: MeterProtocol, at index: Int, _ bytes: [UInt8]) -> Bool {
+        let character = bytes[index] & 0x7F
+        switch source {
+        case .sml: return bytes[index...].prefix(8).elementsEqual([0x1B, 0x1B, 0x1B, 0x1B, 0x01, 0x01, 0x01, 0x01])
+        case .p1: return character == UInt8(ascii: "/")
+        case .d0Push, .iec62056:
+            return character == UInt8(ascii: "/") || character == ControlCharacter.soh || character == ControlCharacter.stx
+        }
+    }
+
+    /// What stands alone in these bytes.
+    private static func decoded(_ bytes: ArraySlice<UInt8>, _ source: MeterProtocol) -> Readout? {
+        var decoder = decoder(for: source)
+        let findings = decoder.push(Array(bytes), at: readoutTime) + decoder.finish()
+        let readouts = findings.compactMap { if case .readout(let readout) = $0 { readout } else { nil } }
+        return readouts.count == 1 ? readouts[0] : nil
+    }
+
+    /// Whether the masked telegram says the same, but for names.
+    func isSame(in masked: [UInt8]) -> Bool {
+        guard let other = Self.decoded(masked[...], readout.source), other.registers.count == readout.registers.count,
+            other.direction == readout.direction, other.isChecked == readout.isChecked
+        else { return false }
+        return zip(readout.registers, other.registers).allSatisfy { before, after in
+            guard before.code == after.code else { return false }
+            if case .text = before.value, case .text = after.value { return true }
+            return before.value == after.value || before.code.isName
+        }
+    }
+}
+
+extension Finding {
+    fileprivate var isReadout: Bool { if case .readout = self { true } else { false } }
+}
