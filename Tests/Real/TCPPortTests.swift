@@ -7,7 +7,7 @@ import Testing
 import VirtualMeters
 
 /// A port on loopback that listens, as ser2net does.
-private struct Listener {
+struct Listener {
     let descriptor: Int32
     let port: Int
 
