@@ -15,8 +15,9 @@ final class GPIORequest {
         var place: GPIOPlace
     }
 
-    /// The kernel's debouncing looks at the line when the timer runs next, some milliseconds late: of shorter pulses it would lose some.
-    private static let shortestDebounce = Duration.milliseconds(10)
+    /// Shorter pulses are not left to the kernel: it looks at the line when a timer runs and a worker gets the processor, some
+    /// milliseconds late, and what is over by then it has not seen.
+    private static let shortestDebounced = Duration.milliseconds(10)
 
     let lines: [Line]
     let name: RequestName
@@ -73,8 +74,9 @@ final class GPIORequest {
         }
     }
 
+    /// Half of the shortest pulse, in microseconds: bounce is over by then, and the other half is for a kernel that comes late.
     private static func debounce(_ pulse: Configuration.Pulse) -> UInt32 {
-        pulse.minPulse >= shortestDebounce ? UInt32(clamping: pulse.minPulse.nanoseconds / 1000) : 0
+        pulse.minPulse >= shortestDebounced ? UInt32(clamping: pulse.minPulse.nanoseconds / 2000) : 0
     }
 
     deinit { if !isGivenAway { close(descriptor) } }

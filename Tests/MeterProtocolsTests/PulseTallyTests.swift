@@ -89,6 +89,17 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         #expect(tally.reading.recovered == 0)
     }
 
+    /// Half waves of 50 Hz that the kernel let pass.
+    @Test func humIsNoPulse() {
+        var tally = tally()
+        for index in 1...40 {
+            let at = Instant(nanoseconds: Int64(index) * 10_000_000)
+            tally.push(Edge(index % 2 == 1 ? .falling : .rising, at: at, number: UInt64(index)))
+        }
+        #expect(tally.reading.counted == 0)
+        #expect(tally.position.number == 40)
+    }
+
     @Test func edgesThatComeTwiceCountOnce() {
         var train = Train()
         var tally = tally()

@@ -77,7 +77,8 @@ private struct RemoteMeter {
             configuration,
             Daemon.Surroundings(
                 executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: Silence(),
-                port: { serialPort($0.port, loop: loop) }, line: { GPIOLine($0, loop: loop) }, broker: nil, store: NoStore()))
+                port: { serialPort($0.port, loop: loop) }, lines: { GPIOLines($0, store: DescriptorStore(), loop: loop) },
+                journal: NoPulseJournal(), broker: nil, store: NoStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let running = Task(executorPreference: loop) { await daemon.run(until: stop) }
 

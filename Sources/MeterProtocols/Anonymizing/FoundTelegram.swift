@@ -10,7 +10,7 @@ struct FoundTelegram {
 
     /// The decoder says where each one ends; from there its beginning is looked for.
     static func all(in bytes: [UInt8], _ name: MeterProtocol?) -> [FoundTelegram] {
-        var decoder = decoder(for: name)
+        var decoder = pushDecoder(for: name)
         var found: [FoundTelegram] = []
         var from = 0
         func note(_ findings: [Finding], at end: Int) {
@@ -60,7 +60,7 @@ struct FoundTelegram {
 
     /// What stands alone in these bytes.
     private static func decoded(_ bytes: ArraySlice<UInt8>, _ source: MeterProtocol) -> Readout? {
-        var decoder = decoder(for: source)
+        var decoder = pushDecoder(for: source)
         let findings = decoder.push(Array(bytes), at: readoutTime) + decoder.finish()
         let readouts = findings.compactMap { if case .readout(let readout) = $0 { readout } else { nil } }
         return readouts.count == 1 ? readouts[0] : nil

@@ -76,7 +76,7 @@ struct TextMask: TelegramMask {
     func learn(_ pseudonyms: inout Pseudonyms) {
         for range in names + numbersInIdentification where !range.isEmpty {
             pseudonyms.learn(characters[range])
-            if isP1 { pseudonyms.keepSecret(Array(P1Block.characters(ofHex: String(decoding: characters[range], as: UTF8.self)).utf8)) }
+            if isP1 { pseudonyms.keepSecret(Array(charactersOfHex(String(decoding: characters[range], as: UTF8.self)).utf8)) }
         }
     }
 
@@ -100,7 +100,7 @@ struct TextMask: TelegramMask {
     /// Equipment identifiers are characters in hex, or plain.
     private func maskHex(_ range: Range<Int>, _ pseudonyms: Pseudonyms) -> [UInt8] {
         let plain = Array(characters[range])
-        let decoded = Array(P1Block.characters(ofHex: String(decoding: plain, as: UTF8.self)).utf8)
+        let decoded = Array(charactersOfHex(String(decoding: plain, as: UTF8.self)).utf8)
         guard decoded.count * 2 == plain.count else { return pseudonyms.mask(text: plain) }
         return pseudonyms.mask(text: decoded, as: plain).flatMap { String($0, radix: 16, uppercase: true).utf8 }
     }

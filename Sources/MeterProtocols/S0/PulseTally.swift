@@ -44,7 +44,7 @@ package struct PulseTally: Sendable {
         lastEdge = nil
         counting =
             isDebounced
-            ? .byNumber(NumberedEdges(active: active, number: position?.number, activeSince: position?.activeSince))
+            ? .byNumber(NumberedEdges(active: active, minPulse: minPulse, number: position?.number, activeSince: position?.activeSince))
             : .byWidth(PulseFilter(active: active, minPulse: minPulse, activeSince: position?.activeSince))
     }
 
