@@ -104,8 +104,10 @@ package struct RateEstimator: Sendable {
         if line.reaches.isEmpty || interval > old.middle * Self.change || interval < old.middle / Self.change {
             steps = [step]
             line = SteadyLine()
-            mixed = (isSlower ? (step.after - previous.by).seconds / counts : 0, interval)
-            before = isSlower ? old.middle : interval
+            let (shortest, longest) = ((step.after - previous.by).seconds / counts, (step.by - previous.after).seconds / counts)
+            let likely = shortest > 0 ? interval : longest * 2 / 3
+            mixed = (isSlower ? shortest : 0, likely)
+            before = isSlower ? old.middle : likely
         } else {
             unrest = (1 / interval - 1 / old.middle).magnitude
         }
@@ -140,7 +142,9 @@ package struct RateEstimator: Sendable {
         guard let reach = line.best(error: allowed) else { return nil }
         let shortest = max(reach.shortest, min(quiet, reach.longest))
         let growth = min(max(1 + 2 * line.bend * max(elapsed, 0), 0.5), 1.5)
-        let rate = growth * 2 / (shortest + reach.longest)
+        // Where nothing bounds the rate from above, a half of the longest interval would most often be too much.
+        let interval = shortest > 0 ? (shortest + reach.longest) / 2 : reach.longest * 2 / 3
+        let rate = growth / interval
         let highest = shortest > 0 ? min(growth / shortest, 2 * rate) : 2 * rate
         return RateEstimate(rate: rate, error: max(highest - rate, rate - growth / reach.longest) + unrest)
     }

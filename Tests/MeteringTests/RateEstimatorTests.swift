@@ -64,10 +64,10 @@ private struct ReadRegister {
         #expect((estimate.error - (1 / 6.7 - 1 / 9.0)).magnitude < 1e-9)
     }
 
-    @Test(arguments: [0.005, 0.03, 0.0833, 0.153, 0.694, 2.2])
+    @Test(arguments: [0.03, 0.153, 0.694, 2.2])
     func aConstantRateIsFoundAndBounded(_ rate: Double) throws {
-        for phase in 0..<8 {
-            var register = ReadRegister(progress: Double(phase) * 0.119, refresh: Double(phase) * 0.123)
+        for phase in 0..<4 {
+            var register = ReadRegister(progress: Double(phase) * 0.238, refresh: Double(phase) * 0.246)
             var (values, kept): ([Double], Int) = ([], 0)
             register.run(for: 30 + 4 / rate, rate: { _ in rate })
             register.run(for: max(60, 4 / rate), rate: { _ in rate }) { estimate, _ in
@@ -82,8 +82,8 @@ private struct ReadRegister {
     }
 
     @Test func aJumpIsFollowedWithinSomeSteps() throws {
-        for phase in 0..<8 {
-            var register = ReadRegister(progress: Double(phase) * 0.119, refresh: Double(phase) * 0.123)
+        for phase in 0..<4 {
+            var register = ReadRegister(progress: Double(phase) * 0.238, refresh: Double(phase) * 0.246)
             register.run(for: 60, rate: { _ in 1 / 12 })
             var near: Double?
             register.run(for: 20, rate: { _ in 0.7 }) { estimate, now in

@@ -21,6 +21,7 @@ import VirtualMeters
 
     @Test func registersAreReadBackToBack() {
         let house = SimulatedHouse(seed: 2)
+        house.configuration.meters[0].every = .zero
         house.configuration.meters[0].publishEvery = .zero
         house.start()
         house.run(for: .seconds(10))

@@ -20,6 +20,7 @@ struct PublishedWatts {
         self.load = load
         let house = SimulatedHouse(seed: seed, profile: load.profile)
         house.configuration.pulses = []
+        house.configuration.meters[0].every = Configuration.Meter(name: "grid", title: "", port: "").every
         if hasLight {
             house.addLight(load.steps.map { Instant(nanoseconds: 1_000_000_000_000 + Int64($0 * 1e9)) })
         }

@@ -2,13 +2,16 @@ import Metering
 
 /// The figures of a power estimate, and their goals.
 struct WattsTable {
+    /// `bound`: as good as what the meter tells allows (docs/power.md).
+    enum Verdict: String { case ok, bound, missed = "MISSED" }
+
     struct Row {
         var name: String
         var unit: String
         var windows: String
         var ours: String
         var goal: String
-        var isReached: Bool
+        var verdict: Verdict
     }
 
     private typealias Part = (seconds: Double, watts: Double)
@@ -17,6 +20,7 @@ struct WattsTable {
     private(set) var picture = WattsPicture()
     private let seeds: ClosedRange<UInt64>
     private var kept = (promises: 0, of: 0)
+    private var keptWhileRestless = (promises: 0, of: 0)
 
     init(seeds: ClosedRange<UInt64>, steadySeconds: Double) {
         self.seeds = seeds
@@ -33,19 +37,28 @@ struct WattsTable {
         meanError("1 kW 30 s on, 30 s off", below: 234, onAndOff)
         meanError("800 → -1500 → 400 W", below: 29, [(300, 800), (300, -1500), (300, 400)])
         withLight()
-        let share = Double(kept.promises) / Double(max(kept.of, 1)) * 100
-        add("the true mean is inside power ± error", "%", "–", share.short, "≥ 95", share >= 95)
+        let (all, restless) = (Self.percent(kept), Self.percent(keptWhileRestless))
+        add("the true mean is inside power ± error", "%", "–", all.short, "≥ 95", all >= 95 ? .ok : .missed)
+        add("the same, without the rows of steady loads", "%", "–", restless.short, "≥ 90", restless >= 90 ? .ok : .missed)
     }
 
-    var failures: [String] { rows.filter { !$0.isReached }.map { "\($0.name): \($0.ours) \($0.unit), goal \($0.goal)" } }
+    var failures: [String] { rows.filter { $0.verdict == .missed }.map { "\($0.name): \($0.ours) \($0.unit), goal \($0.goal)" } }
 
-    private mutating func add(_ name: String, _ unit: String, _ windows: String, _ ours: String, _ goal: String, _ isReached: Bool) {
-        rows.append(Row(name: name, unit: unit, windows: windows, ours: ours, goal: goal, isReached: isReached))
+    private mutating func add(_ name: String, _ unit: String, _ windows: String, _ ours: String, _ goal: String, _ verdict: Verdict) {
+        rows.append(Row(name: name, unit: unit, windows: windows, ours: ours, goal: goal, verdict: verdict))
     }
+
+    private static func percent(_ kept: (promises: Int, of: Int)) -> Double { Double(kept.promises) / Double(max(kept.of, 1)) * 100 }
 
     private mutating func both(_ load: (UInt64) -> Load) -> (windows: [PublishedWatts], ours: [PublishedWatts]) {
         let ours = seeds.map { PublishedWatts(of: load($0), seed: $0) }
-        for run in ours { kept = (kept.promises + run.kept.promises, kept.of + run.kept.of) }
+        for run in ours {
+            let more = run.kept
+            kept = (kept.promises + more.promises, kept.of + more.of)
+            if run.load.pieces.count > 3 {
+                keptWhileRestless = (keptWhileRestless.promises + more.promises, keptWhileRestless.of + more.of)
+            }
+        }
         return (seeds.map { PublishedWatts(byWindowsOf: load($0), seed: $0) }, ours)
     }
 
@@ -62,7 +75,7 @@ struct WattsTable {
         add(
             "\(before.whole) → \(after.whole) W, to within 10 %", "s", windows.range,
             ours.range + (late > 0 ? ", \(late) of \(ours.count) late" : "") + (hasFalseZero ? ", a false 0 W" : ""),
-            "≤ \(goal.whole)", isBounded && !hasFalseZero)
+            "≤ \(goal.whole)", !isBounded || hasFalseZero ? .missed : late > 0 ? .bound : .ok)
     }
 
     /// Two intervals of the pulses, and 0.2 s; the direction only the register tells, up to a second later, and up to 0.8 s for its reading.
@@ -77,7 +90,7 @@ struct WattsTable {
             }
         }
         late.sort()
-        add("with the light: later than two pulses + 0.2 s", "s", "–", late.range, "≤ 0", late[late.count - 1] <= 0)
+        add("with the light: later than two pulses + 0.2 s", "s", "–", late.range, "≤ 0", late[late.count - 1] <= 0 ? .ok : .missed)
     }
 
     private mutating func steady(_ watts: Double, _ seconds: Double) {
@@ -89,7 +102,7 @@ struct WattsTable {
             return ("\(deviation.short), bias \(bias.short)", deviation <= 1.5 && bias.magnitude <= 0.5)
         }
         let (ours, isReached) = text(runs.ours)
-        add("steady \(watts.whole) W, standard deviation", "%", text(runs.windows).0, ours, "≤ 1.5, no bias", isReached)
+        add("steady \(watts.whole) W, standard deviation", "%", text(runs.windows).0, ours, "≤ 1.5, no bias", isReached ? .ok : .missed)
     }
 
     private mutating func first(_ watts: Double) {
@@ -97,7 +110,9 @@ struct WattsTable {
         func firsts(_ runs: [PublishedWatts]) -> [Double] { runs.map { $0.values.first?.watts ?? .infinity }.sorted() }
         let ours = firsts(runs.ours)
         let isReached = ours.allSatisfy { ($0 - watts).magnitude <= watts * 0.05 }
-        add("first value at \(watts.whole) W", "W", firsts(runs.windows).range, ours.range, "\(watts.whole) ± 5 %", isReached)
+        add(
+            "first value at \(watts.whole) W", "W", firsts(runs.windows).range, ours.range, "\(watts.whole) ± 5 %",
+            isReached ? .ok : .missed)
     }
 
     private mutating func meanError(_ name: String, below goal: Double, _ parts: [Part]) {
@@ -107,14 +122,14 @@ struct WattsTable {
         }
         func mean(_ runs: [PublishedWatts]) -> Double { runs.reduce(0) { $0 + $1.meanAbsoluteError } / Double(runs.count) }
         let ours = mean(runs.ours)
-        add("mean absolute error: " + name, "W", mean(runs.windows).short, ours.short, "< \(goal.whole)", ours < goal)
+        add("mean absolute error: " + name, "W", mean(runs.windows).short, ours.short, "< \(goal.whole)", ours < goal ? .ok : .missed)
     }
 
     /// For a terminal and for Markdown alike.
     var text: String {
         let head = ["", "", "windows", "ours", "goal", ""]
         let lines =
-            [head, head.map { _ in "---" }] + rows.map { [$0.name, $0.unit, $0.windows, $0.ours, $0.goal, $0.isReached ? "ok" : "MISSED"] }
+            [head, head.map { _ in "---" }] + rows.map { [$0.name, $0.unit, $0.windows, $0.ours, $0.goal, $0.verdict.rawValue] }
         let widths = head.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
             "| " + line.indices.map { line[$0] + String(repeating: " ", count: widths[$0] - line[$0].count) }.joined(separator: " | ")
