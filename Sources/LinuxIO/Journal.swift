@@ -36,4 +36,9 @@ package func endProcess(_ code: Int32) -> Never { _exit(code) }
 
 package let standardOutput = STDOUT_FILENO
 
+/// The person has a terminal and has not said no to colors.
+package func wantsColor() -> Bool {
+    isTerminal(standardOutput) && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
+}
+
 package func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }

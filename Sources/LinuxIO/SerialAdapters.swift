@@ -1,3 +1,4 @@
+import Glibc
 import MeterDaemon
 
 /// What a configuration or a person calls a port: a path, or `tcp://host:port`.
@@ -9,4 +10,18 @@ package func serialPort(_ name: String, loop: EventLoop) -> any SerialPort {
 package func serialAdapters() -> [String] {
     let directory = "/dev/serial/by-id"
     return namesInDirectory(directory).map { directory + "/" + $0 }
+}
+
+/// The name that stays a port's own where it has one, else its path from the root.
+package func lastingName(of port: String) -> String {
+    if let place = resolved(port), let name = serialAdapters().first(where: { resolved($0) == place }) { return name }
+    guard !port.hasPrefix("/"), let directory = getcwd(nil, 0) else { return port }
+    defer { free(directory) }
+    return String(cString: directory) + "/" + port
+}
+
+private func resolved(_ path: String) -> String? {
+    guard let target = realpath(path, nil) else { return nil }
+    defer { free(target) }
+    return String(cString: target)
 }

@@ -104,19 +104,9 @@ package struct Daemon: Sendable {
     }
 
     private func read(_ meter: Configuration.Meter) async {
-        let read: ReadoutSession.Read =
-            switch meter.read {
-            case .registers: .registers
-            case .readout: .readout
-            case .auto: .auto
-            }
-        var plan = ReadoutSession.Plan(
-            read: read, registers: meter.registers, every: meter.every,
-            isTimedByPulses: configuration.pulses.contains { $0.of == meter.name }, address: meter.address, wakesUp: meter.wakesUp,
-            signsByStatus: meter.direction == .status)
-        plan.hasFixedSpeed = RemoteHead(meter.port) != nil
+        let isTimedByPulses = configuration.pulses.contains { $0.of == meter.name }
         let reader = OpticalReader(
-            name: meter.name, session: session(for: meter.meterProtocol, plan: plan), port: surroundings.port(meter),
+            name: meter.name, session: meter.session(isTimedByPulses: isTimedByPulses), port: surroundings.port(meter),
             executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
         await reader.run()
     }

@@ -1,13 +1,14 @@
 import Metering
 
 /// Finds out whether a meter wants to be asked or speaks by itself: asks first, because that answers within seconds, then listens, and so
-/// on in turns until something works.
+/// on in turns until something works. `listensFirst` begins by listening, and takes its time for it.
 package struct AutoSession: MeterSession {
     private enum Turn { case asking, listening }
 
     /// How long to ask before listening. The longer one outlasts a meter that refuses for a minute after a broken session.
     private static let askingTimes = [Duration.seconds(8), .seconds(75)]
 
+    private let listensFirst: Bool
     private var asking: ReadoutSession
     private var listening: PushSession
     private var turn = Turn.asking
@@ -15,9 +16,10 @@ package struct AutoSession: MeterSession {
     /// `nil` when something was heard in this turn, which then lasts until the port goes.
     private var changesAt: Instant?
 
-    package init(plan: ReadoutSession.Plan) {
+    package init(plan: ReadoutSession.Plan, listensFirst: Bool = false) {
+        self.listensFirst = listensFirst
         asking = ReadoutSession(plan: plan)
-        listening = PushSession(nil, signsByStatus: plan.signsByStatus)
+        listening = PushSession(nil, signsByStatus: plan.signsByStatus, missesNothing: listensFirst)
     }
 
     package var deadline: Instant? {
@@ -28,8 +30,12 @@ package struct AutoSession: MeterSession {
     package var gathering: Duration? { turn == .asking ? asking.gathering : nil }
     package var farewell: [UInt8] { turn == .asking ? asking.farewell : [] }
 
+    /// Of the meter that has answered a sign-on.
+    package var identification: Identification? { asking.identification }
+
     package mutating func opened(_ now: Instant) -> [ReadoutSession.Action] {
         (turn, turns) = (.asking, 0)
+        if listensFirst { return listen(now) }
         changesAt = now + Self.askingTimes[0]
         return asking.opened(now)
     }

@@ -28,19 +28,22 @@ package struct PushSession: MeterSession {
     package var gathering: Duration? { nil }
     package var farewell: [UInt8] { [] }
 
-    /// `nil` listens for all of them.
-    package init(_ name: MeterProtocol?, signsByStatus: Bool = false) {
+    /// `nil` listens for all of them. `missesNothing` waits for what is rare, too, and tries the speed that few have.
+    package init(_ name: MeterProtocol?, signsByStatus: Bool = false, missesNothing: Bool = false) {
         self.name = name
         self.signsByStatus = signsByStatus
         decoder = pushDecoder(for: name)
+        let rare = Duration.seconds(12)
         let usual = Choice(line: LineSettings(.b9600, .eightNone), patience: .seconds(6))
-        let port = Choice(line: LineSettings(.b115200, .eightNone), patience: .seconds(12))
+        let usualOfAll = Choice(line: usual.line, patience: rare)
+        let port = Choice(line: LineSettings(.b115200, .eightNone), patience: rare)
+        let slow = Choice(line: LineSettings(.b2400, .eightNone), patience: rare)
         choices =
             switch name {
-            case nil: [usual, port]
+            case nil: missesNothing ? [usualOfAll, port, slow] : [usual, port]
             case .sml, .iec62056: [usual]
-            case .p1: [port, Choice(line: usual.line, patience: .seconds(12))]
-            case .d0Push: [usual, Choice(line: LineSettings(.b2400, .eightNone), patience: .seconds(12))]
+            case .p1: [port, usualOfAll]
+            case .d0Push: [usual, slow]
             }
     }
 
@@ -54,6 +57,8 @@ package struct PushSession: MeterSession {
         var actions: [ReadoutSession.Action] = []
         for finding in decoder.push(bytes, at: now) {
             switch finding {
+            case .noise(.wrongCheck): actions.append(.noise(.wrongCheck))
+            case .noise(.wrongParity): actions.append(.noise(.wrongParity))
             case .noise: actions.append(.noise(.damaged))
             case .readout(let readout):
                 hasWorked = true

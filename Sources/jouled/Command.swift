@@ -1,7 +1,7 @@
 import LinuxIO
 
 /// Exit codes: 0 done, 1 failed, and those of sysexits.h.
-enum ExitCode: Int32 {
+enum ExitCode: Int32, Error {
     case done = 0, failed = 1, wrongUsage = 64, notReachable = 69, wrongConfiguration = 78
 }
 

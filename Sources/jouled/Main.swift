@@ -5,8 +5,8 @@ import Publishing
 struct Main {
     private static var commands: [any Command.Type] {
         [
-            RunCommand.self, CheckCommand.self, ReadCommand.self, DecodeCommand.self, RecordCommand.self, ReplayCommand.self,
-            SimulateCommand.self, TotalCommand.self, DemoCommand.self,
+            RunCommand.self, CheckCommand.self, DetectCommand.self, ReadCommand.self, WatchCommand.self, DecodeCommand.self,
+            RecordCommand.self, ReplayCommand.self, SimulateCommand.self, TotalCommand.self, DemoCommand.self,
         ]
     }
 

@@ -50,37 +50,23 @@ struct ReadCommand: Command {
         }
     }
 
-    private func onlyHead() -> String? {
-        let heads = serialAdapters()
-        if heads.count != 1 { say(heads.isEmpty ? "no serial adapter is plugged in" : "say which: \(heads.joined(separator: " "))") }
-        return heads.count == 1 ? heads[0] : nil
-    }
-
     private func readOnce(_ path: String, _ loop: EventLoop) async throws(PortError) -> Readout {
-        let end = loop.now + patience
         var plan = ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1))
         plan.hasFixedSpeed = RemoteHead(path) != nil
         var session = session(for: meterProtocol, plan: plan)
-        let connection = try await serialPort(path, loop: loop).open(ReadoutSession.fast)
-        var actions = session.opened(loop.now)
-        while loop.now < end {
+        var readout: Readout?
+        try await converse(&session, at: path, loop, until: loop.now + patience) { _, actions in
             for action in actions {
                 switch action {
-                case .send(let bytes): try await connection.send(bytes)
-                case .apply(let settings): try await connection.apply(settings)
-                case .deliver(let readout):
-                    await connection.close()
-                    return readout
+                case .deliver(let delivered): readout = readout ?? delivered
                 case .noise(let noise): say(noise.rawValue)
                 case .problem(let problem): if let problem { say(problem) }
+                case .send, .apply: break
                 }
             }
-            switch await connection.next(until: min(session.deadline ?? end, end)) {
-            case .received(let bytes, let at): actions = session.received(bytes, at)
-            case .timedOut: actions = session.timedOut(loop.now)
-            case .closed(let error): throw error
-            }
+            return readout == nil
         }
+        if let readout { return readout }
         throw PortError("\(path): no meter answered within \(patience.components.seconds) s")
     }
 
@@ -92,6 +78,15 @@ func portWord(_ word: String) throws(Options.Misuse) -> String {
     guard word.hasPrefix("tcp:") else { return word }
     guard let head = RemoteHead(word) else { throw Options.Misuse(reason: "\(word): a remote head is tcp://HOST:PORT") }
     return head.description
+}
+
+/// Of the heads that are plugged in; what is wrong is said.
+func onlyHead() -> String? {
+    let heads = serialAdapters()
+    if heads.count == 1 { return heads[0] }
+    let reason = heads.isEmpty ? "no serial adapter is plugged in" : "say which: \(heads.joined(separator: " "))"
+    printText("jouled: \(reason)\n", to: standardError)
+    return nil
 }
 
 extension Options {

@@ -80,7 +80,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
     @Test func saysWhenOnlyNoiseIsHeard() {
         var session = PushSession(.sml)
         _ = session.opened(start)
-        #expect(session.received(Array(smlTelegram().dropLast()) + [0], start) == [.noise(.damaged)])
+        #expect(session.received(Array(smlTelegram().dropLast()) + [0], start) == [.noise(.wrongCheck)])
         let problem = session.timedOut(session.deadline ?? start).problems.first
         #expect(problem??.contains("no whole telegram") == true)
     }

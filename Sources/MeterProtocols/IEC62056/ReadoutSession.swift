@@ -48,6 +48,8 @@ package struct ReadoutSession: MeterSession {
     /// Damaged or missing, counted and never a value.
     package enum Noise: String, Sendable, Equatable {
         case damaged = "a message was damaged"
+        case wrongCheck = "a checksum is wrong"
+        case wrongParity = "a character's parity is wrong"
         case silence = "no answer"
         case unexpected = "an unexpected message"
         case refused = "the meter refused a register"

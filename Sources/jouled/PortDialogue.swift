@@ -1,0 +1,37 @@
+import LinuxIO
+import MeterDaemon
+import MeterProtocols
+import Metering
+
+/// Performs what `session` says on the port at `path`, and shows it to `goesOn` before, until that is enough or it is `end`.
+func converse<Session: MeterSession>(
+    _ session: inout Session, at path: String, _ loop: EventLoop, until end: Instant? = nil,
+    _ goesOn: (Session, [ReadoutSession.Action]) -> Bool
+) async throws(PortError) {
+    let connection = try await serialPort(path, loop: loop).open(ReadoutSession.fast)
+    do throws(PortError) {
+        var actions = session.opened(loop.now)
+        while goesOn(session, actions), end.map({ loop.now < $0 }) ?? true {
+            for action in actions {
+                switch action {
+                case .send(let bytes): try await connection.send(bytes)
+                case .apply(let settings): try await connection.apply(settings)
+                case .deliver, .noise, .problem: break
+                }
+            }
+            if let gathering = session.gathering { await loop.sleep(until: loop.now + gathering) }
+            switch await connection.next(until: [session.deadline, end].compactMap { $0 }.min()) {
+            case .received(let bytes, let at): actions = session.received(bytes, at)
+            case .timedOut: actions = session.timedOut(loop.now)
+            case .closed(let error): throw error
+            }
+        }
+    } catch {
+        // A meter that is left in an open session refuses the next sign-on for up to a minute.
+        if error == .cancelled { try? await connection.send(session.farewell) }
+        await connection.close()
+        throw error
+    }
+    try? await connection.send(session.farewell)
+    await connection.close()
+}

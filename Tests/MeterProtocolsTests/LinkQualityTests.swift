@@ -1,0 +1,95 @@
+import MeterProtocols
+import Metering
+import Testing
+
+private let start = Instant(nanoseconds: 1_000_000_000)
+private func at(_ seconds: Double) -> Instant { start + .milliseconds(Int64(seconds * 1000)) }
+private let good = ReadoutSession.Action.deliver(Readout([], at: start))
+
+@Suite struct LinkQualityTests {
+    private func quality(_ actions: [ReadoutSession.Action]) -> (LinkQuality, Instant) {
+        var quality = LinkQuality()
+        for (index, action) in actions.enumerated() { quality.note(action, at(Double(index))) }
+        return (quality, at(Double(max(actions.count - 1, 0))))
+    }
+
+    @Test func knowsNothingBeforeTheFirstTelegram() {
+        let (quality, now) = quality([.send([1]), .apply(ReadoutSession.fast), .problem("nothing is heard")])
+        #expect(quality.share(now) == nil && !quality.isSilent(now) && quality.bytesPerSecond(now) == 0)
+    }
+
+    @Test func isTheShareOfTheLastTen() {
+        let bad = ReadoutSession.Action.noise(.wrongCheck)
+        let (half, now) = quality([good, bad, good, bad])
+        #expect(half.share(now) == 50)
+        let (none, last) = quality([bad, bad])
+        #expect(none.share(last) == 0 && !none.isSilent(last))
+        // The bad time is over after ten good ones, and still counted.
+        let (mended, end) = quality([ReadoutSession.Action](repeating: bad, count: 20) + [ReadoutSession.Action](repeating: good, count: 9))
+        #expect(mended.share(end) == 90)
+        var better = mended
+        better.note(good, end + .seconds(1))
+        #expect(better.share(end + .seconds(1)) == 100 && better.wrongChecks == 20 && better.good == 10)
+    }
+
+    @Test func countsEachKindOfError() {
+        let (quality, now) = quality([
+            .noise(.wrongCheck), .noise(.wrongParity), .noise(.wrongParity), .noise(.damaged), .noise(.unexpected), .noise(.silence), good,
+        ])
+        #expect(quality.wrongChecks == 1 && quality.wrongParities == 2 && quality.damaged == 2 && quality.unanswered == 1)
+        #expect(quality.share(now) == 100 / 7)
+    }
+
+    /// A head that was turned away is not as good as what came before.
+    @Test func fallsWhenNothingComes() {
+        let (everySecond, now) = quality([good, good, good])
+        #expect(everySecond.share(now + .seconds(5)) == 100)
+        #expect(everySecond.share(now + .seconds(6)) == 0 && everySecond.isSilent(now + .seconds(6)))
+        var slow = LinkQuality()
+        slow.note(good, at(0))
+        #expect(slow.share(at(12)) == 100 && slow.share(at(13)) == 0)
+        slow.note(good, at(10))
+        #expect(slow.share(at(39)) == 100 && slow.share(at(41)) == 0)
+    }
+
+    @Test func countsBytesOfTheLastSeconds() {
+        var quality = LinkQuality()
+        for tenth in 0..<100 { quality.received(48, at(Double(tenth) / 10)) }
+        #expect(quality.bytesPerSecond(at(9.95)) == 480)
+        #expect(quality.bytesPerSecond(at(12.5)) < 300)
+        #expect(quality.bytesPerSecond(at(20)) == 0)
+    }
+}
+
+@Suite struct LinkWatchTests {
+    @Test func showsAndGoesOnReading() {
+        var watch = LinkWatch(PushSession(.sml), every: .seconds(1))
+        #expect(watch.opened(start) == [.apply(LineSettings(.b9600, .eightNone))])
+        #expect(watch.isDue && watch.line.framing == .eightNone && watch.readout == nil)
+        #expect(watch.deadline == at(1), "it wants to be shown before the session waits no longer")
+        var damaged = smlTelegram()
+        damaged[damaged.count - 1] ^= 1
+        #expect(watch.received(smlTelegram() + damaged, at(0.5)).count == 2)
+        #expect(!watch.isDue && watch.readout?.source == .sml && watch.quality.wrongChecks == 1)
+        #expect(watch.quality.share(at(0.5)) == 50 && watch.quality.bytesPerSecond(at(0.5)) == smlTelegram().count * 2 / 5)
+        #expect(watch.timedOut(at(1)) == [] && watch.isDue && watch.deadline == at(2))
+        #expect(watch.timedOut(at(1.5)) == [] && !watch.isDue)
+    }
+
+    /// Its own steps must not take the session's deadlines away.
+    @Test func theSessionKeepsItsDeadlines() {
+        var watch = LinkWatch(PushSession(.d0Push), every: .seconds(1))
+        var speeds = watch.opened(start).count
+        for second in 1...60 { speeds += watch.timedOut(at(Double(second))).filter { if case .apply = $0 { true } else { false } }.count }
+        #expect(speeds >= 4 && watch.problem?.hasPrefix("nothing is heard") == true)
+    }
+
+    @Test func parityErrorsAreTold() {
+        var telegram = withParity(modeD)
+        telegram[40] ^= 0x80
+        var watch = LinkWatch(PushSession(.d0Push), every: .seconds(1))
+        _ = watch.opened(start)
+        _ = watch.received(withParity(modeD) + telegram, start)
+        #expect(watch.quality.wrongParities == 1 && watch.quality.wrongChecks == 0)
+    }
+}
