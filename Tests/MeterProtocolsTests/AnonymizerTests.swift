@@ -194,4 +194,29 @@ private let me162 =
         #expect(result.portions.map(\.at) == kept.map { .milliseconds($0) })
         #expect(result.length == .seconds(1))
     }
+
+    /// Whatever is damaged: what is kept can be decoded, and holds no name.
+    @Test func damagedRecordings() {
+        let p1 = P1Encoder.telegram("/XYZ5\\2M550", ["1-3:0.2.8(50)", "0-0:96.1.1(4530303433303037)", "1-0:1.8.1(000012.345*kWh)"])
+        let original = me162 + smlTelegram() + p1 + smlTelegram() + me162
+        var generator = SeededGenerator(seed: 7)
+        var kept = 0
+        for _ in 0..<80 {
+            var bytes = original
+            for _ in 0..<Int.random(in: 1...6, using: &generator) {
+                let index = Int.random(in: 0..<bytes.count, using: &generator)
+                switch Int.random(in: 0..<3, using: &generator) {
+                case 0: bytes[index] ^= 1 << UInt8.random(in: 0...7, using: &generator)
+                case 1: bytes.remove(at: index)
+                default: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: index)
+                }
+            }
+            let result = anonymized(bytes)
+            let masked = result.recording.bytes
+            #expect(readouts(masked).count == result.telegrams)
+            #expect(!masked.holds("28342193") && !masked.holds(serverISK) && !masked.holds("4530303433303037"))
+            kept += result.telegrams
+        }
+        #expect(kept > 80)
+    }
 }
