@@ -15,7 +15,7 @@ package func serialAdapters() -> [String] {
 /// The name that stays a port's own where it has one, else its path from the root.
 package func lastingName(of port: String) -> String {
     if let place = resolved(port), let name = serialAdapters().first(where: { resolved($0) == place }) { return name }
-    guard !port.hasPrefix("/"), let directory = getcwd(nil, 0) else { return port }
+    guard !port.hasPrefix("/"), RemoteHead(port) == nil, let directory = getcwd(nil, 0) else { return port }
     defer { free(directory) }
     return String(cString: directory) + "/" + port
 }

@@ -16,14 +16,18 @@ package struct Detection: MeterSession {
 
     /// `nil` until it is known.
     package private(set) var outcome: Outcome?
-    private var session = AutoSession(
-        plan: ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)), listensFirst: true)
+    private var session: AutoSession
     private var line = ReadoutSession.fast
     private var end: Instant?
     private var hasAsked = false
     private var hasHeard = false
 
-    package init() {}
+    /// `hasFixedSpeed`: of a remote head.
+    package init(hasFixedSpeed: Bool = false) {
+        var plan = ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1))
+        plan.hasFixedSpeed = hasFixedSpeed
+        session = AutoSession(plan: plan, listensFirst: true)
+    }
 
     package var deadline: Instant? {
         guard let end, outcome == nil else { return nil }

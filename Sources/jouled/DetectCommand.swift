@@ -21,7 +21,11 @@ struct DetectCommand: Command {
 
     private let ports: [String]
 
-    init(_ options: Options) throws(Options.Misuse) { ports = options.words }
+    init(_ options: Options) throws(Options.Misuse) {
+        var ports: [String] = []
+        for word in options.words { ports.append(try portWord(word)) }
+        self.ports = ports
+    }
 
     func run(_ loop: EventLoop) async -> ExitCode {
         let ports = ports.isEmpty ? serialAdapters() : ports
@@ -46,7 +50,7 @@ struct DetectCommand: Command {
 
     /// `nil` when the port can't be used.
     private func detect(_ port: String, _ loop: EventLoop) async -> Detection.Outcome? {
-        var detection = Detection()
+        var detection = Detection(hasFixedSpeed: RemoteHead(port) != nil)
         var asks = false
         do throws(PortError) {
             try await converse(&detection, at: port, loop) { detection, actions in

@@ -26,8 +26,8 @@ struct WatchCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
-        word = options.words.first
         configuration = options["config"]
+        if let word = options.words.first { self.word = configuration == nil ? try portWord(word) : word } else { word = nil }
         meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
         if configuration != nil, options.has("protocol") { throw Options.Misuse(reason: "--protocol is what the configuration says") }
         let seconds = options["seconds"].map { Int64($0) ?? 0 }

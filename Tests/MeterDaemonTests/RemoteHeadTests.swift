@@ -16,10 +16,13 @@ import Testing
         #expect(RemoteHead(head.description) == head)
     }
 
-    @Test(arguments: [
+    // Not in the macro: Swift 6.0 crashes on an interpolation there.
+    private static let none = [
         "tcp://pi", "tcp://pi:", "tcp://pi:0", "tcp://pi:65536", "tcp://pi:+7", "tcp://pi:7970x", "tcp://:7970", "tcp://", "tcp:/pi:7970",
         "tcp://pi:7970/head", "tcp://fe80::1:7970", "tcp://[fe80::1]", "tcp://[fe80::1", "tcp://[pi]:7970", "tcp://p i:7970",
         "tcp://user@pi:7970", "tcp://\(String(repeating: "a", count: 254)):7970", "/dev/ttyUSB0", "udp://pi:7970", "",
-    ])
+    ]
+
+    @Test(arguments: none)
     func others(text: String) { #expect(RemoteHead(text) == nil) }
 }

@@ -110,7 +110,17 @@ private struct Head {
         #expect(String(decoding: head.sent, as: UTF8.self).contains("/?!\r\n"))
     }
 
-    /// Light that never ends leaves no deadline to pass.
+    /// Where bytes always wait, no deadline is ever told.
+    @Test func endsInTimeWhereBytesAlwaysWait() {
+        var head = Head()
+        head.open()
+        for _ in 0..<5000 where head.detection.outcome == nil {
+            head.now = head.now + .milliseconds(50)
+            head.note(head.detection.received([0x55], head.now))
+        }
+        #expect(head.detection.outcome == .heard && head.now - head.began == Detection.limit)
+    }
+
     @Test(arguments: [Duration.milliseconds(50), .seconds(3)]) func endsInTimeWhereSomethingIsAlwaysHeard(_ every: Duration) {
         var head = Head()
         head.run(every: every) { _ in [0x00, 0xFF, 0x55] }
