@@ -105,10 +105,11 @@ import Testing
                 #expect(decoded(capture.bytes, cutAt: cut, by: P1Decoder()) == whole, "\(capture.name) cut at \(cut)")
             }
             for _ in 0..<20 {
-                let garbage = (0..<3).map { _ in
-                    (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                var around: [UInt8] = []
+                for piece in [capture.bytes, [0x0D, 0x0A] + capture.bytes, []] {
+                    for _ in 0..<Int.random(in: 0...40, using: &random) { around.append(UInt8.random(in: 0...255, using: &random)) }
+                    around += piece
                 }
-                let around = garbage[0] + capture.bytes + garbage[1] + [0x0D, 0x0A] + capture.bytes + garbage[2]
                 #expect(decoded(around, by: P1Decoder()).readouts == whole.readouts + whole.readouts, "\(capture.name)")
                 #expect(decoded(around, by: AutoDecoder()).readouts == whole.readouts + whole.readouts, "\(capture.name)")
             }
