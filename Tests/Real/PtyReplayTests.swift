@@ -52,8 +52,8 @@ import Testing
         let limit = loop.now + .milliseconds(1500)
         var heard: [UInt8] = []
         while case .received(let bytes, _) = await connection.next(until: limit) { heard += bytes }
-        #expect((10...16).contains(heard.count / 2), "every 100 ms: \(heard.count / 2)")
-        #expect(heard == (0..<heard.count).map { UInt8($0 % 2 + 1) })
+        #expect((5...16).contains(heard.count / 2), "every 100 ms: \(heard.count / 2)")
+        for (index, byte) in heard.enumerated() { #expect(byte == (index % 2 == 0 ? 1 : 2)) }
         playing.cancel()
         await playing.value
         await connection.close()
