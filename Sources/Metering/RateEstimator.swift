@@ -94,7 +94,7 @@ package struct RateEstimator: Sendable {
         let wasKnown = line.reaches.count >= 2
         if steps.count == Self.stepsKept { steps.removeFirst() }
         steps.append(step)
-        line = SteadyLine(through: steps)
+        line = SteadyLine(through: steps, extending: line)
         (mixed, unrest) = (nil, 0)
         guard let old, wasKnown, line.reaches.count < 2, steps.count >= 2 else { return }
         let previous = steps[steps.count - 2]

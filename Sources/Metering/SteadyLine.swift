@@ -34,6 +34,8 @@ struct SteadyLine: Sendable {
     private(set) var bend = 0.0
     /// All steps are explained.
     private(set) var isWhole = true
+    /// Of each step but the newest: the bounds that it and all newer ones make in pairs. What two steps say stays as it is.
+    private var bounds: [Bounds] = []
 
     /// Of the lines between the first and the last bracket, so many are left by those between when the rate is constant: more than
     /// this, but for one in some hundred cases (found by simulation; the share shrinks slowly with the number of steps).
@@ -47,10 +49,17 @@ struct SteadyLine: Sendable {
 
     init() {}
 
-    init(through steps: [CounterStep]) {
+    /// `old`: the line through all but the newest of these steps and those that were before them.
+    init(through steps: [CounterStep], extending old: SteadyLine = SteadyLine()) {
         guard let newest = steps.last, steps.count >= 2 else { return }
         let boxes = steps.map { Box($0, from: newest) }
-        reaches = Self.reaches(boxes)
+        if old.bounds.count >= steps.count - 2, steps.count > 2 {
+            bounds = old.bounds.suffix(steps.count - 2) + [Bounds()]
+            for oldest in bounds.indices { bounds[oldest].narrow(boxes[oldest], boxes[boxes.count - 1]) }
+        } else {
+            bounds = (0..<boxes.count - 1).map { Self.bounds(of: $0, boxes) }
+        }
+        reaches = Self.reaches(boxes) { bounds[$0] }
         isWhole = reaches.count == steps.count - 1
         guard !isWhole, let straight = reaches.last, straight.counts >= Self.bentCounts else { return }
         guard -boxes[straight.oldest].after >= Self.bentSeconds else { return }
@@ -58,7 +67,8 @@ struct SteadyLine: Sendable {
         for bend in Self.bends {
             // Further back than this the rate would be near 0 or below.
             let horizon = bend > 0 ? -0.4 / bend : -.infinity
-            let bent = Self.reaches(boxes.map { $0.bent(bend) }, from: boxes.firstIndex { $0.after >= horizon } ?? 0)
+            let curve = boxes.map { $0.bent(bend) }
+            let bent = Self.reaches(curve, from: boxes.firstIndex { $0.after >= horizon } ?? 0) { Self.bounds(of: $0, curve) }
             guard let longest = bent.last, longest.counts > most else { continue }
             most = longest.counts
             (reaches, self.bend) = (bent, bend)
@@ -91,18 +101,32 @@ struct SteadyLine: Sendable {
         }
     }
 
-    private static func reaches(_ boxes: [Box], from first: Int = 0) -> [Reach] {
+    /// Of the seconds per count.
+    private struct Bounds {
+        var shortest = 0.0
+        var longest = Double.infinity
+
+        mutating func narrow(_ old: Box, _ new: Box) {
+            let counts = new.count - old.count
+            if new.after - old.by > shortest * counts { shortest = (new.after - old.by) / counts }
+            if new.by - old.after < longest * counts { longest = (new.by - old.after) / counts }
+        }
+    }
+
+    private static func bounds(of oldest: Int, _ boxes: [Box]) -> Bounds {
+        var bounds = Bounds()
+        for newer in (oldest + 1)..<boxes.count { bounds.narrow(boxes[oldest], boxes[newer]) }
+        return bounds
+    }
+
+    private static func reaches(_ boxes: [Box], from first: Int = 0, bounds: (Int) -> Bounds) -> [Reach] {
         var reaches: [Reach] = []
         var (shortest, longest) = (0.0, Double.infinity)
         let newest = boxes[boxes.count - 1]
         for oldest in stride(from: boxes.count - 2, through: first, by: -1) {
-            let old = boxes[oldest]
-            for newer in (oldest + 1)..<boxes.count {
-                let new = boxes[newer]
-                let counts = new.count - old.count
-                if new.after - old.by > shortest * counts { shortest = (new.after - old.by) / counts }
-                if new.by - old.after < longest * counts { longest = (new.by - old.after) / counts }
-            }
+            let (old, all) = (boxes[oldest], bounds(oldest))
+            shortest = max(shortest, all.shortest)
+            longest = min(longest, all.longest)
             let counts = newest.count - old.count
             let width = (newest.by - newest.after + old.by - old.after) / 2
             guard longest >= shortest, longest > 0 else { break }
