@@ -132,8 +132,9 @@ struct UncheckedReadouts {
             return .refuse
         }
         refusals = 0
-        last = held
-        return .deliver(held)
+        defer { last = held }
+        // The first one has nothing before it that would show a total that is too low.
+        return last == nil ? .wait : .deliver(held)
     }
 
     /// The same meter, the same registers, no total that fell.

@@ -125,7 +125,7 @@ struct OpticalMeterState: Sendable {
             snapshot.values[measurand] = .text(text)
         case .number(let number, let sent):
             guard let unit = measurand.unit else {
-                snapshot.values[measurand] = measurand.isDiagnostic ? .text(number.description) : .number(number)
+                measurand.isDiagnostic ? snapshot.values[measurand] = .text(number.description) : recordMomentary(number, of: measurand)
                 return
             }
             guard let exponent = (sent ?? unit).exponent(to: unit) else { return }
@@ -151,6 +151,13 @@ struct OpticalMeterState: Sendable {
     }
 
     private mutating func recordMomentary(_ value: Quantity, of measurand: Measurand) {
+        if let bound = measurand.bound(maxPower: maxPower), value > bound || value < bound.negated {
+            // Nor is it estimated: a meter that says its power once will say it again.
+            if measurand == .power || measurand == .powerImport { sendsPower = true }
+            countError()
+            valueProblem = "\(measurand.rawValue) is more than a connection of \(maxPower) W can have: not published"
+            return
+        }
         snapshot.values[measurand] = .number(value)
         switch measurand {
         case .power: sendsPower = true

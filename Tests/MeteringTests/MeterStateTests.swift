@@ -83,6 +83,32 @@ extension Snapshot {
         #expect(state.snapshot.text("grid", .energyImport) == "60.005", "a meter that insists is believed")
     }
 
+    /// What no connection of 25 kW has, in either direction, was misread: what was there before stays.
+    @Test(
+        arguments: [
+            (16, .watts, "25000", "25000.1"), (16, .watts, "-25000", "-25001"), (16, .kilowatts, "-1.8", "-41.8"),
+            (1, .kilowatts, "0.3", "80.3"), (36, .watts, "900", "900000"), (3, .vars, "20", "26000"), (9, .voltAmperes, "20", "26000"),
+            (31, .amperes, "16.2", "316.2"), (32, .volts, "230.1", "2301"), (14, .hertz, "50.01", "130.01"), (13, nil, "0.98", "8.98"),
+        ] as [(UInt8, Unit?, String, String)])
+    func whatIsImpossibleIsNotPublished(_ register: UInt8, _ unit: Unit?, _ good: String, _ bad: String) throws {
+        var state = optical()
+        func record(_ text: String, at seconds: Int64) throws {
+            let value = RegisterValue.number(try #require(Quantity(text)), unit)
+            var readout = Readout([Register(OBISCode(register, 7, 0), value)], at: start + .seconds(seconds))
+            readout.source = .d0Push
+            state.record(readout, of: "grid", wall: wall)
+        }
+        let measurand = try #require(Measurand(OBISCode(register == 1 ? 16 : register, 7, 0)))
+        try record(bad, at: 0)
+        #expect(state.snapshot.text("grid", measurand) == nil && state.snapshot.text("grid", .errors) == "1")
+        #expect(state.snapshot["grid"]?.problem?.contains("25000 W") == true)
+        try record(good, at: 1)
+        let published = state.snapshot.text("grid", measurand)
+        #expect(published != nil && state.snapshot["grid"]?.problem == nil)
+        try record(bad, at: 2)
+        #expect(state.snapshot.text("grid", measurand) == published && state.snapshot["grid"]?.isAvailable == true)
+    }
+
     /// A register of whole or tenths of kWh takes a step that the house connection could not, in a second.
     @Test(arguments: [0, -1]) func aCoarseRegisterMayStep(_ exponent: Int) {
         var state = optical()

@@ -49,8 +49,8 @@ struct SMLReadout {
     }
 
     private static func number(_ number: Int64, _ entry: SMLList.Entry) -> RegisterValue? {
-        // Real ones go from -5 to 3.
-        guard (-12...9).contains(entry.scaler) else { return nil }
+        // Real ones go from -5 to 3. The least of all numbers is the one without a counterpart above zero, and nobody's reading.
+        guard (-12...9).contains(entry.scaler), number != .min else { return nil }
         let quantity = Quantity(number, exponent: entry.scaler)
         guard let code = entry.unit, code != 0, code != 255 else { return .number(quantity, entry.code.baseUnit) }
         // A number in a unit that has no name here must not be taken for one in the usual unit.
