@@ -129,8 +129,8 @@ package struct Daemon: Sendable {
     private func publisher() -> MQTTPublisher? {
         guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
         return MQTTPublisher(
-            publication, broker: broker, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log,
-            setTotal: { meter, total in await setTotal(meter, total) })
+            publication, outputs: configuration.mqttOutputs, broker: broker, executor: surroundings.executor, clock: surroundings.clock,
+            log: surroundings.log, setTotal: { meter, total in await setTotal(meter, total) })
     }
 
     private static func restore(_ configuration: Configuration, _ surroundings: Surroundings) async -> MeterState {

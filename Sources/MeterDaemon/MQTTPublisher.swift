@@ -16,6 +16,7 @@ package actor MQTTPublisher {
     private let alarm: any Alarm
     private let setTotal: SetTotal
     private var publication: MQTTPublication
+    private var outputs: [any MQTTOutput]
     /// In order. While one task hands messages to the broker, others only add theirs.
     private var outbox: [MQTTMessage] = []
     private var isSending = false
@@ -23,10 +24,11 @@ package actor MQTTPublisher {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package init(
-        _ publication: MQTTPublication, broker: any MessageBroker, executor: any SerialExecutor, clock: any Clockwork, log: any Log,
-        setTotal: @escaping SetTotal
+        _ publication: MQTTPublication, outputs: [any MQTTOutput] = [], broker: any MessageBroker, executor: any SerialExecutor,
+        clock: any Clockwork, log: any Log, setTotal: @escaping SetTotal
     ) {
         self.publication = publication
+        self.outputs = outputs
         self.broker = broker
         self.executor = executor
         self.clock = clock
@@ -42,20 +44,41 @@ package actor MQTTPublisher {
             group.addTask { await self.react(to: events) }
             group.addTask { await self.publishOnTime() }
             for await snapshot in snapshots {
-                await send(publication.update(snapshot, now: clock.now, wall: clock.wall))
+                let now = clock.now
+                await send(publication.update(snapshot, now: now, wall: clock.wall) + fromOutputs { $0.update(snapshot, now: now) })
             }
             group.cancelAll()
         }
-        await send(publication.farewell(now: clock.now))
+        let now = clock.now
+        await send(fromOutputs { $0.farewell(now: now) } + publication.farewell(now: now))
         await broker.disconnect(within: Self.lastWordsWithin)
     }
 
     private func publishOnTime() async {
-        while await alarm.goesOff() { await send(publication.tick(now: clock.now)) }
+        while await alarm.goesOff() {
+            let now = clock.now
+            await send(publication.tick(now: now) + fromOutputs { $0.tick(now: now) })
+        }
+    }
+
+    private func fromOutputs(_ step: (inout any MQTTOutput) -> [MQTTMessage]) -> [MQTTMessage] {
+        var messages: [MQTTMessage] = []
+        for index in outputs.indices {
+            messages += step(&outputs[index])
+            for remark in outputs[index].takeRemarks() { log.write(.notice, remark) }
+        }
+        return messages
+    }
+
+    private var nextDeadline: Instant? {
+        outputs.reduce(publication.nextDeadline) { earliest, output in
+            guard let earliest, let next = output.nextDeadline else { return earliest ?? output.nextDeadline }
+            return min(earliest, next)
+        }
     }
 
     private func send(_ messages: [MQTTMessage]) async {
-        alarm.set(publication.nextDeadline)
+        alarm.set(nextDeadline)
         outbox += messages
         guard !isSending else { return }
         isSending = true
@@ -74,10 +97,12 @@ package actor MQTTPublisher {
                 log.write(.notice, "mqtt: connected")
                 await broker.subscribe(publication.topics.totalSetFilter)
                 await broker.subscribe(publication.topics.homeAssistantStatus)
-                await send(publication.connected(now: clock.now))
+                let now = clock.now
+                await send(publication.connected(now: now) + fromOutputs { $0.connected(now: now) })
             case .disconnected(let reason):
                 log.write(.warning, "mqtt: not connected: \(reason)")
                 publication.disconnected()
+                for index in outputs.indices { outputs[index].disconnected() }
                 alarm.set(nil)
                 outbox = []
             case .received(let topic, let payload, let isRetained):
@@ -91,7 +116,7 @@ package actor MQTTPublisher {
             // A retained one is older than this connection, at which everything was published.
             guard !isRetained, payload.elementsEqual("online".utf8) else { return }
             publication.homeAssistantStarted(now: clock.now)
-            alarm.set(publication.nextDeadline)
+            alarm.set(nextDeadline)
         } else if let meter = publication.topics.meter(ofTotalSet: topic) {
             // A retained command would set the total back at every start.
             guard !isRetained else { return log.write(.warning, "mqtt: \(topic) is retained: ignored") }

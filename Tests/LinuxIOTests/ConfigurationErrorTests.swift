@@ -224,7 +224,7 @@ import Testing
         #expect(
             Self.errors(Self.meter + "[http]\nlisten = 1\n[[output]]\ntype = 1") == [
                 "c.toml:4:2: http: not in this version of jouled; remove it",
-                "c.toml:6:3: output: not in this version of jouled; remove it",
+                "c.toml:7:8: output.type: 1 is a number, but expected a text in quotes, e.g. \"domoticz\"",
             ])
         #expect(
             Self.errors("name = \"grid\"\n" + Self.meter) == [

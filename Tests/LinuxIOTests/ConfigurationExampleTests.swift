@@ -3,6 +3,7 @@ import LinuxIO
 import MeterDaemon
 import MeterProtocols
 import Metering
+import Publishing
 import Testing
 
 /// `config.example.toml` is what people start from: it must load, and say nothing that is not so.
@@ -23,10 +24,13 @@ import Testing
     static func lines() throws -> [Line] {
         let content = try #require(contents(of: path))
         var section = ""
-        return content.split(separator: "\n", omittingEmptySubsequences: false).map { text in
+        let texts = content.split(separator: "\n", omittingEmptySubsequences: false)
+        return texts.enumerated().map { index, text in
             let isCommentedOut = text.first == "#" && text.dropFirst().first.map { $0.isLetter || $0 == "[" } == true
             let live = isCommentedOut ? text.dropFirst() : text
             if live.first == "[" { section = String(live.prefix { $0 != " " }) }
+            // There is one of each type.
+            if section == "[[output]]" { section += " " + (texts[index + 1].split(separator: "\"").dropFirst().first ?? "") }
             let key = live.first?.isLetter == true ? String(live.prefix { $0 != " " }) : nil
             return Line(section: section, text: String(text), key: key, isCommentedOut: isCommentedOut)
         }
@@ -45,16 +49,26 @@ import Testing
         return try ConfigurationReader.read(tree, file: "config.example.toml", environment: Self.environment).get()
     }
 
-    /// The example with the keys of a section live, and with others in place of theirs.
+    /// The least that a section that is commented out needs to be live.
+    static let least: [String: [String: Set<String>]] = [
+        "[[pulse]]": ["[[pulse]]": ["name", "line"]],
+        "[[output]] domoticz": ["[[output]] domoticz": ["type"], "[[output.device]]": ["idx", "meter", "type"]],
+        "[[output.device]]": ["[[output]] domoticz": ["type"], "[[output.device]]": ["idx", "meter", "type"]],
+        "[[output]] mqtt-form": ["[[output]] mqtt-form": ["type", "topic", "meter", "device_id"]],
+    ]
+
+    /// The example with the keys of a section live, and with others in place of theirs; with what the section needs beside it.
     func load(_ section: String, _ live: Set<String>, without dropped: Set<String> = [], replacing: [String: String] = [:]) throws
         -> Configuration
     {
-        try load(
+        var lives = Self.least[section] ?? [:]
+        lives[section] = live
+        return try load(
             try Self.lines().compactMap { line in
-                guard line.section == section else { return line.text }
-                guard let key = line.key else { return line.text == "#" + section ? section : line.text }
-                if dropped.contains(key) { return nil }
-                return replacing[key] ?? (live.contains(key) ? line.live : line.text)
+                guard let live = lives[line.section] else { return line.text }
+                guard let key = line.key else { return line.live.first == "[" ? line.live : line.text }
+                if line.section == section, dropped.contains(key) { return nil }
+                return (line.section == section ? replacing[key] : nil) ?? (live.contains(key) ? line.live : line.text)
             })
     }
 
@@ -69,12 +83,19 @@ import Testing
     @Test func holdsEveryKeyOnce() throws {
         let written = try Self.lines().compactMap { line in line.key.map { "\(line.section) \($0)" } }
         #expect(Set(written).count == written.count)
+        let subtables = ["[mqtt] homeassistant", "[[output]] domoticz device"]
         // What the reader knows, in its own words: it lists the keys of a table where one is unknown.
-        for section in ["[mqtt]", "[mqtt.homeassistant]", "[[meter]]", "[[pulse]]", "[state]"] {
-            let text = ConfigurationErrorTests.errors("\(section)\nzzzzzzzzzzzz = 1").first { $0.contains("zzzzzzzzzzzz") } ?? ""
+        for section in [
+            "[mqtt]", "[mqtt.homeassistant]", "[[meter]]", "[[pulse]]", "[[output]] domoticz", "[[output.device]]", "[[output]] mqtt-form",
+            "[state]",
+        ] {
+            let words = section.split(separator: " ")
+            var head = section == "[[output.device]]" ? "[[output]]\ntype = \"domoticz\"\n" : ""
+            head += words.count == 2 ? "\(words[0])\ntype = \"\(words[1])\"" : section
+            let text = ConfigurationErrorTests.errors("\(head)\nzzzzzzzzzzzz = 1").first { $0.contains("zzzzzzzzzzzz") } ?? ""
             let names = text.split(separator: " allowed are ").last ?? ""
             let known = names.split(separator: ", ").map { "\(section) \($0)" }
-            #expect(Set(written.filter { $0.hasPrefix("\(section) ") }) == Set(known.filter { $0 != "[mqtt] homeassistant" }))
+            #expect(Set(written.filter { $0.hasPrefix("\(section) ") }) == Set(known.filter { !subtables.contains($0) }))
         }
     }
 
@@ -82,22 +103,23 @@ import Testing
     @Test func showsTheDefaults() throws {
         let asItIs = try loadConfiguration(path: Self.path)
         var count = 0
-        for line in try Self.lines() where line.isCommentedOut && line.hasDefault && line.section != "[[pulse]]" {
+        for line in try Self.lines() where line.isCommentedOut && line.hasDefault && Self.least[line.section] == nil {
             guard let key = line.key else { continue }
             var loaded = try load(line.section, [key])
             loaded.mqtt?.clientID = asItIs.mqtt?.clientID ?? ""
             #expect(loaded == asItIs, "\(line.text)")
             count += 1
         }
-        let least = try load("[[pulse]]", ["name", "line"])
-        for line in try Self.lines() where line.isCommentedOut && line.hasDefault && line.section == "[[pulse]]" {
-            guard let key = line.key, key != "name", key != "line" else { continue }
-            #expect(
-                try load("[[pulse]]", ["name", "line", key]).pulses.first?.with(title: "") == least.pulses.first?.with(title: ""),
-                "\(line.text)")
-            count += 1
+        for (section, needs) in Self.least {
+            let needed = needs[section] ?? []
+            let least = try load(section, needed).with(title: "")
+            for line in try Self.lines() where line.section == section && line.isCommentedOut && line.hasDefault {
+                guard let key = line.key, !needed.contains(key) else { continue }
+                #expect(try load(section, needed.union([key])).with(title: "") == least, "\(line.text)")
+                count += 1
+            }
         }
-        #expect(count == 23)
+        #expect(count == 28)
     }
 
     /// What has no default is taken too, in the company it needs.
@@ -114,7 +136,18 @@ import Testing
         let shownLight = try Self.lines().first { $0.key == "of" }?.live
         #expect(shownLight?.hasPrefix("of = \"grid\"") == true)
         let shown: Set = ["username", "password", "password_file", "client_id", "ca_file", "cert_file", "key_file", "chip", "offset", "of"]
-        #expect(Set(try Self.lines().filter { !$0.hasDefault }.compactMap(\.key)) == shown)
+        let isOutput: (Line) -> Bool = { $0.section.hasPrefix("[[output") }
+        #expect(Set(try Self.lines().filter { !$0.hasDefault && !isOutput($0) }.compactMap(\.key)) == shown)
+        let asShown = try load("[[output.device]]", ["idx", "meter", "type"]).outputs
+        var gateway = DomoticzGateway()
+        gateway.devices = [DomoticzDevice(idx: 7, meter: "grid", kind: .p1)]
+        #expect(asShown == [.domoticz(gateway)])
+        gateway.devices[0].kind = .usage
+        gateway.devices[0].quantity = .powerL1
+        let usage = ["type": "type = \"usage\""]
+        #expect(try load("[[output.device]]", ["idx", "meter", "type", "quantity"], replacing: usage).outputs == [.domoticz(gateway)])
+        let form = FormOutput(meter: "grid", topic: "myhome/infra/power/xwwwform", deviceID: "EUI48:11:22:33:44:55:66")
+        #expect(try load("[[output]] mqtt-form", ["type", "topic", "meter", "device_id", "export"]).outputs == [.form(form)])
         for section in ["[mqtt]", "[mqtt.homeassistant]", "[[meter]]", "[state]", "[[pulse]]"] {
             let all = Set(try Self.lines().filter { $0.section == section }.compactMap(\.key))
             let dropped: Set = ["password", "chip", "offset", "of"]
@@ -123,7 +156,9 @@ import Testing
     }
 
     @Test func survivesTwoThousandMutations() throws {
-        let lines = try Self.lines().filter { !["password", "chip", "offset", "ca_file", "cert_file", "key_file"].contains($0.key) }.map(
+        let lines = try Self.lines().filter {
+            !["password", "chip", "offset", "ca_file", "cert_file", "key_file", "quantity"].contains($0.key)
+        }.map(
             \.live)
         let original = Array(lines.joined(separator: "\n").utf8)
         let spice = Array("\"'#[]{}=.,\\\n\r\t \u{0}\u{7F}-+_0123456789eExXnfé³\u{FEFF}\u{2028}😀".utf8) + [0xFF, 0xC0, 0x80, 0xED]
@@ -176,11 +211,11 @@ import Testing
     }
 }
 
-extension Configuration.Pulse {
+extension Configuration {
     fileprivate func with(title: String) -> Self {
-        var pulse = self
-        pulse.title = title
-        return pulse
+        var configuration = self
+        for index in pulses.indices { configuration.pulses[index].title = title }
+        return configuration
     }
 }
 

@@ -165,4 +165,40 @@ import VirtualMeters
         #expect(house.value("heatpump/problem") == "none")
         #expect(house.log.lines.contains("heatpump: total 8000.007 restored from the older copy: heatpump.total is damaged"))
     }
+
+    /// Domoticz keeps what it was told for ever.
+    @Test(arguments: [UInt64(31), 32]) func domoticzGetsNothingThatSpoilsItsHistory(seed: UInt64) {
+        let house = SimulatedHouse(seed: seed, faults: [.bitErrors(rate: 1e-4), .dropBytes(rate: 1e-5)])
+        var gateway = DomoticzGateway()
+        gateway.devices = [
+            DomoticzDevice(idx: 7, meter: "grid", kind: .p1), DomoticzDevice(idx: 8, meter: "heatpump", kind: .kwh),
+        ]
+        house.configuration.outputs = [.domoticz(gateway), .form(FormOutput(meter: "grid", topic: "form", deviceID: "x"))]
+        house.start()
+        for _ in 0..<6 {
+            house.run(for: .seconds(500))
+            house.broker.isThere = false
+            house.run(for: .seconds(100))
+            house.broker.isThere = true
+        }
+        var last: [String: [Int64]] = [:]
+        var counts: [String: Int] = [:]
+        for message in house.broker.published.map(\.message) where message.topic == "domoticz/in" {
+            let words = message.payload.split(separator: "\"")
+            let parts = (words.dropLast().last ?? "").split(separator: ";", omittingEmptySubsequences: false).compactMap { Int64($0) }
+            let isP1 = message.payload.hasPrefix(#"{"command":"udevice","idx":7,"nvalue":0,"svalue":""#)
+            let count = isP1 ? 6 : 2
+            #expect(parts.count == count, "\(message)")
+            #expect(parts.allSatisfy { $0 >= 0 } && !message.retain, "\(message)")
+            let counters = isP1 ? Array(parts.prefix(4)) : Array(parts.dropFirst())
+            let before = last[isP1 ? "p1" : "kwh"] ?? counters
+            #expect(zip(before, counters).allSatisfy { $0 <= $1 }, "\(message)")
+            last[isP1 ? "p1" : "kwh"] = counters
+            counts[isP1 ? "p1" : "kwh", default: 0] += 1
+        }
+        #expect(counts.count == 2 && counts.values.allSatisfy { (200...310).contains($0) }, "\(counts)")
+        let forms = house.broker.published.filter { $0.message.topic == "form" }
+        #expect((25...120).contains(forms.count), "\(forms.count)")
+        #expect(zip(forms, forms.dropFirst()).allSatisfy { $1.at - $0.at >= .seconds(25) })
+    }
 }

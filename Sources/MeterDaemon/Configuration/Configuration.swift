@@ -7,6 +7,7 @@ package struct Configuration: Sendable, Equatable {
     package var mqtt: MQTT?
     package var meters: [Meter] = []
     package var pulses: [Pulse] = []
+    package var outputs: [Output] = []
     package var state = State()
 
     package init() {}
@@ -83,6 +84,12 @@ package struct Configuration: Sendable, Equatable {
             self.title = title
             self.line = line
         }
+    }
+
+    /// Who else is told, by the same broker.
+    package enum Output: Sendable, Equatable {
+        case domoticz(DomoticzGateway)
+        case form(FormOutput)
     }
 
     package struct State: Sendable, Equatable {

@@ -7,7 +7,7 @@ struct ConfigurationKeys {
     /// Names of the contract that this version doesn't know yet.
     var later: [String] = []
 
-    static let top = ConfigurationKeys(heading: "", path: "", names: ["mqtt", "meter", "pulse", "state"], later: ["http", "output"])
+    static let top = ConfigurationKeys(heading: "", path: "", names: ["mqtt", "meter", "pulse", "output", "state"], later: ["http"])
     static let mqtt = ConfigurationKeys(
         heading: "[mqtt]", path: "mqtt",
         names: [
@@ -28,9 +28,17 @@ struct ConfigurationKeys {
             "name", "title", "line", "chip", "offset", "edge", "bias", "pulses_per_unit", "unit", "medium", "min_pulse", "publish_every",
             "of",
         ])
+    /// Of whatever type.
+    static let output = ConfigurationKeys(
+        heading: "[[output]]", path: "output", names: ["type", "topic", "every", "device", "meter", "device_id", "export"])
+    static let domoticz = ConfigurationKeys(heading: "[[output]]", path: "output", names: ["type", "topic", "every", "device"])
+    static let form = ConfigurationKeys(
+        heading: "[[output]]", path: "output", names: ["type", "topic", "meter", "device_id", "export"])
+    static let device = ConfigurationKeys(
+        heading: "[[output.device]]", path: "output.device", names: ["idx", "meter", "type", "quantity", "tariffs", "export"])
     static let state = ConfigurationKeys(heading: "[state]", path: "state", names: ["directory", "save_every"])
 
-    static let all = [top, mqtt, homeassistant, meter, pulse, state]
+    static let all = [top, mqtt, homeassistant, meter, pulse, output, device, state]
 
     func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 

@@ -9,8 +9,10 @@ package struct ConfigurationReader {
     private var names: [String: TOMLPosition] = [:]
     private var ports: [String: String] = [:]
     private var lines: [Configuration.Pulse.Line: String] = [:]
-    private var meterNames: [String] = []
+    var meterNames: [String] = []
     private var lights: [String: String] = [:]
+    /// Of Domoticz's devices, by topic and number.
+    var indexes: [String: String] = [:]
 
     private init(file: String, environment: ConfigurationEnvironment) {
         self.file = file
@@ -37,6 +39,7 @@ package struct ConfigurationReader {
         configuration.meters = meters.compactMap { meter($0) }
         meterNames = configuration.meters.map(\.name)
         configuration.pulses = pulses.compactMap { pulse($0) }
+        configuration.outputs = top.sections("output", .output, upTo: 16).compactMap { output($0, configuration) }
         if let section = top.section("state", .state) { configuration.state = state(section) }
         errors += top.errors
         if meters.isEmpty, pulses.isEmpty, !top.errors.contains(where: { $0.key == "meter" || $0.key == "pulse" }) {

@@ -6,8 +6,9 @@ extension Configuration {
     /// One line for each thing that the daemon will do, for `jouled check`.
     package var summary: [String] {
         meters.map(\.summary) + pulses.map(\.summary) + [
-            mqtt?.summary ?? "no broker: there is no [mqtt] in it",
-            "state in \(state.directory), saved every \(state.saveEvery.configurationText)",
+            mqtt?.summary ?? "no broker: there is no [mqtt] in it"
+        ] + outputs.flatMap(\.summary) + [
+            "state in \(state.directory), saved every \(state.saveEvery.configurationText)"
         ]
     }
 }
@@ -47,6 +48,36 @@ extension Configuration.MQTT {
         let protocolName = version == .auto ? "" : ", MQTT \(version.rawValue)"
         let homeAssistant = discovery == .off ? "no discovery" : "discovery \(discovery.rawValue) under \(discoveryPrefix)"
         return "broker \(address)\(user)\(protocolName), client \(clientID), topics under \(topic), \(homeAssistant)"
+    }
+}
+
+extension Configuration.Output {
+    package var summary: [String] {
+        switch self {
+        case .domoticz(let gateway):
+            let pace = "at most every \(gateway.every.configurationText)"
+            return ["output domoticz: to \(gateway.topic), \(pace)"]
+                + gateway.devices.map { "output domoticz: idx \($0.idx) shows \($0.shown) of \($0.meter) as \($0.kind.rawValue)" }
+        case .form(let form):
+            return ["output mqtt-form: \(form.meter) to \(form.topic) as \(quoted(form.deviceID))" + (form.hasExport ? "" : ", no export")]
+        }
+    }
+}
+
+extension DomoticzDevice {
+    fileprivate var shown: String {
+        if let quantity { return quantity.rawValue }
+        switch kind {
+        case .p1: return (hasTariffs ? "the tariffs" : "energy") + (hasExport ? " both ways and power" : " from the grid and power")
+        case .p1Gas: return "the volume"
+        case .kwh: return "energy and power"
+        case .usage: return "power"
+        case .counter: return "the total"
+        case .voltage: return Measurand.voltageL1.rawValue
+        case .current: return Measurand.currentL1.rawValue
+        case .current3: return "the three currents"
+        case .custom: return "nothing"
+        }
     }
 }
 

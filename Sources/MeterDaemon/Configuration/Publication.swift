@@ -9,4 +9,14 @@ extension Configuration {
             topics: Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix), discovery: mqtt.discovery, version: jouledVersion,
             clientID: mqtt.clientID, publishEvery: Dictionary(uniqueKeysWithValues: intervals))
     }
+
+    /// What else goes to that broker.
+    package var mqttOutputs: [any MQTTOutput] {
+        outputs.map { output in
+            switch output {
+            case .domoticz(let gateway): DomoticzPublication(gateway) as any MQTTOutput
+            case .form(let form): FormPublication(form)
+            }
+        }
+    }
 }

@@ -121,13 +121,18 @@ struct RealPublisher {
     private let snapshots: AsyncStream<Snapshot>.Continuation
     private let publisher: MQTTPublisher
 
-    init(_ settings: Configuration.MQTT, setTotal: @escaping MQTTPublisher.SetTotal = { _, _ in nil }) {
+    init(
+        _ settings: Configuration.MQTT, outputs: [Configuration.Output] = [],
+        setTotal: @escaping MQTTPublisher.SetTotal = { _, _ in nil }
+    ) {
         loop.startThread(named: "test")
         var configuration = Configuration()
         configuration.mqtt = settings
+        configuration.outputs = outputs
         let publication = MQTTPublication(configuration, version: jouledVersion)
         let broker = MosquittoBroker(settings, will: publication.will, loop: loop)
-        publisher = MQTTPublisher(publication, broker: broker, executor: loop, clock: loop, log: log, setTotal: setTotal)
+        publisher = MQTTPublisher(
+            publication, outputs: configuration.mqttOutputs, broker: broker, executor: loop, clock: loop, log: log, setTotal: setTotal)
         (stream, snapshots) = AsyncStream.makeStream(of: Snapshot.self, bufferingPolicy: .bufferingNewest(1))
     }
 
