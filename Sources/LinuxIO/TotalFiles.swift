@@ -7,7 +7,7 @@ import Metering
 /// may take its time.
 package actor TotalFiles: TotalStore {
     private nonisolated let loop: EventLoop
-    private let directory: String
+    let directory: String
     private let journal: any PulseJournal
     /// Of the directory that this began with. As long as it is open no other one has its number.
     private var held: Int32 = -1
@@ -58,8 +58,7 @@ package actor TotalFiles: TotalStore {
 
     package func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {
         let path = path(meter)
-        // Somebody removed it, and may have set totals in a new one.
-        guard isSameDirectory() else { throw PortError("\(directory) is not the directory that jouled began with: start jouled again") }
+        try requireSameDirectory()
         do throws(SystemError) {
             try write(Array(TotalRecord.text(of: total).utf8), to: path + ".new")
             // The last good one stays readable whenever the power fails. What a save that was cut short left behind goes.
@@ -73,6 +72,11 @@ package actor TotalFiles: TotalStore {
         } catch {
             throw PortError(error.description)
         }
+    }
+
+    /// Somebody removed it, and may have set totals in a new one.
+    func requireSameDirectory() throws(PortError) {
+        guard isSameDirectory() else { throw PortError("\(directory) is not the directory that jouled began with: start jouled again") }
     }
 
     private func isWhole(_ path: String) -> Bool {
@@ -92,7 +96,7 @@ package actor TotalFiles: TotalStore {
 
     private func path(_ meter: String) -> String { directory + "/" + meter + ".total" }
 
-    private func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
+    func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw SystemError("open \(path)", errno) }
         defer { close(descriptor) }
@@ -102,7 +106,7 @@ package actor TotalFiles: TotalStore {
         guard fsync(descriptor) == 0 else { throw SystemError("fsync \(path)", errno) }
     }
 
-    private func rename(_ from: String, to: String) throws(SystemError) {
+    func rename(_ from: String, to: String) throws(SystemError) {
         guard Glibc.rename(from, to) == 0 else { throw SystemError("rename \(from)", errno) }
     }
 

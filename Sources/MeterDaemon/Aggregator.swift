@@ -10,6 +10,8 @@ package actor Aggregator {
     private var sinks: [AsyncStream<Snapshot>.Continuation] = []
     private var totalSinks: [AsyncStream<[String: PulseTotal]>.Continuation] = []
     private var totals: [PulseTotal?] = []
+    private var turnSinks: [AsyncStream<Void>.Continuation] = []
+    private var turns = 0
     private var problems: [String: String] = [:]
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -37,6 +39,17 @@ package actor Aggregator {
         totalSinks.append(continuation)
         return stream
     }
+
+    /// Something came that the next life of the daemon must know about.
+    package func turnings() -> AsyncStream<Void> {
+        // One that nobody has looked at stands for all after it.
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        turnSinks.append(continuation)
+        return stream
+    }
+
+    /// What is known of the optical meters, by their names.
+    package var memories: [String: MeterMemory] { state.memories }
 
     package var snapshot: Snapshot { state.snapshot }
 
@@ -69,11 +82,18 @@ package actor Aggregator {
         sinks = []
         for sink in totalSinks { sink.finish() }
         totalSinks = []
+        for sink in turnSinks { sink.finish() }
+        turnSinks = []
     }
 
     private func changed() {
         alarm.set(state.deadline)
         let snapshot = state.snapshot
+        for remark in state.takeRemarks() { log.write(.warning, remark) }
+        if state.turns != turns {
+            turns = state.turns
+            for sink in turnSinks { sink.yield() }
+        }
         for meter in snapshot.meters where problems[meter.name] != meter.problem {
             problems[meter.name] = meter.problem
             log.write(meter.problem == nil ? .notice : .warning, "\(meter.name): \(meter.problem ?? "all is well again")")

@@ -17,12 +17,13 @@ package struct Daemon: Sendable {
         package var journal: any PulseJournal
         package var broker: (any MessageBroker)?
         package var store: any TotalStore
+        package var memory: any MeterMemoryStore
 
         package init(
             executor: any SerialExecutor & TaskExecutor, pulseExecutor: any SerialExecutor & TaskExecutor, clock: any Clockwork,
             pulseClock: any Clockwork, log: any Log, port: @escaping @Sendable (Configuration.Meter) -> any SerialPort,
             lines: @escaping @Sendable ([Configuration.Pulse]) -> any PulseLines, journal: any PulseJournal,
-            broker: (any MessageBroker)?, store: any TotalStore
+            broker: (any MessageBroker)?, store: any TotalStore, memory: any MeterMemoryStore = NoMeterMemory()
         ) {
             self.executor = executor
             self.pulseExecutor = pulseExecutor
@@ -34,6 +35,7 @@ package struct Daemon: Sendable {
             self.journal = journal
             self.broker = broker
             self.store = store
+            self.memory = memory
         }
     }
 
@@ -41,6 +43,7 @@ package struct Daemon: Sendable {
     private let configuration: Configuration
     private let surroundings: Surroundings
     private let keeper: TotalKeeper
+    private let memoryKeeper: MemoryKeeper
     /// The pulses of each input before the daemon began.
     private let counted: [String: Int64]
 
@@ -59,6 +62,8 @@ package struct Daemon: Sendable {
             let problem = failure.map { "the total can't be saved: \($0)" }
             await aggregator.change { state, _, _ in state.note(savingProblem: problem, of: meter) }
         }
+        memoryKeeper = MemoryKeeper(
+            aggregator, store: surroundings.memory, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
     }
 
     /// Sets a pulse meter's total, and has it on disk before it says so. Says why not, or `nil`.
@@ -72,10 +77,12 @@ package struct Daemon: Sendable {
     package func run(until stop: AsyncStream<Void>) async {
         let toKeeper = await aggregator.newTotals()
         let toBroker = await aggregator.snapshots()
+        let toMemory = await aggregator.turnings()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await aggregator.run() }
             await withTaskGroup(of: Void.self) { sinks in
                 sinks.addTask { await keeper.run(toKeeper) }
+                sinks.addTask { await memoryKeeper.run(toMemory) }
                 if let publisher = publisher() { sinks.addTask { await publisher.run(toBroker) } }
                 await runInputs(until: stop)
                 await aggregator.finish()
@@ -138,7 +145,7 @@ package struct Daemon: Sendable {
         for meter in configuration.meters {
             state.addOptical(
                 MeterDescription(name: meter.name, title: meter.title), maxPower: meter.maxPower,
-                staleAfter: max(.seconds(30), meter.every * 3 + .seconds(10)))
+                staleAfter: max(.seconds(30), meter.every * 3 + .seconds(10)), remembered: await surroundings.memory.recall(meter.name))
         }
         for pulse in configuration.pulses {
             if let meter = pulse.of {

@@ -26,13 +26,21 @@ package struct MeterState: Sendable {
     /// In the order of the configuration.
     private var order: [Place] = []
     private var places: [String: Place] = [:]
+    /// What an earlier life knew, by the places of the optical meters.
+    private var remembered: [MeterMemory] = []
+    private var remarks: [String] = []
+    /// Of the sub-meters.
+    private var turnsBehind = 0
 
     package init() {}
 
-    package mutating func addOptical(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration) {
+    package mutating func addOptical(
+        _ meter: MeterDescription, maxPower: Int64, staleAfter: Duration, remembered: MeterMemory = MeterMemory()
+    ) {
         add(.optical(optical.count), meter.name)
-        optical.append(OpticalMeterState(meter, maxPower: maxPower, staleAfter: staleAfter))
+        optical.append(OpticalMeterState(meter, maxPower: maxPower, staleAfter: staleAfter, remembered: remembered))
         subMeters.append([])
+        self.remembered.append(remembered)
     }
 
     package mutating func addPulse(
@@ -87,9 +95,17 @@ package struct MeterState: Sendable {
     package mutating func record(_ readout: Readout, of meter: String, wall: WallTime) {
         changeOptical(meter) { $0.record(readout, wall: wall) }
         guard case .optical(let place)? = places[meter] else { return }
+        if !optical[place].remarks.isEmpty {
+            remarks += optical[place].remarks.map { "\(meter): \($0)" }
+            optical[place].remarks = []
+        }
         for sub in readout.subMeters {
             let index = subMeters[place].firstIndex { $0.channel == sub.channel } ?? addSubMeter(sub, at: place)
-            if let index { subMeters[place][index].record(sub, at: readout.at, wall: wall) }
+            guard let index else { continue }
+            let remark = subMeters[place][index].record(sub, isChecked: readout.isChecked, at: readout.at, wall: wall)
+            guard let remark else { continue }
+            remarks.append(remark)
+            turnsBehind += 1
         }
     }
 
@@ -100,10 +116,34 @@ package struct MeterState: Sendable {
         for suffix in ["", "_\(sub.channel)"] {
             let name = "\(parent.name)_\(sub.medium.rawValue)\(suffix)"
             guard !taken.contains(name) else { continue }
-            subMeters[place].append(SubMeterState(sub, name: name, title: "\(parent.title) \(sub.medium.rawValue)"))
+            subMeters[place].append(
+                SubMeterState(
+                    sub, name: name, title: "\(parent.title) \(sub.medium.rawValue)", remembered: remembered[place].channels[sub.channel]))
             return subMeters[place].count - 1
         }
         return nil
+    }
+
+    /// What people should find in the log, once.
+    package mutating func takeRemarks() -> [String] {
+        guard !remarks.isEmpty else { return [] }
+        defer { remarks = [] }
+        return remarks
+    }
+
+    /// Moves when something came that the next life must know about: a first total, or another meter.
+    package var turns: Int { optical.reduce(turnsBehind) { $0 + $1.turns } }
+
+    /// By the names of the optical meters. What was not read in this life is as an earlier one knew it.
+    package var memories: [String: MeterMemory] {
+        var memories: [String: MeterMemory] = [:]
+        for (index, meter) in optical.enumerated() {
+            var memory = meter.memory
+            memory.channels = remembered[index].channels
+            for sub in subMeters[index] { memory.channels[sub.channel] = sub.memory }
+            memories[meter.snapshot.name] = memory
+        }
+        return memories
     }
 
     package mutating func countError(of meter: String) { changeOptical(meter) { $0.countError() } }

@@ -1,48 +1,143 @@
 /// A meter's total as it may be published: it never runs backwards, and never rises faster than the house connection allows.
+///
+/// What does not fit is held back. When the meter tells the same story for long enough it is another meter, or this one was reset.
 package struct MonotonicTotal: Sendable {
     package enum Verdict: Sendable, Equatable {
         case accepted
-        /// Less than before: never published.
+        /// Not to be published, and nothing to complain of: it waits for the next one, or has fewer digits than what is known.
+        case waiting
+        /// No meter shows such a number.
+        case impossible
+        /// Less than before.
         case backwards
-        /// More than `maxPower` allows: published when three reads in a row agree.
+        /// More than the connection allows.
         case tooFast
+        /// Believed against all that was known, which is here.
+        case replaced(Quantity)
     }
 
-    /// Readings that must agree before an unlikely rise is believed.
-    private static let confirmations = 3
+    /// What is known about how a total comes.
+    package struct Rules: Sendable {
+        /// What may come per hour, in the total's unit.
+        package var perHour: Double
+        /// For so long the register may stand still while its meter counts on.
+        package var refresh = Duration.zero
+        /// The telegram has a checksum.
+        package var isChecked = true
+
+        package init(perHour: Double, refresh: Duration = .zero, isChecked: Bool = true) {
+            self.perHour = perHour
+            self.refresh = refresh
+            self.isChecked = isChecked
+        }
+    }
+
+    /// Readings that follow on each other, but not on what is known.
+    private struct Story: Sendable {
+        var newest: Quantity
+        var at: Instant
+        var since: Instant
+        var readings = 1
+        /// Above those that contradict it: a line that garbles some of them does not end a story.
+        var weight = 1
+    }
+
+    /// So many readings over so long a time replace what is known. A meter that starts after a power cut may show anything for seconds.
+    private static let storyReadings = 3
+    package static let storyLength = Duration.seconds(15 * 60)
+    /// Registers are refreshed once in a second or two, and readings take their time.
+    private static let slack = 5.0
+    /// The clock on the wall may be wrong by years: it vouches for no more than this.
+    private static let mostAway: Int64 = 31 * 86_400_000
+    /// kWh, or m³: beyond the digits of any meter.
+    private static let most = 100_000_000.0
 
     package private(set) var value: Quantity?
-    private var at = Instant(nanoseconds: 0)
-    private var unlikely: Quantity?
-    private var unlikelyCount = 0
+    /// The wall clock when the value was read, for the next life of the daemon.
+    package private(set) var wall = WallTime(millisecondsSince1970: 0)
+    /// `nil` while nothing was accepted in this life.
+    private var at: Instant?
+    private var changedAt = Instant(nanoseconds: 0)
+    private var story: Story?
 
     package init() {}
 
-    /// `rise` is what may come per hour, in the total's unit.
-    package mutating func record(_ new: Quantity, at now: Instant, risePerHour rise: Double) -> Verdict {
-        guard let value else {
-            accept(new, now)
-            return .accepted
+    /// `value` is what the daemon knew when it ended.
+    package init(remembered value: Quantity, at wall: WallTime) {
+        self.value = value
+        self.wall = wall
+    }
+
+    package mutating func record(_ new: Quantity, at now: Instant, wall: WallTime, _ rules: Rules) -> Verdict {
+        let unit = Quantity(1, exponent: new.exponent).approximate
+        guard !new.isNegative, Double(new.mantissa) * unit < Self.most else { return .impossible }
+        guard let value else { return begin(new, now, wall, rules, unit) }
+        let rise = new.exponent == value.exponent ? Double(new.mantissa - value.mantissa) * unit : new.approximate - value.approximate
+        guard rise >= 0 else {
+            // Whole kWh, until the PIN is entered again.
+            if new.exponent > value.exponent, -rise < unit { return .waiting }
+            return hold(new, now, wall, rules, unit, because: .backwards)
         }
-        if new < value { return .backwards }
         // The last digit may be about to turn, whatever it stands for.
-        let allowed = rise * ((now - at).seconds + 5) / 3600 + Quantity(1, exponent: new.exponent).approximate
-        if new.approximate - value.approximate <= allowed {
-            accept(new, now)
-            return .accepted
-        }
-        let agrees = unlikely.map { new >= $0 && new.approximate - $0.approximate <= allowed } ?? false
-        unlikelyCount = agrees ? unlikelyCount + 1 : 1
-        unlikely = new
-        guard unlikelyCount >= Self.confirmations else { return .tooFast }
-        accept(new, now)
+        let allowed = rules.perHour * (elapsed(now, wall, rules) + Self.slack) / 3600 + min(unit, 1)
+        guard rise <= allowed else { return hold(new, now, wall, rules, unit, because: .tooFast) }
+        // How long it really was only the wall clock knows: without a checksum that is not enough.
+        if at == nil, !rules.isChecked { return begin(new, now, wall, rules, unit) }
+        accept(new, now, wall)
         return .accepted
     }
 
-    private mutating func accept(_ new: Quantity, _ now: Instant) {
+    /// Nothing it could be held against; without a checksum that must be the next reading.
+    private mutating func begin(_ new: Quantity, _ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double) -> Verdict {
+        if !rules.isChecked {
+            tell(new, now, rules, unit)
+            guard let story, story.readings > 1, story.newest == new else { return .waiting }
+        }
+        accept(new, now, wall)
+        return .accepted
+    }
+
+    private mutating func hold(
+        _ new: Quantity, _ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double, because verdict: Verdict
+    ) -> Verdict {
+        tell(new, now, rules, unit)
+        guard let story, let value, story.newest == new, story.readings >= Self.storyReadings, now - story.since >= Self.storyLength else {
+            return verdict
+        }
+        accept(new, now, wall)
+        return .replaced(value)
+    }
+
+    /// One more reading of the story, or one against it.
+    private mutating func tell(_ new: Quantity, _ now: Instant, _ rules: Rules, _ unit: Double) {
+        guard var story else { return story = Story(newest: new, at: now, since: now) }
+        let allowed = rules.perHour * ((now - story.at + rules.refresh).seconds + Self.slack) / 3600 + min(unit, 1)
+        if new >= story.newest, new.approximate - story.newest.approximate <= allowed {
+            story.newest = new
+            story.at = now
+            story.readings += 1
+            story.weight += 1
+        } else {
+            story.weight -= 1
+            if story.weight == 0 { story = Story(newest: new, at: now, since: now) }
+        }
+        self.story = story
+    }
+
+    private func elapsed(_ now: Instant, _ wall: WallTime, _ rules: Rules) -> Double {
+        guard let at else {
+            let away = wall.millisecondsSince1970 - self.wall.millisecondsSince1970
+            return Double(min(max(away, 0), Self.mostAway)) / 1000 + rules.refresh.seconds
+        }
+        let unseen = now - at
+        return (rules.refresh > .zero ? max(unseen, min(now - changedAt, rules.refresh)) : unseen).seconds
+    }
+
+    private mutating func accept(_ new: Quantity, _ now: Instant, _ wall: WallTime) {
+        if new != value { changedAt = now }
         value = new
         at = now
-        unlikely = nil
-        unlikelyCount = 0
+        self.wall = wall
+        story = nil
     }
 }

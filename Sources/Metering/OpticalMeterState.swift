@@ -4,10 +4,16 @@ struct OpticalMeterState: Sendable {
     private let maxPower: Int64
     private let staleAfter: Duration
     private var totals: [Measurand: MonotonicTotal] = [:]
+    private var sums = TariffSums()
     private var power = DirectedPower()
     private var sendsPower = false
-    /// The serial number is C.1.0, not 0.0.0.
-    private var hasNumber = false
+    private var serial: KnownSerial
+    /// The serial number is 0.0.0, not C.1.0.
+    private var isAddress: Bool
+    /// What people should find in the log: a meter was exchanged. Whoever takes them removes them.
+    var remarks: [String] = []
+    /// Moves when something came that the next life must know about.
+    private(set) var turns = 0
     private var lastReading: Instant?
     /// The time between two readings without a problem: a long readout at 300 Bd takes minutes.
     private var pace = Duration.zero
@@ -20,10 +26,21 @@ struct OpticalMeterState: Sendable {
     private var lightProblem: String?
     private var problem: String? { readerProblem ?? valueProblem ?? lightProblem }
 
-    init(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration) {
+    init(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration, remembered: MeterMemory) {
         snapshot = MeterSnapshot(name: meter.name, title: meter.title, kind: .optical)
         self.maxPower = maxPower
         self.staleAfter = staleAfter
+        serial = KnownSerial(remembered.serial)
+        isAddress = remembered.isAddress
+        totals = remembered.totals.mapValues { MonotonicTotal(remembered: $0.value, at: $0.at) }
+        sums = TariffSums(remembered.totals)
+    }
+
+    /// What the next life shall hold against what it reads.
+    var memory: MeterMemory {
+        var memory = MeterMemory(serial: serial.number, isAddress: isAddress)
+        for (measurand, total) in totals { memory.totals[measurand] = total.value.map { MeterMemory.Total($0, at: total.wall) } }
+        return memory
     }
 
     /// When it counts as not being read any more.
@@ -57,14 +74,9 @@ struct OpticalMeterState: Sendable {
     }
 
     mutating func record(_ readout: Readout, wall: WallTime) {
-        adoptIdentity(readout)
         readerProblem = nil
         valueProblem = readout.isLocked ? "the meter shows whole kWh only, and no power, until its PIN is entered" : nil
-        let registers = readout.canonicalRegisters
-        for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
-            record(register, in: readout)
-        }
-        estimatePower()
+        if recognise(readout) { recordRegisters(of: readout, wall: wall) }
         telegrams += 1
         if let lastReading, isPaceKnown { pace = readout.at - lastReading }
         isPaceKnown = true
@@ -76,6 +88,14 @@ struct OpticalMeterState: Sendable {
         snapshot.readAt = wall
         snapshot.isAvailable = true
         snapshot.problem = problem
+    }
+
+    private mutating func recordRegisters(of readout: Readout, wall: WallTime) {
+        let registers = readout.canonicalRegisters
+        for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
+            record(register, in: readout, wall: wall)
+        }
+        estimatePower()
     }
 
     // MARK: Its light
@@ -91,22 +111,42 @@ struct OpticalMeterState: Sendable {
         estimatePower()
     }
 
-    private mutating func adoptIdentity(_ readout: Readout) {
-        if let manufacturer = readout.manufacturer { snapshot.manufacturer = manufacturer }
-        if let model = readout.model { snapshot.model = model }
+    // MARK: Who it is
+
+    /// False while it says that it is another meter.
+    private mutating func recognise(_ readout: Readout) -> Bool {
         // C.1.0 is the meter's serial number, 0.0.0 its address, often the same number, but not the one for the other.
         let number = readout.isWhole ? readout.number : text(readout[OBISCode(96, 1, 0)])
-        guard let serial = number ?? (hasNumber ? nil : text(readout[OBISCode(0, 0, 0)])) else { return }
-        hasNumber = number != nil
-        if let old = snapshot.serial, old != serial {
-            // Another meter: its totals begin where they are.
-            totals = [:]
-            sendsPower = false
-            forgetSteps()
-            snapshot.values = snapshot.values.filter { $0.key.isDiagnostic }
+        let isKnown = serial.number != nil
+        let heard = number ?? (isKnown && !isAddress ? nil : text(readout[OBISCode(0, 0, 0)]))
+        if let number, isAddress { serial.correct(number) }
+        if heard != nil { isAddress = number == nil }
+        switch serial.hear(heard, isChecked: readout.isChecked) {
+        case .same: break
+        case .stranger(let other):
+            countError()
+            valueProblem = "it says that it is meter \(other), no longer \(serial.number ?? ""): held until confirmed"
+            return false
+        case .exchanged(let old): beginAgain(after: old)
         }
-        snapshot.serial = serial
-        snapshot.values[.serial] = .text(serial)
+        if let manufacturer = readout.manufacturer { snapshot.manufacturer = manufacturer }
+        if let model = readout.model { snapshot.model = model }
+        if let number = serial.number, snapshot.serial != number {
+            snapshot.serial = number
+            snapshot.values[.serial] = .text(number)
+        }
+        return true
+    }
+
+    /// Another meter: its totals begin where they are.
+    private mutating func beginAgain(after old: String) {
+        totals = [:]
+        sums = TariffSums()
+        sendsPower = false
+        forgetSteps()
+        snapshot.values = snapshot.values.filter { $0.key.isDiagnostic }
+        turns += 1
+        remarks.append("the meter was exchanged: \(serial.number ?? "") is in the place of \(old)")
     }
 
     private func text(_ value: RegisterValue?) -> String? {
@@ -117,7 +157,7 @@ struct OpticalMeterState: Sendable {
         }
     }
 
-    private mutating func record(_ register: Register, in readout: Readout) {
+    private mutating func record(_ register: Register, in readout: Readout, wall: WallTime) {
         guard let measurand = Measurand(register.code), measurand != .serial else { return }
         switch register.value {
         case .text(let text):
@@ -130,25 +170,42 @@ struct OpticalMeterState: Sendable {
             }
             guard let exponent = (sent ?? unit).exponent(to: unit) else { return }
             let value = number.scaled(by: exponent)
-            measurand.isTotal ? recordTotal(value, of: measurand, in: readout) : recordMomentary(value, of: measurand)
+            guard measurand.isTotal else { return recordMomentary(value, of: measurand) }
+            // A tariff was left out: the sum of the others says nothing.
+            guard sums.isWhole(register.code, in: readout) else { return countError() }
+            recordTotal(value, of: measurand, in: readout, wall: wall)
         }
     }
 
-    private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, in readout: Readout) {
-        switch totals[measurand, default: MonotonicTotal()].record(value, at: readout.at, risePerHour: Double(maxPower) / 1000) {
-        case .accepted:
-            snapshot.values[measurand] = .number(value)
-            if measurand == .energyImport { power.record(value, .imported, in: readout) }
-            if measurand == .energyExport { power.record(value, .exported, in: readout) }
-        case .backwards:
-            countError()
-            // Without the number, which changes: it is said once.
-            valueProblem = "\(measurand.rawValue) ran backwards: held at \(snapshot.values[measurand]?.text ?? "the last value")"
-        case .tooFast:
-            countError()
-            valueProblem = "\(measurand.rawValue) rose faster than \(maxPower) W: held until confirmed"
+    private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, in readout: Readout, wall: WallTime) {
+        let rules = MonotonicTotal.Rules(perHour: Double(maxPower) / 1000, isChecked: readout.isChecked)
+        switch totals[measurand, default: MonotonicTotal()].record(value, at: readout.at, wall: wall, rules) {
+        case .accepted: publish(value, of: measurand, in: readout)
+        case .replaced(let old):
+            publish(value, of: measurand, in: readout)
+            turns += 1
+            remarks.append("\(measurand.rawValue) went from \(old) to \(value): it stayed there, so the meter was exchanged or set")
+        case .waiting: break
+        case .impossible: hold(measurand, "can't be \(value)")
+        // Without the number, which changes: it is said once.
+        case .backwards: hold(measurand, "ran backwards: held at \(heldText(measurand))")
+        case .tooFast: hold(measurand, "rose faster than \(maxPower) W: held until confirmed")
         }
     }
+
+    private mutating func publish(_ value: Quantity, of measurand: Measurand, in readout: Readout) {
+        if snapshot.values[measurand] == nil { turns += 1 }
+        snapshot.values[measurand] = .number(value)
+        if measurand == .energyImport { power.record(value, .imported, in: readout) }
+        if measurand == .energyExport { power.record(value, .exported, in: readout) }
+    }
+
+    private mutating func hold(_ measurand: Measurand, _ why: String) {
+        countError()
+        valueProblem = "\(measurand.rawValue) \(why)"
+    }
+
+    private func heldText(_ measurand: Measurand) -> String { totals[measurand]?.value?.description ?? "the last value" }
 
     private mutating func recordMomentary(_ value: Quantity, of measurand: Measurand) {
         if let bound = measurand.bound(maxPower: maxPower), value > bound || value < bound.negated {

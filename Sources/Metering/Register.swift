@@ -69,7 +69,10 @@ package struct Readout: Hashable, Sendable {
         if let serial { return serial }
         for (c, d, e) in [(96, 1, 0), (96, 1, 255), (0, 0, 9), (0, 0, 0), (96, 1, 1), (0, 0, 1)] as [(UInt8, UInt8, UInt8)] {
             for register in registers
-            where register.code.c == c && register.code.d == d && register.code.e == e && register.code.f == 255 {
+            where register.code.c == c && register.code.d == d && register.code.e == e && register.code.f == 255
+                // Of a meter behind it.
+                && (register.code.a != 0 || register.code.b == 0)
+            {
                 if case .text(let text) = register.value { return text }
             }
         }

@@ -65,34 +65,66 @@ package func charactersOfHex(_ text: String) -> String {
 struct SubMeterState: Sendable {
     let channel: UInt8
     private(set) var snapshot: MeterSnapshot
+    private var serial: KnownSerial
     private var total = MonotonicTotal()
-    /// Far beyond what a house takes of anything: the telegram has a checksum.
-    private static let mostPerHour = 1000.0
+    private var problem: String?
+    private let measurand: Measurand
+    /// These tell their reading once in five minutes to once a day.
+    private static let refresh = Duration.seconds(25 * 3600)
 
-    init(_ meter: SubMeter, name: String, title: String) {
+    init(_ meter: SubMeter, name: String, title: String, remembered: MeterMemory?) {
         channel = meter.channel
         snapshot = MeterSnapshot(
             name: name, title: title, kind: .sub(meter.medium), volumeUnit: meter.medium == .heat ? nil : .cubicMetres)
+        measurand = meter.medium == .heat ? .energy : .volume
+        serial = KnownSerial(remembered?.serial)
+        if let known = remembered?.totals[measurand] { total = MonotonicTotal(remembered: known.value, at: known.at) }
     }
 
-    mutating func record(_ meter: SubMeter, at now: Instant, wall: WallTime) {
-        if snapshot.serial != meter.serial {
-            // Another one was put in its place.
-            total = MonotonicTotal()
-            snapshot.serial = meter.serial
-            snapshot.values[.serial] = meter.serial.map { .text($0) }
-        }
-        if total.record(meter.reading, at: now, risePerHour: Self.mostPerHour) == .accepted {
-            snapshot.values[meter.medium == .heat ? .energy : .volume] = .number(meter.reading)
-        }
+    var memory: MeterMemory {
+        MeterMemory(serial: serial.number, totals: total.value.map { [measurand: MeterMemory.Total($0, at: total.wall)] } ?? [:])
+    }
+
+    /// What the log should say, if anything.
+    mutating func record(_ meter: SubMeter, isChecked: Bool, at now: Instant, wall: WallTime) -> String? {
         snapshot.readings += 1
         snapshot.readAt = wall
+        problem = nil
+        var remark: String?
+        switch serial.hear(meter.serial, isChecked: isChecked) {
+        case .same: break
+        case .stranger(let other):
+            problem = "it says that it is meter \(other), no longer \(serial.number ?? ""): held until confirmed"
+            return nil
+        case .exchanged(let old):
+            total = MonotonicTotal()
+            remark = "the meter was exchanged: \(serial.number ?? "") is in the place of \(old)"
+        }
+        if let number = serial.number, snapshot.serial != number {
+            snapshot.serial = number
+            snapshot.values[.serial] = .text(number)
+        }
+        let rules = MonotonicTotal.Rules(perHour: Self.mostPerHour(meter.medium), refresh: Self.refresh, isChecked: isChecked)
+        switch total.record(meter.reading, at: now, wall: wall, rules) {
+        case .accepted: snapshot.values[measurand] = .number(meter.reading)
+        case .replaced(let old):
+            snapshot.values[measurand] = .number(meter.reading)
+            remark = "\(measurand.rawValue) went from \(old) to \(meter.reading): it stayed there, so the meter was exchanged or set"
+        case .waiting: break
+        case .impossible: problem = "\(measurand.rawValue) can't be \(meter.reading)"
+        case .backwards: problem = "\(measurand.rawValue) ran backwards: held at \(total.value?.description ?? "the last value")"
+        case .tooFast: problem = "\(measurand.rawValue) rose faster than any: held until confirmed"
+        }
+        return remark.map { "\(snapshot.name): \($0)" }
     }
+
+    /// More than the largest meters of houses let through: m³, or kWh of heat.
+    private static func mostPerHour(_ medium: Medium) -> Double { medium == .heat ? 1000 : 100 }
 
     func snapshot(of parent: MeterSnapshot) -> MeterSnapshot {
         var snapshot = snapshot
         snapshot.isAvailable = parent.isAvailable
-        snapshot.problem = parent.problem
+        snapshot.problem = parent.problem ?? problem
         return snapshot
     }
 }

@@ -73,12 +73,12 @@ struct Service {
         let (threads, log) = (threads, log)
         if configuration.pulses.isEmpty { threads.store.discardRest() }
         let journal = PulseMarkFiles(state: configuration.state.directory) ?? NoPulseJournal() as any PulseJournal
+        let files = TotalFiles(directory: configuration.state.directory, journal: journal, loop: threads.storage)
         return Daemon.Surroundings(
             executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses, log: log,
             port: { serialPort($0.port, loop: threads.main) },
             lines: { GPIOLines($0, store: threads.store, loop: threads.pulses) }, journal: journal,
-            broker: realBroker(configuration, threads.main),
-            store: TotalFiles(directory: configuration.state.directory, journal: journal, loop: threads.storage))
+            broker: realBroker(configuration, threads.main), store: files, memory: files)
     }
 
     private func run(_ daemon: Daemon, _ signals: Signals, _ reload: @Sendable () -> Configuration?) async -> End {

@@ -170,9 +170,22 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
     }
 
+    @Test func remembersAnOpticalMeter() async throws {
+        let wall = WallTime(millisecondsSince1970: 1_700_000_000_000)
+        let memory = MeterMemory(serial: "28342193", totals: [.energyImport: MeterMemory.Total(Quantity(5), at: wall)])
+        #expect(await files.recall("grid") == MeterMemory())
+        try await files.remember("grid", memory)
+        #expect(await files.recall("grid") == memory)
+        #expect(await files.load("grid") == .new, "which is no pulse meter")
+        write(Array("jouled meter 1\nserial 5\n".utf8), to: directory + "/grid.meter")
+        #expect(await files.recall("grid") == MeterMemory())
+        removeDirectory(directory)
+    }
+
     @Test func saysWhyItCanNotSave() async throws {
         let missing = TotalFiles(directory: directory + "/missing", journal: NoPulseJournal(), loop: loop)
         await #expect(throws: PortError.self) { try await missing.save("heat", total(5)) }
+        await #expect(throws: PortError.self) { try await missing.remember("grid", MeterMemory()) }
         removeDirectory(directory)
     }
 }

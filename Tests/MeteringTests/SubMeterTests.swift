@@ -52,12 +52,39 @@ import Testing
         // Its reading never falls, unless it is another one.
         state.record(readout(gas("900.000"), after: 1), of: "grid", wall: Self.wall)
         #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "981.443")
-        state.record(readout(gas("1.000", serial: "4732"), after: 2), of: "grid", wall: Self.wall)
+        #expect(state.snapshot["grid_gas"]?.problem == "volume ran backwards: held at 981.443" && state.snapshot["grid"]?.problem == nil)
+        // Nor is it another one without its number, or with a wrong one for a moment.
+        state.record(readout([gas("")[0], gas("5.000")[2]], after: 2), of: "grid", wall: Self.wall)
+        for serial in ["4732", "4732", "4731"] {
+            state.record(readout(gas("1.000", serial: serial), after: 3), of: "grid", wall: Self.wall)
+        }
+        #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "981.443" && state.snapshot["grid_gas"]?.serial == "G1")
+        for second in 4...6 { state.record(readout(gas("1.000", serial: "4732"), after: second), of: "grid", wall: Self.wall) }
+        #expect(state.takeRemarks() == ["grid_gas: the meter was exchanged: G2 is in the place of G1"])
         #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "1.000" && state.snapshot["grid_gas"]?.serial == "G2")
         // It is read as long as the other is.
         state.advance(to: Self.start + .seconds(3600))
         #expect(state.snapshot["grid_gas"]?.isAvailable == false)
         #expect(state.setTotal(Quantity(1), of: "grid_gas", wall: WallTime(millisecondsSince1970: 0)) != nil)
+    }
+
+    /// A step of an hour is no more than an hour can bring, and another life knows it.
+    @Test func aReadingHasItsBounds() {
+        var state = state()
+        for second in 0..<10 { state.record(readout(gas("981.443"), after: second), of: "grid", wall: Self.wall) }
+        state.record(readout(gas("9814.430"), after: 10), of: "grid", wall: Self.wall)
+        #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "981.443")
+        state.record(readout(gas("981.553"), after: 11), of: "grid", wall: Self.wall)
+        #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "981.553")
+        var next = MeterState()
+        next.addOptical(
+            MeterDescription(name: "grid", title: "Grid"), maxPower: 25_000, staleAfter: .seconds(30),
+            remembered: state.memories["grid"] ?? MeterMemory())
+        #expect(next.memories == state.memories)
+        next.record(readout(gas("98.155"), after: 20), of: "grid", wall: Self.wall)
+        #expect(next.snapshot["grid_gas"]?.values[.volume] == nil)
+        next.record(readout(gas("983.000"), after: 21), of: "grid", wall: Self.wall)
+        #expect(next.snapshot["grid_gas"]?.values[.volume]?.text == "983.000")
     }
 
     @Test func namesThatAreTaken() {

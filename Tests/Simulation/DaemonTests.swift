@@ -124,6 +124,28 @@ import VirtualMeters
         #expect((Int64(house.value("heatpump/pulses") ?? "") ?? 0) > before)
     }
 
+    /// Soon after the first totals, then once an hour, and at the end: an SD card is worn by more.
+    @Test func whatIsKnownOfTheMeterIsRemembered() throws {
+        let house = SimulatedHouse(seed: 10)
+        house.start()
+        house.run(for: .seconds(30))
+        #expect(house.memory.memories["grid"]?.serial == "28342193" && house.memory.saves == 1)
+        house.run(for: .seconds(7300))
+        #expect(house.memory.saves == 3)
+        house.stop()
+        let last = house.memory.memories["grid"]?.totals[.energyImport]?.value.description
+        #expect(house.memory.saves == 4 && last == house.value("grid/energy_import"))
+    }
+
+    @Test func whatCanNotBeRememberedIsSaidOnce() {
+        let house = SimulatedHouse(seed: 10)
+        house.memory.failure = PortError("no space left on device")
+        house.start()
+        house.run(for: .seconds(3800))
+        #expect(house.log.lines.count { $0 == "what is known of the meters can't be saved: no space left on device" } == 1)
+        #expect(house.value("grid/problem") == "none")
+    }
+
     @Test func theSameSeedGivesTheSameTranscript() {
         func transcript(_ seed: UInt64) -> [String] {
             let house = SimulatedHouse(seed: seed, faults: [.bitErrors(rate: 0.0003), .dropBytes(rate: 0.0003)])

@@ -12,6 +12,7 @@ final class SimulatedHouse: @unchecked Sendable {
     let line: SimulatedSerialLine
     let broker: SimulatedBroker
     let store = SimulatedStore()
+    let memory = SimulatedMemory()
     let log = SimulatedLog()
     let pulseLines: SimulatedPulseLines
     private let truth: [String: Truth]
@@ -77,7 +78,8 @@ final class SimulatedHouse: @unchecked Sendable {
         isRunning = true
         let surroundings = Daemon.Surroundings(
             executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: log, port: { [line] _ in line },
-            lines: { [pulseLines] in pulseLines.wired(to: $0) }, journal: NoPulseJournal(), broker: broker, store: store)
+            lines: { [pulseLines] in pulseLines.wired(to: $0) }, journal: NoPulseJournal(), broker: broker, store: store,
+            memory: memory)
         Task(executorPreference: loop) { [configuration] in
             let daemon = await Daemon(configuration, surroundings)
             self.daemon = daemon

@@ -194,6 +194,21 @@ final class SimulatedStore: TotalStore, @unchecked Sendable {
 }
 
 /// SAFETY: only used on the simulation's one thread.
+final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
+    var memories: [String: MeterMemory] = [:]
+    var failure: PortError?
+    private(set) var saves = 0
+
+    func recall(_ meter: String) async -> MeterMemory { memories[meter] ?? MeterMemory() }
+
+    func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError) {
+        if let failure { throw failure }
+        saves += 1
+        memories[meter] = memory
+    }
+}
+
+/// SAFETY: only used on the simulation's one thread.
 final class SimulatedLog: Log, @unchecked Sendable {
     private(set) var lines: [String] = []
     func write(_ level: LogLevel, _ message: String) { lines.append(message) }

@@ -1,0 +1,70 @@
+import Metering
+
+/// Saves what is known of the optical meters: soon after a first total or another meter, then rarely, and at the end. An hour that a power
+/// cut takes away only makes the check of the next first reading coarser; every minute would wear the SD card.
+package actor MemoryKeeper {
+    private static let (usually, soon) = (Duration.seconds(3600), Duration.seconds(10))
+
+    private nonisolated let executor: any SerialExecutor
+    private let aggregator: Aggregator
+    private let store: any MeterMemoryStore
+    private let clock: any Clockwork
+    private let log: any Log
+    private let alarm: any Alarm
+    private var saved: [String: MeterMemory] = [:]
+    private var failure: PortError?
+    private var isSoon = false
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package init(
+        _ aggregator: Aggregator, store: any MeterMemoryStore, executor: any SerialExecutor, clock: any Clockwork, log: any Log
+    ) {
+        self.aggregator = aggregator
+        self.store = store
+        self.executor = executor
+        self.clock = clock
+        self.log = log
+        alarm = clock.makeAlarm()
+    }
+
+    /// Until there are no more turnings.
+    package func run(_ turnings: AsyncStream<Void>) async {
+        saved = await aggregator.memories
+        alarm.set(clock.now + Self.usually)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.saveOnTime() }
+            for await _ in turnings { saveSoon() }
+            group.cancelAll()
+        }
+        await save()
+    }
+
+    private func saveSoon() {
+        guard !isSoon else { return }
+        isSoon = true
+        alarm.set(clock.now + Self.soon)
+    }
+
+    private func saveOnTime() async {
+        while await alarm.goesOff() {
+            isSoon = false
+            await save()
+            alarm.set(clock.now + Self.usually)
+        }
+    }
+
+    private func save() async {
+        var failure: PortError?
+        for (meter, memory) in await aggregator.memories.sorted(by: { $0.key < $1.key }) where saved[meter] != memory {
+            do throws(PortError) {
+                try await store.remember(meter, memory)
+                saved[meter] = memory
+            } catch {
+                failure = error
+            }
+        }
+        if let failure, failure != self.failure { log.write(.warning, "what is known of the meters can't be saved: \(failure)") }
+        self.failure = failure
+    }
+}

@@ -1,0 +1,15 @@
+import Metering
+
+/// Keeps what was known of the optical meters' totals over restarts. To lose it costs no total, only what they are checked against.
+package protocol MeterMemoryStore: Sendable {
+    /// An empty one where nothing is known.
+    func recall(_ meter: String) async -> MeterMemory
+    func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError)
+}
+
+/// For what never ends, or never began.
+package struct NoMeterMemory: MeterMemoryStore {
+    package init() {}
+    package func recall(_ meter: String) async -> MeterMemory { MeterMemory() }
+    package func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError) {}
+}

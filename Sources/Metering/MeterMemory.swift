@@ -1,0 +1,92 @@
+/// What was known of a meter's totals when the daemon ended: the next one holds it against what it reads.
+package struct MeterMemory: Hashable, Sendable {
+    package struct Total: Hashable, Sendable {
+        package var value: Quantity
+        /// When it was read, by a clock that may have been wrong.
+        package var at: WallTime
+
+        package init(_ value: Quantity, at: WallTime) {
+            self.value = value
+            self.at = at
+        }
+    }
+
+    package var serial: String?
+    /// The serial number is the meter's address.
+    package var isAddress: Bool
+    package var totals: [Measurand: Total]
+    /// The meters behind it.
+    package var channels: [UInt8: MeterMemory] = [:]
+
+    package init(serial: String? = nil, isAddress: Bool = false, totals: [Measurand: Total] = [:]) {
+        self.serial = serial
+        self.isAddress = isAddress
+        self.totals = totals
+    }
+}
+
+/// The same as the text that is kept on disk, with a check sum over all of it.
+///
+///     jouled meter 1
+///     serial 28342193
+///     energy_export 13.465 at 1795242480000
+///     energy_import 33402.264 at 1795242480000
+///     channel 1
+///     serial G4731
+///     volume 981.443 at 1795242480000
+///     check 1a2b3c4d
+package enum MeterMemoryRecord {
+    private static let title = "jouled meter 1\n"
+    /// No record is longer.
+    package static let limit = 16_384
+
+    package static func text(of memory: MeterMemory) -> String {
+        var body = title + lines(of: memory)
+        for (channel, memory) in memory.channels.sorted(by: { $0.key < $1.key }) { body += "channel \(channel)\n" + lines(of: memory) }
+        let check = String(CheckSum.crc32(Array(body.utf8)), radix: 16)
+        return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"
+    }
+
+    private static func lines(of memory: MeterMemory) -> String {
+        var lines = ""
+        // One with other characters could pretend to be lines of its own.
+        if let serial = memory.serial, serial.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
+            lines = "\(memory.isAddress ? "address" : "serial") \(serial)\n"
+        }
+        for (measurand, total) in memory.totals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            lines += "\(measurand.rawValue) \(total.value) at \(total.at.millisecondsSince1970)\n"
+        }
+        return lines
+    }
+
+    /// `nil` unless every byte is as it was written.
+    package static func parse(_ bytes: [UInt8]) -> MeterMemory? {
+        guard bytes.count <= limit, let text = String(validating: bytes, as: UTF8.self), text.hasPrefix(title) else { return nil }
+        var memory = MeterMemory()
+        var channel: UInt8?
+        // What is not understood here is missed when the texts are compared.
+        for line in text.split(separator: "\n").dropFirst() {
+            let words = line.split(separator: " ")
+            if words.count == 2, words[0] == "channel", let number = UInt8(words[1]) {
+                channel = number
+                memory.channels[number] = MeterMemory()
+            } else if let channel {
+                read(line, words, into: &memory.channels[channel, default: MeterMemory()])
+            } else {
+                read(line, words, into: &memory)
+            }
+        }
+        return Self.text(of: memory) == text ? memory : nil
+    }
+
+    private static func read(_ line: Substring, _ words: [Substring], into memory: inout MeterMemory) {
+        for (name, isAddress) in [("serial ", false), ("address ", true)] where line.hasPrefix(name) {
+            memory.serial = String(line.dropFirst(name.utf8.count))
+            memory.isAddress = isAddress
+        }
+        guard words.count == 4, let measurand = Measurand(rawValue: String(words[0])), measurand.isTotal,
+            let value = Quantity(words[1].utf8), let milliseconds = Int64(words[3])
+        else { return }
+        memory.totals[measurand] = MeterMemory.Total(value, at: WallTime(millisecondsSince1970: milliseconds))
+    }
+}
