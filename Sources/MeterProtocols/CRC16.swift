@@ -10,12 +10,12 @@ package enum CRC16 {
     private static let ccitt = Table(polynomial: 0x8408)
     private static let ansi = Table(polynomial: 0xA001)
 
-    /// Four bytes at a time: each has the table of what it does to the remainder that many bytes later.
+    /// Eight bytes at a time: each has the table of what it does to the remainder that many bytes later.
     private struct Table {
         private let entries: [UInt16]
 
         init(polynomial: UInt16) {
-            var entries = [UInt16](repeating: 0, count: 4 * 256)
+            var entries = [UInt16](repeating: 0, count: 8 * 256)
             for byte in 0..<256 {
                 var remainder = UInt16(byte)
                 for _ in 0..<8 { remainder = remainder & 1 == 1 ? remainder >> 1 ^ polynomial : remainder >> 1 }
@@ -31,12 +31,13 @@ package enum CRC16 {
         func of(_ bytes: ArraySlice<UInt8>, start: UInt16) -> UInt16 {
             var remainder = start
             var index = bytes.startIndex
-            while index + 4 <= bytes.endIndex {
+            while index + 8 <= bytes.endIndex {
                 remainder ^= UInt16(bytes[index]) | UInt16(bytes[index + 1]) << 8
-                remainder =
-                    entries[768 + Int(remainder & 0xFF)] ^ entries[512 + Int(remainder >> 8)] ^ entries[256 + Int(bytes[index + 2])]
-                    ^ entries[Int(bytes[index + 3])]
-                index += 4
+                remainder = entries[1792 + Int(remainder & 0xFF)] ^ entries[1536 + Int(remainder >> 8)]
+                remainder ^= entries[1280 + Int(bytes[index + 2])] ^ entries[1024 + Int(bytes[index + 3])]
+                remainder ^= entries[768 + Int(bytes[index + 4])] ^ entries[512 + Int(bytes[index + 5])]
+                remainder ^= entries[256 + Int(bytes[index + 6])] ^ entries[Int(bytes[index + 7])]
+                index += 8
             }
             while index < bytes.endIndex {
                 remainder = remainder >> 8 ^ entries[Int((remainder ^ UInt16(bytes[index])) & 0xFF)]

@@ -12,55 +12,65 @@ package struct OBISCode: Hashable, Sendable {
     /// Reads the long form and every short form: `1-0:1.8.0*255`, `1.8.0`, `32.7`, `C.1.0`, `F.F`, `1.8.0*01`, `1.8.0&12`.
     /// The letters stand for numbers: C = 96, F = 97, L = 98, P = 99. What is left out is A-B = 1-0, E = 0, F = 255.
     package init?(_ text: some Sequence<UInt8>) {
-        var numbers: [UInt8?] = [nil, nil, nil, nil, nil, nil]
-        var current: UInt16?
+        let bytes = Array(text)
+        self.init(bytes, bytes.indices)
+    }
+
+    /// The same for a place in a telegram.
+    package init?(_ bytes: [UInt8], _ range: Range<Int>) {
+        /// A to F; negative while it was not read.
+        var numbers = SIMD8<Int16>(repeating: -1)
+        var current: Int16 = -1
         var next = 2  // C, until a '-' or ':' says that A or B was read
-        for byte in text {
+        for index in range {
+            let byte = bytes[index]
             if let value = digit(byte) {
-                let number = (current ?? 0) * 10 + value
-                guard number <= 255 else { return nil }
-                current = number
+                current = max(current, 0) * 10 + value
+                guard current <= 255 else { return nil }
                 continue
             }
             if let value = letter(byte) {
-                guard current == nil else { return nil }
+                guard current < 0 else { return nil }
                 current = value
                 continue
             }
-            guard let number = current else { return nil }
-            current = nil
+            guard current >= 0 else { return nil }
+            let place: Int
             switch byte {
             case UInt8(ascii: "-"):
-                guard next == 2, numbers[0] == nil else { return nil }
-                numbers[0] = UInt8(number)
+                guard next == 2, numbers[0] < 0 else { return nil }
+                place = 0
             case UInt8(ascii: ":"):
-                guard next == 2, numbers[1] == nil else { return nil }
-                numbers[1] = UInt8(number)
+                guard next == 2, numbers[1] < 0 else { return nil }
+                place = 1
             case UInt8(ascii: "."):
                 guard next <= 3 else { return nil }
-                numbers[next] = UInt8(number)
-                next += 1
+                (place, next) = (next, next + 1)
             case UInt8(ascii: "*"), UInt8(ascii: "&"):
                 guard (3...4).contains(next) else { return nil }
-                numbers[next] = UInt8(number)
-                next = 5
+                (place, next) = (next, 5)
             default: return nil
             }
+            numbers[place] = current
+            current = -1
         }
-        guard let last = current, next >= 3 else { return nil }
-        numbers[next] = UInt8(last)
+        guard current >= 0, next >= 3 else { return nil }
+        numbers[next] = current
         // `1-081.8.0` is `1-0:1.8.0` with a bit turned over, not channel 0 of a register 81.
-        guard let c = numbers[2], let d = numbers[3], numbers[0] == nil || numbers[1] != nil else { return nil }
-        self.init(numbers[0] ?? 1, numbers[1] ?? 0, c, d, numbers[4] ?? 0, numbers[5] ?? 255)
+        guard numbers[2] >= 0, numbers[3] >= 0, numbers[0] < 0 || numbers[1] >= 0 else { return nil }
+        func number(_ place: Int, _ missing: UInt8 = 0) -> UInt8 { numbers[place] < 0 ? missing : UInt8(numbers[place]) }
+        self.init(number(0, 1), number(1), number(2), number(3), number(4), number(5, 255))
     }
 
     package init?(_ text: String) { self.init(text.utf8) }
 
-    /// One number in place of six: codes are looked up for every register of every telegram.
-    package func hash(into hasher: inout Hasher) {
+    /// All of it in one number: codes are compared for every register of every telegram.
+    package var key: UInt64 {
         let (upper, lower) = (UInt32(a) << 16 | UInt32(b) << 8 | UInt32(c), UInt32(d) << 16 | UInt32(e) << 8 | UInt32(f))
-        hasher.combine(UInt64(upper) << 24 | UInt64(lower))
+        return UInt64(upper) << 24 | UInt64(lower)
     }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(key) }
 
     /// The electricity register, whatever the channel and whether it is a history value.
     package func isRegister(_ c: UInt8, _ d: UInt8, _ e: UInt8) -> Bool { a == 1 && self.c == c && self.d == d && self.e == e && f == 255 }
@@ -74,11 +84,11 @@ extension OBISCode: CustomStringConvertible {
     package var short: String { (a == 1 && b == 0 ? "" : "\(a)-\(b):") + "\(c).\(d).\(e)" + (f == 255 ? "" : "*\(f)") }
 }
 
-private func digit(_ byte: UInt8) -> UInt16? {
-    byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? UInt16(byte - UInt8(ascii: "0")) : nil
+private func digit(_ byte: UInt8) -> Int16? {
+    byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? Int16(byte - UInt8(ascii: "0")) : nil
 }
 
-private func letter(_ byte: UInt8) -> UInt16? {
+private func letter(_ byte: UInt8) -> Int16? {
     switch byte {
     case UInt8(ascii: "C"): 96
     case UInt8(ascii: "F"): 97

@@ -1,11 +1,9 @@
 /// An exact decimal number, `mantissa × 10^exponent`. It keeps the digits that the meter sent: `0033402.264` prints as `33402.264`,
 /// `250.600` as `250.600`. Energy is never a `Double`.
-@usableFromInline
 package struct Quantity: Hashable, Sendable {
     package var mantissa: Int64
     package var exponent: Int
 
-    @usableFromInline
     package init(_ mantissa: Int64, exponent: Int = 0) {
         self.mantissa = mantissa
         self.exponent = exponent
@@ -13,15 +11,21 @@ package struct Quantity: Hashable, Sendable {
 
     /// Parses `[+-]digits[(.|,)digits]`, nothing else: no exponent, no blanks, no empty text, at most 18 significant digits.
     /// The decimal comma is what some meters send.
-    @inlinable
     package init?(_ text: some Sequence<UInt8>) {
+        let bytes = Array(text)
+        self.init(bytes, bytes.indices)
+    }
+
+    /// The same for a place in a telegram.
+    package init?(_ bytes: [UInt8], _ range: Range<Int>) {
         var mantissa: Int64 = 0
         var decimals = 0
         var digits = 0
         var negative = false
         var point = false
         var first = true
-        for byte in text {
+        for index in range {
+            let byte = bytes[index]
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"):
                 guard mantissa < 100_000_000_000_000_000 else { return nil }
@@ -82,12 +86,12 @@ package struct Quantity: Hashable, Sendable {
         return overflow ? nil : Quantity(sum, exponent: exponent)
     }
 
-    package var negated: Quantity { Quantity(-mantissa, exponent: exponent) }
+    /// The least number has no counterpart above zero, and gets the nearest.
+    package var negated: Quantity { Quantity(mantissa == .min ? .max : -mantissa, exponent: exponent) }
 }
 
 extension Quantity: Comparable {
     /// Compares the numbers, not the digits: `1.0` is neither below nor above `1.00`.
-    @usableFromInline
     package static func < (a: Quantity, b: Quantity) -> Bool {
         let exponent = min(a.exponent, b.exponent)
         if let x = a.units(of: exponent), let y = b.units(of: exponent) { return x < y }
@@ -97,7 +101,6 @@ extension Quantity: Comparable {
 
 extension Quantity: CustomStringConvertible {
     /// Plain decimal notation, never an exponent, never "-0".
-    @usableFromInline
     package var description: String {
         if mantissa == 0 && exponent >= 0 { return "0" }
         var digits = String(mantissa.magnitude)

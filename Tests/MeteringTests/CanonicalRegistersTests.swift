@@ -39,6 +39,17 @@ import Testing
     ])
     func says(_ sent: String, _ expected: String) { #expect(canonical(sent) == expected) }
 
+    /// Eight bytes of SML may hold a number whose opposite does not fit.
+    @Test func theLeastNumberIsNoTrap() {
+        let least = RegisterValue.number(Quantity(.min), .watts)
+        var readout = Readout(
+            [Register(OBISCode(21, 7, 0), .number(Quantity(0), .watts)), Register(OBISCode(22, 7, 0), least)], at: Instant(nanoseconds: 0))
+        readout.registers.append(Register(OBISCode(15, 7, 0), least))
+        readout.source = .sml
+        readout.direction = .exporting
+        #expect(readout.canonicalRegisters.last == Register(OBISCode(16, 7, 0), .number(Quantity(.max), .watts)))
+    }
+
     @Test func theStatusWordSaysTheDirection() {
         let sent = "1.8.0=5Wh 2.8.0=5Wh 15.7.0=3W"
         #expect(canonical(sent, .sml, .exporting) == sent + " 16.7.0=-3W")

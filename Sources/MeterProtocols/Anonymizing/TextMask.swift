@@ -42,7 +42,7 @@ struct TextMask: TelegramMask {
                 lineStart = index + 1
             case UInt8(ascii: "("):
                 let end = characters[index...].firstIndex(of: UInt8(ascii: ")")) ?? characters.endIndex
-                if lineStart < index { code = DataSet(address: characters[lineStart..<index], value: [], unit: nil).code }
+                if lineStart < index { code = DataSet(address: lineStart..<index, value: index..<index).code(in: characters) }
                 note((index + 1)..<end, code)
                 index = end
                 lineStart = end + 1

@@ -4,22 +4,37 @@ import Metering
 package enum DataBlock {
     /// Reads what stands between STX (mode D: the blank line) and `!`, ETX or EOT, with or without these, with or without parity.
     /// `strict` is for telegrams without a block check; with `badLines` above 0 such a telegram is to be thrown away.
-    package static func parse(_ bytes: some Collection<UInt8>, strict: Bool) -> (registers: [Register], badLines: Int) {
+    package static func parse(_ bytes: [UInt8], strict: Bool) -> (registers: [Register], badLines: Int) {
+        let text = bytes.map { $0 & 0x7F }
+        return parse(text: text, in: 0..<end(of: text), strict: strict)
+    }
+
+    private static func end(of text: [UInt8]) -> Int {
+        text.firstIndex { $0 == ControlCharacter.etx || $0 == ControlCharacter.eot } ?? text.count
+    }
+
+    /// The same where parity is gone already, and no ETX or EOT is among the characters.
+    static func parse(text: [UInt8], in range: Range<Int>, strict: Bool) -> (registers: [Register], badLines: Int) {
+        var lines = DataLines(text, in: range)
         var entries: [Entry] = []
+        // A line has 20 characters and more, as a rule.
+        entries.reserveCapacity(range.count / 20)
+        var sets: [DataSet] = []
         var badLines = 0
-        for line in lines(of: bytes.map { $0 & 0x7F }) {
-            guard let sets = DataSet.parse(line: line) else {
+        while let line = lines.next() {
+            sets.removeAll(keepingCapacity: true)
+            guard DataSet.parse(text, line, into: &sets) else {
                 badLines += 1
                 continue
             }
             // A line that begins with a bracket goes on with the line before: load profiles do that.
-            var isBad = sets.first?.address.isEmpty == true && (strict || entries.isEmpty)
+            var isBad = sets[0].address.isEmpty && (strict || entries.isEmpty)
             for set in sets where !set.address.isEmpty {
-                guard let code = set.code else {
+                guard let code = set.code(in: text) else {
                     isBad = true
                     continue
                 }
-                switch set.reading(of: code, strict: strict) {
+                switch set.reading(of: code, in: text, strict: strict) {
                 case .value(let value): entries.append(Entry(code: code, value: value))
                 case .empty: entries.append(Entry(code: code, value: nil))
                 case .corrupt:
@@ -41,32 +56,20 @@ package enum DataBlock {
     }
 
     /// Reads what stands between STX and ETX after `R1 address()`: `(value*unit)`, with or without the address in front.
-    package static func answer(_ bytes: some Collection<UInt8>, to code: OBISCode) -> Answer {
-        let lines = lines(of: bytes.map { $0 & 0x7F })
-        guard lines.count == 1, let line = lines.first, let set = DataSet.parse(line: line)?.first else { return .unreadable }
-        if set.isRefusal { return .refused(set.text) }
+    package static func answer(_ bytes: [UInt8], to code: OBISCode) -> Answer {
+        let text = bytes.map { $0 & 0x7F }
+        var lines = DataLines(text, in: 0..<end(of: text))
+        var sets: [DataSet] = []
+        guard let line = lines.next(), lines.next() == nil, DataSet.parse(text, line, into: &sets) else { return .unreadable }
+        let set = sets[0]
+        if set.isRefusal(in: text) { return .refused(set.content(in: text)) }
         if !set.address.isEmpty {
-            guard var own = set.code else { return .unreadable }
+            guard var own = set.code(in: text) else { return .unreadable }
             if own.f == 0 { own.f = code.f }
             guard own == code else { return .unreadable }
         }
-        guard case .value(let value) = set.reading(of: code, strict: false) else { return .unreadable }
+        guard case .value(let value) = set.reading(of: code, in: text, strict: false) else { return .unreadable }
         return .register(Register(code, value.withUnit { code.customaryUnit }))
-    }
-
-    /// The lines that are not empty, up to the `!` that stands alone or, without a line end, behind the last data set (Apator, Kamstrup).
-    private static func lines(of characters: [UInt8]) -> [ArraySlice<UInt8>] {
-        var lines: [ArraySlice<UInt8>] = []
-        let end = characters.firstIndex { $0 == ControlCharacter.etx || $0 == ControlCharacter.eot } ?? characters.endIndex
-        for line in characters[..<end].split(whereSeparator: { $0 == ControlCharacter.cr || $0 == ControlCharacter.lf }) {
-            guard line.first != UInt8(ascii: "!") else { break }
-            guard !line.suffix(2).elementsEqual(")!".utf8) else {
-                lines.append(line.dropLast())
-                break
-            }
-            lines.append(line)
-        }
-        return lines
     }
 
     private struct Entry {
@@ -76,14 +79,17 @@ package enum DataBlock {
 
     /// Of two sets with one address the first counts, even when it is empty: the ZMD310 repeats `32.7.0` for something else.
     private static func settle(_ entries: [Entry]) -> [Register] {
-        var seen = Set<OBISCode>(minimumCapacity: entries.count)
+        var seen: [UInt64] = []
+        seen.reserveCapacity(entries.count)
         var registers: [Register] = []
         registers.reserveCapacity(entries.count)
-        for entry in entries {
-            var code = entry.code
+        for index in entries.indices {
+            var code = entries[index].code
             // `1.8.0*00` is the current value on an Apator, which has no other; elsewhere it is a history slot beside the others.
             if code.f == 0, code.isMeasured, entries.filter({ $0.code.current == code.current }).count == 1 { code = code.current }
-            guard seen.insert(code).inserted, let value = entry.value else { continue }
+            guard !seen.contains(code.key) else { continue }
+            seen.append(code.key)
+            guard let value = entries[index].value else { continue }
             registers.append(Register(code, value.withUnit { unit(of: code.current, in: entries) ?? code.customaryUnit }))
         }
         return registers
@@ -93,6 +99,30 @@ package enum DataBlock {
     private static func unit(of current: OBISCode, in entries: [Entry]) -> Unit? {
         for entry in entries where entry.code == current { if case .number(_, let unit?)? = entry.value { return unit } }
         return nil
+    }
+}
+
+/// The lines that are not empty, up to the `!` that stands alone or, without a line end, behind the last data set (Apator, Kamstrup).
+private struct DataLines {
+    private let text: [UInt8]
+    private var position: Int
+    private var end: Int
+
+    init(_ text: [UInt8], in range: Range<Int>) {
+        self.text = text
+        position = range.lowerBound
+        end = range.upperBound
+    }
+
+    mutating func next() -> Range<Int>? {
+        guard let line = text.nextLine(&position, before: end), text[line.lowerBound] != UInt8(ascii: "!") else {
+            position = end
+            return nil
+        }
+        let last = line.upperBound - 1
+        guard text[last] == UInt8(ascii: "!"), line.count > 1, text[last - 1] == UInt8(ascii: ")") else { return line }
+        position = end
+        return line.lowerBound..<last
     }
 }
 

@@ -1,64 +1,87 @@
 import Metering
 
-/// One `[address](value[*unit])` of a data line, in the characters that were sent.
+/// One `[address](value[*unit])` of a data line, by its places in the telegram's characters: those are looked at where they are.
 package struct DataSet: Hashable, Sendable {
     /// Empty in a later group of the same line: `1.6.1(09.48*kW)(16-03-14,18:45)`.
-    package var address: ArraySlice<UInt8>
-    package var value: ArraySlice<UInt8>
+    package var address: Range<Int>
+    package var value: Range<Int>
     /// `nil` where there is no `*`; may be empty: `(013925.5*)`.
-    package var unit: ArraySlice<UInt8>?
+    package var unit: Range<Int>?
 
-    /// The data sets of one line, `nil` where it breaks the grammar. The limits are wider than those of the standard (16, 128, 16),
-    /// because meters are.
-    package static func parse(line: ArraySlice<UInt8>, longestContent: Int = 160) -> [DataSet]? {
-        var sets: [DataSet] = []
-        var rest = line
-        while !rest.isEmpty {
-            guard let open = rest.firstIndex(of: UInt8(ascii: "(")) else { return nil }
-            let address = rest[..<open]
-            rest = rest[(open + 1)...]
-            guard let close = rest.firstIndex(of: UInt8(ascii: ")")) else { return nil }
-            let content = rest[..<close]
-            rest = rest[(close + 1)...]
-            guard address.count <= 32, address.allSatisfy({ isAddress($0) }), content.count <= longestContent,
-                content.allSatisfy({ isContent($0) })
-            else { return nil }
-            let star = content.firstIndex(of: UInt8(ascii: "*"))
+    /// Appends the data sets of one line, with or without parity; `false` where it breaks the grammar. The limits are wider than those of
+    /// the standard (16, 128, 16), because meters are.
+    package static func parse(
+        _ text: [UInt8], _ line: Range<Int>, longestContent: Int = 160, into sets: inout [DataSet]
+    ) -> Bool {
+        var index = line.lowerBound
+        while index < line.upperBound {
+            let address = index
+            while index < line.upperBound, isAddress(text[index] & 0x7F) { index += 1 }
+            let open = index
+            guard open < line.upperBound, text[open] & 0x7F == UInt8(ascii: "("), open - address <= 32 else { return false }
+            index += 1
+            var star: Int?
+            while index < line.upperBound, case let character = text[index] & 0x7F, isContent(character) {
+                if star == nil, character == UInt8(ascii: "*") { star = index }
+                index += 1
+            }
+            let close = index
+            guard close < line.upperBound, text[close] & 0x7F == UInt8(ascii: ")"), close - open <= longestContent + 1 else { return false }
+            index += 1
             sets.append(
-                DataSet(address: address, value: content[..<(star ?? content.endIndex)], unit: star.map { content[($0 + 1)...] }))
+                DataSet(address: address..<open, value: (open + 1)..<(star ?? close), unit: star.map { ($0 + 1)..<close }))
         }
-        return sets
+        return true
     }
 
     /// The register that the address names; `FF` is how the MT171 writes F.F.
-    package var code: OBISCode? { address.elementsEqual("FF".utf8) ? OBISCode(97, 97, 0) : OBISCode(address) }
+    package func code(in text: [UInt8]) -> OBISCode? {
+        let isShort =
+            address.count == 2 && text[address.lowerBound] == UInt8(ascii: "F") && text[address.lowerBound + 1] == UInt8(ascii: "F")
+        return isShort ? OBISCode(97, 97, 0) : OBISCode(text, address)
+    }
 
     /// Value and unit as they stood between the brackets.
-    package var text: String {
-        String(decoding: value.trimmed, as: UTF8.self) + (unit.map { "*" + String(decoding: $0.trimmed, as: UTF8.self) } ?? "")
+    package func content(in text: [UInt8]) -> String {
+        text.string(text.trimmed(value)) + (unit.map { "*" + text.string(text.trimmed($0)) } ?? "")
     }
 
     /// Nothing, or an error in place of a value.
-    var isRefusal: Bool {
-        let value = value.trimmed
-        return value.isEmpty && unit == nil || value.prefix(2).elementsEqual("ER".utf8) || value.prefix(2).elementsEqual("er".utf8)
+    func isRefusal(in text: [UInt8]) -> Bool {
+        let value = text[text.trimmed(value)].prefix(2)
+        return value.isEmpty && unit == nil || value.elementsEqual("ER".utf8) || value.elementsEqual("er".utf8)
     }
 
     private static func isAddress(_ byte: UInt8) -> Bool {
-        (0x21...0x7E).contains(byte) && byte != UInt8(ascii: ")") && byte != UInt8(ascii: "/") && byte != UInt8(ascii: "!")
+        byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "(") && byte != UInt8(ascii: ")") && byte != UInt8(ascii: "/")
+            && byte != UInt8(ascii: "!")
     }
 
-    private static func isContent(_ byte: UInt8) -> Bool { (0x20...0x7E).contains(byte) && byte != UInt8(ascii: "(") }
+    private static func isContent(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "(") && byte != UInt8(ascii: ")")
+    }
 }
 
-extension ArraySlice<UInt8> {
-    /// Without the blanks around it.
-    var trimmed: ArraySlice<UInt8> {
-        var slice = self
-        while slice.first == UInt8(ascii: " ") { slice.removeFirst() }
-        while slice.last == UInt8(ascii: " ") { slice.removeLast() }
-        return slice
+extension [UInt8] {
+    /// The next line that is not empty, from `position` on.
+    func nextLine(_ position: inout Int, before end: Int) -> Range<Int>? {
+        while position < end, isLineEnd(self[position]) { position += 1 }
+        let start = position
+        while position < end, !isLineEnd(self[position]) { position += 1 }
+        return start < position ? start..<position : nil
     }
+
+    private func isLineEnd(_ byte: UInt8) -> Bool { byte == ControlCharacter.cr || byte == ControlCharacter.lf }
+
+    /// Without the blanks around it.
+    func trimmed(_ range: Range<Int>) -> Range<Int> {
+        var (start, end) = (range.lowerBound, range.upperBound)
+        while start < end, self[start] == UInt8(ascii: " ") { start += 1 }
+        while start < end, self[end - 1] == UInt8(ascii: " ") { end -= 1 }
+        return start..<end
+    }
+
+    func string(_ range: Range<Int>) -> String { String(decoding: self[range], as: UTF8.self) }
 }
 
 extension DataSet {
@@ -71,24 +94,24 @@ extension DataSet {
 
     /// What the set says about `code`. What is a number and what is text follows from the code, never from how it looks: `96.5.0(80)`
     /// is hex. `strict` is for telegrams without a block check: what could be a turned bit is corrupt.
-    func reading(of code: OBISCode, strict: Bool) -> Reading {
-        let value = value.trimmed
+    func reading(of code: OBISCode, in text: [UInt8], strict: Bool) -> Reading {
+        let value = text.trimmed(value)
         guard !value.isEmpty else { return .empty }
-        if let unit, !unit.trimmed.isEmpty {
-            let known = Unit(spelled: unit.trimmed)
-            if let known, let number = Quantity(value) { return .value(.number(number, known)) }
+        if let unit, case let unit = text.trimmed(unit), !unit.isEmpty {
+            let known = Unit(spelled: text, unit)
+            if let known, let number = Quantity(text, value) { return .value(.number(number, known)) }
             if code.isMeasured && (strict || known != nil) { return .corrupt }
-            return .value(.text(text))
+            return .value(.text(content(in: text)))
         }
-        guard code.isMeasured else { return .value(.text(String(decoding: value, as: UTF8.self))) }
-        if let number = Quantity(value) { return .value(.number(number, nil)) }
+        guard code.isMeasured else { return .value(.text(text.string(value))) }
+        if let number = Quantity(text, value) { return .value(.number(number, nil)) }
         // `024562 kWh` (MT171), `01936.631kWh`: the unit without its `*`.
-        if let start = value.firstIndex(where: { $0 >= UInt8(ascii: "A") }), let number = Quantity(value[..<start].trimmed),
-            let known = Unit(spelled: value[start...])
+        if let start = value.first(where: { text[$0] >= UInt8(ascii: "A") }),
+            let number = Quantity(text, text.trimmed(value.lowerBound..<start)), let known = Unit(spelled: text, start..<value.upperBound)
         {
             return .value(.number(number, known))
         }
-        return strict ? .corrupt : .value(.text(String(decoding: value, as: UTF8.self)))
+        return strict ? .corrupt : .value(.text(text.string(value)))
     }
 }
 
@@ -110,36 +133,23 @@ extension OBISCode {
 
 extension Unit {
     /// As meters write it, large or small: `kWh`, `KWH`, `kVArh`, `m3`.
-    init?(spelled text: ArraySlice<UInt8>) {
-        guard text.count <= 16 else { return nil }
-        switch String(decoding: text, as: UTF8.self).lowercased() {
-        case "wh": self = .wattHours
-        case "kwh": self = .kilowattHours
-        case "w": self = .watts
-        case "kw": self = .kilowatts
-        case "var": self = .vars
-        case "kvar": self = .kilovars
-        case "varh": self = .varHours
-        case "kvarh": self = .kilovarHours
-        case "va": self = .voltAmperes
-        case "kva": self = .kilovoltAmperes
-        case "vah": self = .voltAmpereHours
-        case "kvah": self = .kilovoltAmpereHours
-        case "v": self = .volts
-        case "a": self = .amperes
-        case "hz": self = .hertz
-        case "deg": self = .degrees
-        case "%": self = .percent
-        case "gj": self = .gigajoules
-        case "m3": self = .cubicMetres
-        case "m3/h", "m3h", "m3ph": self = .cubicMetresPerHour
-        case "l": self = .litres
-        case "l/h", "lph": self = .litresPerHour
-        case "h": self = .hours
-        case "min": self = .minutes
-        case "s": self = .seconds
-        case "c": self = .celsius
-        default: return nil
-        }
+    init?(spelled text: [UInt8], _ range: Range<Int>) {
+        guard range.count <= 8 else { return nil }
+        var key: UInt64 = 0
+        for index in range { key = key << 8 | UInt64(lowercased(text[index])) }
+        guard let unit = Self.spellings.first(where: { $0.key == key })?.unit else { return nil }
+        self = unit
     }
+
+    /// In lower case, the characters as the bytes of a number.
+    private static let spellings: [(key: UInt64, unit: Unit)] = [
+        ("kwh", .kilowattHours), ("v", .volts), ("a", .amperes), ("kw", .kilowatts), ("w", .watts), ("wh", .wattHours),
+        ("kvarh", .kilovarHours), ("var", .vars), ("kvar", .kilovars), ("varh", .varHours), ("va", .voltAmperes),
+        ("kva", .kilovoltAmperes), ("vah", .voltAmpereHours), ("kvah", .kilovoltAmpereHours), ("hz", .hertz), ("deg", .degrees),
+        ("%", .percent), ("gj", .gigajoules), ("m3", .cubicMetres), ("m3/h", .cubicMetresPerHour), ("m3h", .cubicMetresPerHour),
+        ("m3ph", .cubicMetresPerHour), ("l", .litres), ("l/h", .litresPerHour), ("lph", .litresPerHour), ("h", .hours),
+        ("min", .minutes), ("s", .seconds), ("c", .celsius),
+    ].map { (name: String, unit: Unit) in (name.utf8.reduce(0) { $0 << 8 | UInt64($1) }, unit) }
 }
+
+private func lowercased(_ byte: UInt8) -> UInt8 { byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte }

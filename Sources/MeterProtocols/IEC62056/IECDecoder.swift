@@ -27,6 +27,8 @@ package struct IECDecoder: PushDecoder {
     private var lineStart = 0
     private var linesStart = 0
     private var hasLines = false
+    /// Of the line that was looked at last; kept for its room.
+    private var sets: [DataSet] = []
     private var isSkippingEcho = false
     /// Bytes to look at again, the next one last. `mayStart`: an STX may begin a block although no identification is before it.
     private var again: [(byte: UInt8, mayStart: Bool)] = []
@@ -45,20 +47,44 @@ package struct IECDecoder: PushDecoder {
 
     package mutating func push(_ bytes: [UInt8], at now: Instant) -> [Finding] {
         self.now = now
-        for byte in bytes {
-            step(byte, mayStart: true)
-            drain()
+        var index = 0
+        while true {
+            index = takePlain(bytes, from: index)
+            guard index < bytes.count else { break }
+            step(bytes[index], mayStart: true)
+            if !again.isEmpty { drain() }
+            index += 1
         }
         defer { found = [] }
         return found
+    }
+
+    /// Goes past what most of the bytes are: those between telegrams that begin none, and those within a line.
+    private mutating func takePlain(_ bytes: [UInt8], from start: Int) -> Int {
+        var index = start
+        switch state {
+        case .idle:
+            while index < bytes.count, !Self.isStart(bytes[index] & 0x7F) { index += 1 }
+        case .block where lineStart < pending.count, .lines where lineStart < pending.count && !isSkippingEcho:
+            let room = min(Self.longestTelegram - pending.count, Self.longestLine - (pending.count - lineStart))
+            let end = min(bytes.count, start + max(0, room))
+            while index < end, case let character = bytes[index] & 0x7F, character >= 0x20, character < 0x7F { index += 1 }
+            pending += bytes[start..<index]
+        default: break
+        }
+        return index
+    }
+
+    private static func isStart(_ character: UInt8) -> Bool {
+        character == UInt8(ascii: "/") || character == ControlCharacter.soh || character == ControlCharacter.stx
     }
 
     package mutating func finish() -> [Finding] {
         while state != .idle {
             switch state {
             case .ended: deliverLines()
-            case .lines where currentLine.elementsEqual("!".utf8) || currentLine.suffix(2).elementsEqual(")!".utf8): deliverLines()
-            case .lines where !hasLines && currentLine.isEmpty: state = .idle
+            case .lines where isEnd(lineStart..<pending.count): deliverLines()
+            case .lines where !hasLines && lineStart == pending.count: state = .idle
             case .identification: state = .idle
             default: fail(.cutOff)
             }
@@ -133,8 +159,6 @@ extension IECDecoder {
         }
     }
 
-    private var currentLine: [UInt8] { pending[lineStart...].map { $0 & 0x7F } }
-
     /// Data lines, or nothing yet but line ends, the echo of an ACK, or the noise of a change of speed.
     private mutating func stepLines(_ byte: UInt8, _ character: UInt8) {
         if isSkippingEcho {
@@ -159,22 +183,33 @@ extension IECDecoder {
     }
 
     private mutating func endLine(_ byte: UInt8) {
-        let line = currentLine
+        let line = lineStart..<pending.count
         pending.append(byte)
         defer { lineStart = pending.count }
         guard !line.isEmpty else { return }
         hasLines = true
-        if line == Array("!".utf8) || line.suffix(2).elementsEqual(")!".utf8) {
+        if isEnd(line) {
             if hasBlankLine { deliverLines() } else { state = .ended }
-        } else if DataSet.parse(line: line[...]) == nil {
-            fail(.corruptLine)
+        } else {
+            sets.removeAll(keepingCapacity: true)
+            if !DataSet.parse(pending, line, into: &sets) { fail(.corruptLine) }
         }
+    }
+
+    /// `!`, which may stand behind the last data set.
+    private func isEnd(_ line: Range<Int>) -> Bool {
+        guard let last = line.last, pending[last] & 0x7F == UInt8(ascii: "!") else { return false }
+        return line.count == 1 || pending[last - 1] & 0x7F == UInt8(ascii: ")")
     }
 
     /// Mode D has an empty line after the identification; behind a tty that reads CR as LF, that is four LF.
     private var hasBlankLine: Bool {
-        let ends = pending[(linesStart - 1)...].prefix(4).map { $0 & 0x7F }
-        return ends == [0x0D, 0x0A, 0x0D, 0x0A] || ends == [0x0A, 0x0A, 0x0A, 0x0A]
+        guard linesStart + 3 <= pending.count else { return false }
+        func isEnd(_ first: UInt8, _ second: UInt8) -> Bool {
+            pending[linesStart - 1] & 0x7F == first && pending[linesStart] & 0x7F == second && pending[linesStart + 1] & 0x7F == first
+                && pending[linesStart + 2] & 0x7F == second
+        }
+        return isEnd(ControlCharacter.cr, ControlCharacter.lf) || isEnd(ControlCharacter.lf, ControlCharacter.lf)
     }
 
     private mutating func stepEnded(_ byte: UInt8, _ character: UInt8) {
@@ -189,10 +224,9 @@ extension IECDecoder {
 
     private mutating func deliverLines() {
         // Read as 8N1, bit 7 is the parity of every character or of none.
-        guard !pending.contains(where: { $0 >= 0x80 }) || pending.allSatisfy({ $0.nonzeroBitCount % 2 == 0 }) else {
-            return fail(.wrongParity)
-        }
-        let (registers, badLines) = DataBlock.parse(pending[linesStart...], strict: true)
+        guard pending.allSatisfy({ $0 < 0x80 }) || pending.allSatisfy({ $0.nonzeroBitCount % 2 == 0 }) else { return fail(.wrongParity) }
+        let text = pending.map { $0 & 0x7F }
+        let (registers, badLines) = DataBlock.parse(text: text, in: linesStart..<text.count, strict: true)
         guard badLines == 0 else { return fail(.corruptLine) }
         deliver(registers, isPush: hasBlankLine, isChecked: false)
         state = .idle
@@ -249,7 +283,7 @@ extension IECDecoder {
         guard expected == check || state == .blockCheck && passesWithReturns(content, check) else {
             return fail(.wrongCheck, at: byte)
         }
-        if state == .blockCheck { deliverBlock(content.dropLast(), isLast: content.last == ControlCharacter.etx) } else { obey(content) }
+        if state == .blockCheck { deliverBlock(content) } else { obey(content) }
         state = .idle
     }
 
@@ -271,19 +305,19 @@ extension IECDecoder {
         return pairs > 0 && (expected == check || expected == ControlCharacter.cr && check == ControlCharacter.lf)
     }
 
-    private mutating func deliverBlock(_ text: ArraySlice<UInt8>, isLast: Bool) {
-        let whole = earlierBlocks + text
-        guard isLast else {
-            guard whole.count <= Self.longestTelegram else { return fail(.tooLong) }
-            earlierBlocks = whole
-            return
+    /// `content` is what stands behind the STX, with its ETX or EOT.
+    private mutating func deliverBlock(_ content: [UInt8]) {
+        guard content.last == ControlCharacter.etx else {
+            earlierBlocks += content.dropLast()
+            return earlierBlocks.count <= Self.longestTelegram ? () : fail(.tooLong)
         }
         let isPartial = !earlierBlocks.isEmpty
+        let whole = isPartial ? earlierBlocks + content : content
         earlierBlocks = []
-        let end = whole.lastIndex { $0 != ControlCharacter.cr && $0 != ControlCharacter.lf }
+        let end = whole.dropLast().lastIndex { $0 != ControlCharacter.cr && $0 != ControlCharacter.lf }
         let hasEndMark = end.map { whole[$0] == UInt8(ascii: "!") } ?? false
         guard !hasEndMark && !isPartial else {
-            let (registers, badLines) = DataBlock.parse(whole, strict: false)
+            let (registers, badLines) = DataBlock.parse(text: whole, in: 0..<(whole.count - 1), strict: false)
             return deliver(registers, badLines: badLines)
         }
         // A readout without its end mark: an ETX that is none, and a check that fits by chance.
@@ -308,6 +342,7 @@ extension IECDecoder {
     private mutating func obey(_ command: [UInt8]) {
         (question, earlierBlocks) = (nil, [])
         guard command.count > 4, command[0] == UInt8(ascii: "R"), command[2] == ControlCharacter.stx else { return }
-        question = DataSet.parse(line: command[3...].dropLast())?.first?.code
+        var sets: [DataSet] = []
+        if DataSet.parse(command, 3..<(command.count - 1), into: &sets) { question = sets[0].code(in: command) }
     }
 }

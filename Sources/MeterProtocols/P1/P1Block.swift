@@ -6,37 +6,43 @@ enum P1Block {
     /// A message to the customer has 1024 characters in hex.
     private static let longestContent = 2048
 
-    /// The lines between the identification and the `!`, with `badLines` as in `DataBlock`.
-    static func parse(_ text: some Collection<UInt8>, strict: Bool) -> (registers: [Register], badLines: Int) {
+    /// The lines between the identification and the `!`, without parity, with `badLines` as in `DataBlock`.
+    static func parse(_ text: [UInt8], in range: Range<Int>, strict: Bool) -> (registers: [Register], badLines: Int) {
         var registers: [Register] = []
+        registers.reserveCapacity(range.count / 25)
         var badLines = 0
         /// The register and the unit that a `24.3.0` line announced for the line after it.
-        var announced: (code: OBISCode, unit: ArraySlice<UInt8>)?
-        for line in Array(text).split(whereSeparator: { $0 == ControlCharacter.cr || $0 == ControlCharacter.lf }) {
-            guard let sets = DataSet.parse(line: line, longestContent: longestContent), let first = sets.first,
+        var announced: (code: OBISCode, unit: Range<Int>)?
+        var sets: [DataSet] = []
+        var position = range.lowerBound
+        while let line = text.nextLine(&position, before: range.upperBound) {
+            sets.removeAll(keepingCapacity: true)
+            guard DataSet.parse(text, line, longestContent: longestContent, into: &sets), case let first = sets[0],
                 sets.dropFirst().allSatisfy({ $0.address.isEmpty })
             else {
                 badLines += 1
                 continue
             }
             var isGood = false
+            let before = announced
+            announced = nil
             if first.address.isEmpty {
-                if let code = announced?.code, let unit = announced?.unit, sets.count == 1 {
-                    isGood = add(DataSet(address: [], value: first.value, unit: unit), as: code, strict, &registers)
+                if let before, sets.count == 1 {
+                    let set = DataSet(address: first.address, value: first.value, unit: before.unit)
+                    isGood = add(set, text, as: before.code, strict, &registers)
                 }
-                announced = nil
-            } else if let code = first.code {
-                if code.c == 24, code.d == 3, sets.count >= 6, let named = OBISCode(sets[4].value) {
-                    announced = (named, sets[5].value)
+            } else if let code = first.code(in: text) {
+                if code.c == 24, code.d == 3, sets.count >= 6, let named = OBISCode(text, sets[4].value) {
                     // Some have the value on the same line.
-                    isGood = sets.count == 6
                     if sets.count == 7 {
-                        announced = nil
-                        isGood = add(DataSet(address: [], value: sets[6].value, unit: sets[5].value), as: named, strict, &registers)
+                        let set = DataSet(address: first.address, value: sets[6].value, unit: sets[5].value)
+                        isGood = add(set, text, as: named, strict, &registers)
+                    } else {
+                        announced = (named, sets[5].value)
+                        isGood = sets.count == 6
                     }
                 } else {
-                    announced = nil
-                    isGood = add(sets, of: code, strict, &registers)
+                    isGood = add(sets, text, of: code, strict, &registers)
                 }
             }
             if !isGood { badLines += 1 }
@@ -44,19 +50,23 @@ enum P1Block {
         return (registers, badLines)
     }
 
-    private static func add(_ sets: [DataSet], of code: OBISCode, _ strict: Bool, _ registers: inout [Register]) -> Bool {
+    private static func add(
+        _ sets: [DataSet], _ text: [UInt8], of code: OBISCode, _ strict: Bool, _ registers: inout [Register]
+    ) -> Bool {
         // Lists of power failures and of demands: all of their groups, as they are.
         if sets.count > 1, code.c == 98 || code.c == 99 {
-            registers.append(Register(code, .text(sets.map { "(" + $0.text + ")" }.joined())))
+            registers.append(Register(code, .text(sets.map { "(" + $0.content(in: text) + ")" }.joined())))
             return true
         }
         // `24.2.1(200512134558S)(00112.384*m3)`
-        let value = sets.count > 1 && isTimestamp(sets[0]) ? sets[1] : sets[0]
-        return add(value, as: code, strict, &registers)
+        let value = sets.count > 1 && isTimestamp(sets[0], text) ? sets[1] : sets[0]
+        return add(value, text, as: code, strict, &registers)
     }
 
-    private static func add(_ set: DataSet, as code: OBISCode, _ strict: Bool, _ registers: inout [Register]) -> Bool {
-        switch set.reading(of: code, strict: strict) {
+    private static func add(
+        _ set: DataSet, _ text: [UInt8], as code: OBISCode, _ strict: Bool, _ registers: inout [Register]
+    ) -> Bool {
+        switch set.reading(of: code, in: text, strict: strict) {
         case .value(let value):
             registers.append(Register(code, value))
             return true
@@ -66,9 +76,11 @@ enum P1Block {
     }
 
     /// `YYMMDDhhmmss` and S or W.
-    private static func isTimestamp(_ set: DataSet) -> Bool {
-        set.unit == nil && set.value.count == 13 && set.value.dropLast().allSatisfy { (0x30...0x39).contains($0) }
-            && (set.value.last == UInt8(ascii: "S") || set.value.last == UInt8(ascii: "W"))
+    private static func isTimestamp(_ set: DataSet, _ text: [UInt8]) -> Bool {
+        guard set.unit == nil, set.value.count == 13 else { return false }
+        let season = text[set.value.upperBound - 1]
+        return text[set.value].dropLast().allSatisfy { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+            && (season == UInt8(ascii: "S") || season == UInt8(ascii: "W"))
     }
 
     /// DSMR 4 and later and e-MUCS say their version, and have a CRC.

@@ -30,7 +30,13 @@ package struct P1Decoder: PushDecoder {
 
     package mutating func push(_ bytes: [UInt8], at now: Instant) -> [Finding] {
         self.now = now
-        for byte in bytes { step(byte) }
+        var index = 0
+        while true {
+            index = takePlain(bytes, from: index)
+            guard index < bytes.count else { break }
+            step(bytes[index])
+            index += 1
+        }
         defer { found = [] }
         return found
     }
@@ -40,6 +46,23 @@ package struct P1Decoder: PushDecoder {
         if state != .idle { note(.cutOff) }
         defer { self = P1Decoder(mustBeCertain: mustBeCertain) }
         return found
+    }
+
+    /// Goes past what most of the bytes are: those between telegrams, and those within a line.
+    private mutating func takePlain(_ bytes: [UInt8], from start: Int) -> Int {
+        var index = start
+        switch state {
+        case .idle:
+            while index < bytes.count, bytes[index] & 0x7F != UInt8(ascii: "/") { index += 1 }
+        case .lines where !isAtLineStart:
+            let end = min(bytes.count, start + Self.longestTelegram - telegram.count)
+            while index < end, case let character = bytes[index] & 0x7F, character != UInt8(ascii: "/"), character != ControlCharacter.cr,
+                character != ControlCharacter.lf
+            { index += 1 }
+            telegram += bytes[start..<index]
+        default: break
+        }
+        return index
     }
 
     private mutating func step(_ byte: UInt8) {
@@ -106,7 +129,7 @@ package struct P1Decoder: PushDecoder {
         let text = telegram[..<checkStart].map { $0 & 0x7F }
         let lineEnd = text.firstIndex { $0 == ControlCharacter.cr || $0 == ControlCharacter.lf } ?? text.endIndex
         guard let identification = Identification(line: text[..<lineEnd]) else { return failAtEnd(.malformed) }
-        let (registers, badLines) = P1Block.parse(text[lineEnd...].dropLast(), strict: !isChecked)
+        let (registers, badLines) = P1Block.parse(text, in: lineEnd..<(checkStart - 1), strict: !isChecked)
         if !isChecked {
             guard badLines == 0 else { return failAtEnd(.corruptLine) }
             guard !P1Block.hasVersion(registers) else { return failAtEnd(.wrongCheck) }

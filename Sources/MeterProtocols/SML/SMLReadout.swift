@@ -37,7 +37,7 @@ struct SMLReadout {
     private static func value(of entry: SMLList.Entry, _ bytes: [UInt8], _ sendsShortUnsigned: Bool) -> RegisterValue? {
         switch entry.value {
         case .missing, .list: return nil
-        case .octets(let range): return .text(text(bytes[range]))
+        case .octets(let range): return .text(text(bytes, range))
         case .boolean(let bool): return .number(Quantity(bool ? 1 : 0), nil)
         case .signed(var number, let width):
             if sendsShortUnsigned, width < 4, entry.code.isRegister(16, 7, 0) { number &= 1 << (8 * Int64(width)) - 1 }
@@ -49,8 +49,8 @@ struct SMLReadout {
     }
 
     private static func number(_ number: Int64, _ entry: SMLList.Entry) -> RegisterValue? {
-        // Real ones go from -5 to 3. The least of all numbers is the one without a counterpart above zero, and nobody's reading.
-        guard (-12...9).contains(entry.scaler), number != .min else { return nil }
+        // Real ones go from -5 to 3.
+        guard (-12...9).contains(entry.scaler) else { return nil }
         let quantity = Quantity(number, exponent: entry.scaler)
         guard let code = entry.unit, code != 0, code != 255 else { return .number(quantity, entry.code.baseUnit) }
         // A number in a unit that has no name here must not be taken for one in the usual unit.
@@ -59,15 +59,17 @@ struct SMLReadout {
     }
 
     /// Printable as it is, else in hex.
-    static func text(_ bytes: ArraySlice<UInt8>) -> String {
-        if bytes.allSatisfy({ (0x20...0x7E).contains($0) }) { return String(decoding: bytes.trimmed, as: UTF8.self) }
-        return String(unsafeUninitializedCapacity: 2 * bytes.count) { characters in
+    static func text(_ bytes: [UInt8], _ range: Range<Int>) -> String {
+        if range.allSatisfy({ bytes[$0] >= 0x20 && bytes[$0] < 0x7F }) { return bytes.string(bytes.trimmed(range)) }
+        return String(unsafeUninitializedCapacity: 2 * range.count) { characters in
             var index = 0
-            for byte in bytes {
-                for digit in [byte >> 4, byte & 0xF] {
-                    characters[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                    index += 1
-                }
+            func write(_ digit: UInt8) {
+                characters[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                index += 1
+            }
+            for place in range {
+                write(bytes[place] >> 4)
+                write(bytes[place] & 0xF)
             }
             return index
         }
@@ -97,7 +99,7 @@ struct SMLServerID {
     init(_ bytes: [UInt8]) {
         guard bytes.contains(where: { $0 != 0 }) else { return }
         guard bytes.count == 10 else {
-            serial = SMLReadout.text(bytes[...])
+            serial = SMLReadout.text(bytes, bytes.indices)
             return
         }
         let isStandard = bytes[0] == 0x0A || bytes[0] == 0x09
@@ -105,7 +107,7 @@ struct SMLServerID {
         let isNamed = letters.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
         if isNamed { manufacturer = String(decoding: letters, as: UTF8.self) }
         guard isStandard, isNamed, bytes[1] < 16 else {
-            serial = SMLReadout.text(bytes[...])
+            serial = SMLReadout.text(bytes, bytes.indices)
             return
         }
         let number = String(bytes.suffix(4).reduce(0) { $0 << 8 | UInt32($1) })

@@ -50,7 +50,7 @@ import Testing
             }
             // The data lines by themselves: those of damaged and cut recordings are readable one by one.
             let lines = lines(of: bytes)
-            let (registers, badLines) = DataBlock.parse(lines, strict: false)
+            let (registers, badLines) = DataBlock.parse(Array(lines), strict: false)
             if Self.several[name] == nil { values += compare(registers, with: expected, name) }
             #expect(
                 badLines == ["EASYMETER_Q3D_bit_errors": 2, "EASYMETER_Q3D_broken": 3, "EASYMETER_T3D_double_number": 1][name] ?? 0,
