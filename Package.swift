@@ -45,6 +45,10 @@ let package = Package(
             swiftSettings: productSettings),
 
         .target(name: "JSONReading", path: "Tests/JSONReading", swiftSettings: settings),
+        // The decoders for minutes, by Tests/Real/decoder-test and measure-decoding; with optimisation, as no test target is built.
+        .executableTarget(
+            name: "DecoderTrials", dependencies: ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters"],
+            path: "Tests/DecoderTrials", exclude: ["FuzzTarget.swift", "libsml.c"], swiftSettings: settings),
         tests("MeteringTests", ["Metering"]),
         tests("MeterProtocolsTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
         tests("PublishingTests", ["JSONReading", "Metering", "Publishing"]),
@@ -57,8 +61,9 @@ let package = Package(
         tests(
             "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
             scripts: [
-                "binary-test", "checks.sh", "descriptor-store", "faults.c", "gpio-lab", "gpio-test", "install-test", "measure",
-                "measure-pulses", "pulse-test", "pulses.c", "save-test", "service-test",
+                "binary-test", "checks.sh", "decoder-test", "descriptor-store", "faults.c", "gpio-lab", "gpio-test", "install-test",
+                "measure",
+                "measure-decoding", "measure-pulses", "pulse-test", "pulses.c", "save-test", "service-test",
             ]),
         // The rules of the house that no compiler checks.
         tests("Tidy", []),

@@ -86,13 +86,13 @@ build_jobs() {
     echo "$jobs"
 }
 
-# Builds the release binary, stripped; leaves its path in $binary, or nothing where it fails.
+# Builds the release binary (or another PRODUCT in the same way), stripped; leaves its path in $binary, or nothing where it fails.
 # lld, because the default linker maps everything writable and executable on arm64, and makes nothing read-only after start on either.
-build_release() {
-    local jobs flags
+build_release() { # [PRODUCT]
+    local jobs flags product=${1:-jouled}
     binary=
     jobs=$(build_jobs)
-    flags=(-c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -s --product jouled)
+    flags=(-c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -s --product "$product")
     (cd "$top" && swift build --jobs "$jobs" "${flags[@]}") >&2 || return 1
-    binary=$(cd "$top" && swift build "${flags[@]}" --show-bin-path)/jouled
+    binary=$(cd "$top" && swift build "${flags[@]}" --show-bin-path)/$product
 }

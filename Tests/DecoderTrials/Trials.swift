@@ -1,0 +1,97 @@
+import Glibc
+import MeterProtocols
+import Metering
+
+/// What takes too long without optimisation, and what is measured: built as the release binary is, from the same objects.
+///
+///   DecoderTrials mutate COUNT            so many damaged telegrams of each language; memory stays bounded meanwhile
+///   DecoderTrials decode LANGUAGE ROUNDS  reads telegrams from standard input, decodes them so often, says how many values it got
+///   DecoderTrials write LANGUAGE COUNT    writes telegrams to standard output
+///   DecoderTrials seeds LANGUAGE FOLDER   writes what a fuzzer begins with
+@main struct Trials {
+    static func main() {
+        let words = Array(CommandLine.arguments.dropFirst())
+        switch (words.first, words.dropFirst().first.flatMap { Language(rawValue: $0) }, words.last) {
+        case ("mutate", nil, let count?): mutate(Int(count) ?? 0)
+        case ("decode", let language?, let rounds?): decode(language, Int(rounds) ?? 0)
+        case ("write", let language?, let count?): save((0..<(Int(count) ?? 0)).flatMap { language.telegram($0) }, "/dev/stdout")
+        case ("seeds", let language?, let folder?):
+            for (number, seed) in language.seeds.enumerated() { save(seed, "\(folder)/own-\(number)") }
+        default: fail("see Tests/DecoderTrials/Trials.swift")
+        }
+    }
+
+    private static func mutate(_ count: Int) {
+        guard count > 0 else { fail("mutate how many?") }
+        for language in Language.allCases {
+            let before = residentKilobytes()
+            var trial = MutationTrial(language, seed: 62_056)
+            trial.run(count)
+            feedWithoutEnd(language)
+            let growth = residentKilobytes() - before
+            print("\(language): \(count) damaged telegrams, \(trial.late) whole ones read late, memory grew by \(growth) kB")
+            guard trial.failures.isEmpty else { fail(trial.failures.joined(separator: "\n")) }
+            guard growth < 8_192 else { fail("memory is not bounded") }
+        }
+    }
+
+    /// Beginnings and nothing else, 32 MB of each: no decoder may keep them.
+    private static func feedWithoutEnd(_ language: Language) {
+        let beginnings: [[UInt8]] = [
+            Array("/ABC5x\r\n".utf8), Array("/ABC5x\r\n\r\n1.8.0(1)\r\n".utf8), [0x02] + Array("1.8.0(1)\r\n".utf8), Array("(".utf8),
+            [0x1B], [0x76],
+            [0x1B, 0x1B, 0x1B, 0x1B, 0x01, 0x01, 0x01, 0x01], [0x1B, 0x1B, 0x1B, 0x1B, 0x01, 0x01, 0x01, 0x01, 0x55], [0x00],
+        ]
+        for beginning in beginnings {
+            var decoder = language.decoder
+            let piece = Array(repeatElement(beginning, count: 4096 / beginning.count).joined())
+            for _ in 0..<8192 { _ = decoder.push(piece, at: Instant(nanoseconds: 0)) }
+        }
+    }
+
+    private static func decode(_ language: Language, _ rounds: Int) {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while case let count = read(0, &buffer, buffer.count), count > 0 { bytes += buffer[..<count] }
+        let pieces = stride(from: 0, to: bytes.count, by: 4096).map { Array(bytes[$0..<min($0 + 4096, bytes.count)]) }
+        switch language {
+        case .iec: decode(pieces, rounds, IECDecoder())
+        case .sml: decode(pieces, rounds, SMLDecoder())
+        case .p1: decode(pieces, rounds, P1Decoder())
+        }
+    }
+
+    private static func decode(_ pieces: [[UInt8]], _ rounds: Int, _ decoder: some PushDecoder) {
+        var decoder = decoder
+        var (telegrams, values) = (0, 0)
+        for _ in 0..<rounds {
+            for piece in pieces {
+                for case .readout(let readout) in decoder.push(piece, at: Instant(nanoseconds: 0)) {
+                    telegrams += 1
+                    values += readout.registers.count
+                }
+            }
+        }
+        print("\(telegrams) telegrams, \(values) values")
+    }
+
+    private static func save(_ bytes: [UInt8], _ path: String) {
+        guard let file = fopen(path, "wb"), fwrite(bytes, 1, bytes.count, file) == bytes.count, fclose(file) == 0 else {
+            fail("\(path) can't be written")
+        }
+    }
+
+    private static func residentKilobytes() -> Int {
+        guard let file = fopen("/proc/self/statm", "r") else { fail("no /proc") }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 128)
+        guard fgets(&line, 128, file) != nil else { fail("no /proc") }
+        let words = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(separator: " ")
+        return (Int(words[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) / 1024
+    }
+
+    private static func fail(_ words: String) -> Never {
+        print(words)
+        exit(1)
+    }
+}
