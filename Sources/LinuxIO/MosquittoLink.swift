@@ -90,9 +90,15 @@ final class MosquittoLink: Sendable {
             guard pending.load(ordering: .relaxed) < Self.mostPending else { return }
             pending.add(1, ordering: .relaxed)
             var payload = message.payload
+            // Only MQTT 5 has properties.
+            var properties: OpaquePointer?
+            defer { mosquitto_property_free_all(&properties) }
+            if let seconds = message.expiresAfter, !speaksOld.load(ordering: .relaxed) {
+                mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL.rawValue), UInt32(clamping: seconds))
+            }
             let result = payload.withUTF8 { bytes in
-                mosquitto_publish(
-                    client, nil, message.topic, Int32(bytes.count), bytes.baseAddress, Int32(message.qos), message.retain)
+                mosquitto_publish_v5(
+                    client, nil, message.topic, Int32(bytes.count), bytes.baseAddress, Int32(message.qos), message.retain, properties)
             }
             if result != MOSQ_ERR_SUCCESS.rawValue { settled() }
         }
@@ -139,10 +145,16 @@ final class MosquittoLink: Sendable {
 
     private func run() {
         var reported: String?
+        var saysVersion = settings.version == .auto
         var delay: Int32 = 1
         while !isStopping {
             var wasConnected = false
-            let reason = connection { wasConnected = true }
+            let reason = connection {
+                wasConnected = true
+                guard saysVersion, speaksOld.load(ordering: .relaxed) else { return }
+                saysVersion = false
+                tell(.remark("the broker speaks MQTT 3.1.1 only: it keeps power that is not true any more"))
+            }
             if wasConnected {
                 reported = nil
                 delay = 1
@@ -217,8 +229,8 @@ final class MosquittoLink: Sendable {
             guard !isConnected, notes.withLock({ $0.answer }) == 0 else { continue }
             isConnected = true
             state.withLock { $0.isConnected = true }
-            established()
             tell(.connected)
+            established()
         }
         return failure(result, code)
     }

@@ -105,6 +105,7 @@ package actor MQTTPublisher {
                 for index in outputs.indices { outputs[index].disconnected() }
                 alarm.set(nil)
                 outbox = []
+            case .remark(let remark): log.write(.notice, "mqtt: \(remark)")
             case .received(let topic, let payload, let isRetained):
                 await receive(topic, payload, isRetained: isRetained)
             }
@@ -129,23 +130,5 @@ package actor MQTTPublisher {
         do throws(TypedTotal.Refusal) { total = try TypedTotal(payload).value } catch { return error.description }
         guard !total.isNegative, total <= Self.largestTotal else { return "\(total) is not between 0 and \(Self.largestTotal)" }
         return await setTotal(meter, total) ?? "ok"
-    }
-}
-
-extension MQTTPublication {
-    package init(_ configuration: Configuration, version: String) {
-        let mqtt = configuration.mqtt ?? Configuration.MQTT()
-        let form: DiscoveryForm =
-            switch mqtt.discovery {
-            case .device: .device
-            case .components: .components
-            case .off: .off
-            }
-        var publishEvery: [String: Duration] = [:]
-        for meter in configuration.meters { publishEvery[meter.name] = meter.publishEvery }
-        for pulse in configuration.pulses { publishEvery[pulse.name] = pulse.publishEvery }
-        self.init(
-            topics: Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix), discovery: form, version: version, clientID: mqtt.clientID,
-            publishEvery: publishEvery)
     }
 }

@@ -40,8 +40,8 @@ package struct Discovery: Sendable {
     }
 
     /// The announcement of a meter with the values that were seen; `idle` ones are offered but not shown.
-    package func messages(for meter: MeterIdentity, values: [Measurand], idle: Set<Measurand>) -> [MQTTMessage] {
-        let components = components(of: meter, values, idle)
+    package func messages(for meter: MeterIdentity, values: [Measurand], idle: Set<Measurand>, every: Duration) -> [MQTTMessage] {
+        let components = components(of: meter, values, idle, every)
         let shared: [(String, JSON)] = [
             ("device", device(meter)),
             ("origin", .object([("name", .string("jouled")), ("sw_version", .string(version))])),
@@ -87,8 +87,8 @@ package struct Discovery: Sendable {
 
     private func availability(_ list: [String]) -> JSON { .array(list.map { .object([("topic", .string($0))]) }) }
 
-    private func components(of meter: MeterIdentity, _ values: [Measurand], _ idle: Set<Measurand>) -> [Component] {
-        var components = values.map { sensor($0, of: meter, isIdle: idle.contains($0)) }
+    private func components(of meter: MeterIdentity, _ values: [Measurand], _ idle: Set<Measurand>, _ every: Duration) -> [Component] {
+        var components = values.map { sensor($0, of: meter, isIdle: idle.contains($0), Freshness(of: $0, every: every)) }
         if meter.isPulse { components.append(reading(of: meter)) }
         // Whether a meter is read, and why not, is seen while it is not.
         let always: [(String, JSON)] = [
@@ -118,7 +118,7 @@ package struct Discovery: Sendable {
         return .string(name.hasPrefix(meter.title + " ") ? String(name.dropFirst(meter.title.count + 1)) : name)
     }
 
-    private func sensor(_ measurand: Measurand, of meter: MeterIdentity, isIdle: Bool) -> Component {
+    private func sensor(_ measurand: Measurand, of meter: MeterIdentity, isIdle: Bool, _ freshness: Freshness?) -> Component {
         let entity = Entity(measurand, medium: meter.medium, volumeUnit: meter.volumeUnit)
         let key = measurand.rawValue
         var members = head(of: meter, key, entity.name, topics.value(meter.name, key))
@@ -128,6 +128,7 @@ package struct Discovery: Sendable {
         ]
         for case (let key, let text?) in facts { members.append((key, .string(text))) }
         if let precision = entity.precision { members.append(("suggested_display_precision", .number(String(precision)))) }
+        if let freshness { members.append(("expire_after", .number(String(freshness.expiresAfter)))) }
         if isIdle || !entity.isEnabled { members.append(("enabled_by_default", .bool(false))) }
         return ("sensor", key, members)
     }

@@ -12,6 +12,8 @@ struct MeterPublication: Sendable {
         let measurand: Measurand
         let topic: String
         let every: Duration
+        /// Only of what is not true for long.
+        let freshness: Freshness?
         var newest: MeasuredValue
         var published: MeasuredValue?
         var publishedAt = Instant(nanoseconds: 0)
@@ -117,7 +119,8 @@ struct MeterPublication: Sendable {
             let isRare = measurand == .telegrams || measurand == .errors || measurand == .lastReading
             return Value(
                 measurand: measurand, topic: topics.value(name, measurand.rawValue),
-                every: isRare ? max(every, Self.diagnosticsEvery) : every, newest: value)
+                every: isRare ? max(every, Self.diagnosticsEvery) : every, freshness: Freshness(of: measurand, every: every),
+                newest: value)
         }
         mustAnnounce = true
     }
@@ -177,21 +180,34 @@ struct MeterPublication: Sendable {
             messages.append(MQTTMessage(topics.problem(name), problem, qos: 1, retain: true))
         }
         due = nil
-        for index in values.indices where values[index].published != values[index].newest {
-            let next = values[index].publishedAt + values[index].every
-            if isLast || values[index].published == nil || values[index].mustGoAtOnce || next <= now {
-                if values[index].mustGoAtOnce { mustSendJSONAtOnce = true }
-                values[index].published = values[index].newest
-                values[index].publishedAt = now
-                values[index].mustGoAtOnce = false
-                let value = values[index]
-                messages.append(MQTTMessage(value.topic, value.newest.text, qos: value.measurand.qos, retain: true))
-            } else {
+        for index in values.indices {
+            let isNew = values[index].published != values[index].newest
+            guard let next = isNew ? values[index].publishedAt + values[index].every : repetition(of: values[index]) else { continue }
+            if next <= now || isNew && (isLast || values[index].published == nil || values[index].mustGoAtOnce) {
+                messages.append(say(index, now: now))
+            }
+            if let next = values[index].published == values[index].newest ? repetition(of: values[index]) : next {
                 due = min(due ?? next, next)
             }
         }
         if let next = publishJSON(now: now, isLast: isLast, into: &messages) { due = min(due ?? next, next) }
         return due
+    }
+
+    /// What does not change is said again before it expires, as long as it is known to be true.
+    private func repetition(of value: Value) -> Instant? {
+        guard isAvailable, let freshness = value.freshness else { return nil }
+        return value.publishedAt + freshness.repeatEvery
+    }
+
+    private mutating func say(_ index: Int, now: Instant) -> MQTTMessage {
+        if values[index].mustGoAtOnce { mustSendJSONAtOnce = true }
+        values[index].published = values[index].newest
+        values[index].publishedAt = now
+        values[index].mustGoAtOnce = false
+        let value = values[index]
+        return MQTTMessage(
+            value.topic, value.newest.text, qos: value.measurand.qos, retain: true, expiresAfter: value.freshness?.expiresAfter)
     }
 
     private mutating func publishJSON(now: Instant, isLast: Bool, into messages: inout [MQTTMessage]) -> Instant? {
@@ -222,7 +238,7 @@ struct MeterPublication: Sendable {
         }
         mustAnnounce = false
         let identifier = discovery.identifier(of: identity)
-        let new = discovery.messages(for: identity, values: values.map(\.measurand), idle: idle)
+        let new = discovery.messages(for: identity, values: values.map(\.measurand), idle: idle, every: every)
         if let old = announcedIdentifier, old != identifier {
             // Another meter on the same head: Home Assistant keeps to the old one until that was taken back.
             for message in announced { messages.append(MQTTMessage(message.topic, "", qos: 1, retain: true)) }

@@ -98,7 +98,7 @@ struct CheckCommand: Command {
                     switch event {
                     case .connected: return .ok("connected")
                     case .disconnected(let reason): return .wrong(reason)
-                    case .received: break
+                    case .remark, .received: break
                     }
                 }
                 return nil

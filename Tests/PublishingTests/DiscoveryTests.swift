@@ -16,7 +16,7 @@ import Testing
         _ meter: MeterSnapshot, _ values: [Measurand], idle: Set<Measurand> = [], form: DiscoveryForm = .device, base: String = "jouled"
     ) -> [MQTTMessage] {
         Discovery(form: form, topics: Topics(base: base, prefix: "homeassistant"), version: "0.1.0")
-            .messages(for: MeterIdentity(meter), values: values, idle: idle)
+            .messages(for: MeterIdentity(meter), values: values, idle: idle, every: .seconds(5))
     }
 
     @Test func announcesADevice() throws {

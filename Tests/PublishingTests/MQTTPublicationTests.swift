@@ -71,7 +71,7 @@ extension [MQTTMessage] {
             MQTTMessage("jouled/grid/availability", "online", qos: 1, retain: true),
             MQTTMessage("jouled/grid/problem", "none", qos: 1, retain: true),
             MQTTMessage("jouled/grid/energy_import", "33402.264", qos: 1, retain: true),
-            MQTTMessage("jouled/grid/power", "-345", qos: 0, retain: true),
+            MQTTMessage("jouled/grid/power", "-345", qos: 0, retain: true, expiresAfter: 60),
             MQTTMessage("jouled/grid/serial", "4711", qos: 1, retain: true),
         ]
         let json =
@@ -184,7 +184,30 @@ extension [MQTTMessage] {
             sent += bench.pass(.seconds(1)).map(\.1)
         }
         #expect(sent.payloads("jouled/grid/telegrams") == ["1", "60", "120", "180"])
-        #expect(sent.payloads("jouled/grid/power") == ["100"])
+        #expect(sent.payloads("jouled/grid/power").count == 10, "only so that it does not expire")
+    }
+
+    /// A value that stands still must not look as if it were lost; one that is lost must not look as if it stood still.
+    @Test(arguments: [(1, 20, 60), (5, 20, 60), (20, 20, 60), (600, 600, 1800)]) func repeatsPowerBeforeItExpires(
+        every: Int64, pause: Int64, expiresAfter: Int
+    ) {
+        var bench = Bench(every: .seconds(every))
+        _ = bench.publication.connected(now: bench.now)
+        let first = bench.read([.power: number("100"), .energyImport: number("1.000"), .voltageL1: number("230.1")])
+        #expect(first.filter { $0.expiresAfter != nil }.map(\.topic) == ["jouled/grid/power"])
+        let sent = bench.pass(.seconds(5 * pause))
+        #expect(sent.map(\.0) == [pause, 2 * pause, 3 * pause, 4 * pause, 5 * pause])
+        #expect(
+            Set(sent.map(\.1)) == [MQTTMessage("jouled/grid/power", "100", qos: 0, retain: true, expiresAfter: expiresAfter)])
+        // A change begins the pause anew.
+        bench.wait(.seconds(pause / 2))
+        #expect(bench.read([.power: number("200")]).payloads("jouled/grid/power") == ["200"])
+        #expect(bench.pass(.seconds(pause)).map(\.0) == [pause])
+        bench.meter.isAvailable = false
+        _ = bench.update()
+        #expect(bench.pass(.seconds(3600)).isEmpty, "nobody knows whether it is still true")
+        bench.meter.isAvailable = true
+        #expect(bench.update().payloads("jouled/grid/power") == ["200"], "the broker has forgotten it")
     }
 
     @Test func repeatsEverythingWhenHomeAssistantStarts() {

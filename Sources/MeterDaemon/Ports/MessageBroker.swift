@@ -15,5 +15,7 @@ package enum BrokerEvent: Sendable, Equatable {
     case connected
     /// Why, in words: `connection refused`, `bad user name or password`.
     case disconnected(reason: String)
+    /// Something to know of the connection, once.
+    case remark(String)
     case received(topic: String, payload: [UInt8], retained: Bool)
 }

@@ -190,6 +190,75 @@ struct MosquittoTests {
         }
     }
 
+    /// A broker that speaks MQTT 5 forgets power that nobody says any more; totals it keeps.
+    @Test(arguments: [Configuration.MQTT.ProtocolVersion.auto, .v5, .v311]) func letsPowerExpire(
+        version: Configuration.MQTT.ProtocolVersion
+    ) async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        var settings = Configuration.MQTT.local(broker.port)
+        settings.version = version
+        let daemon = RealPublisher(settings)
+        try await daemon.run {
+            daemon.read("1.000")
+            _ = await daemon.log.messages(1, by: daemon.loop)
+            let live = try broker.subscriber("jouled/grid/#", format: "%t %E %p")
+            let lines = await live.lines(by: daemon.loop) { $0.count >= 4 }
+            #expect(lines.contains("jouled/grid/energy_import  1.000"))
+            let power = try #require(lines.first { $0.hasPrefix("jouled/grid/power ") }).split(separator: " ")
+            if version == .v311 {
+                #expect(power == ["jouled/grid/power", "345"])
+            } else {
+                #expect(power.count == 3 && (50...60).contains(Int(power[1]) ?? 0), "\(power)")
+            }
+        }
+        #expect(daemon.log.messages == ["mqtt: connected"])
+    }
+
+    /// All is there without MQTT 5, but for the expiry; which is said once.
+    @Test func contentsItselfWithTheOldVersion() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        let old = try OldBroker(broker)
+        let daemon = RealPublisher(.local(old.port))
+        let loop = EventLoop.started()
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            group.addTask { await old.serve(loop) }
+            try await daemon.run {
+                daemon.read("1.000")
+                #expect(await daemon.log.messages(2, by: daemon.loop).count == 2)
+                let lines = await (try broker.subscriber()).lines(by: daemon.loop) { $0.contains("1 1 jouled/grid/energy_import 1.000") }
+                #expect(lines.contains("1 1 jouled/status online"))
+                broker.stop()
+                try broker.start()
+                #expect(await daemon.log.messages(4, by: daemon.loop).count == 4)
+            }
+            group.cancelAll()
+            #expect(try await group.next() == [5, 4, 4])
+        }
+        let remark = "mqtt: the broker speaks MQTT 3.1.1 only: it keeps power that is not true any more"
+        #expect(daemon.log.messages.filter { !$0.contains("not connected") } == ["mqtt: connected", remark, "mqtt: connected"])
+    }
+
+    @Test func insistsOnTheNewVersionIfItMust() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        let old = try OldBroker(broker)
+        var settings = Configuration.MQTT.local(old.port)
+        settings.version = .v5
+        let daemon = RealPublisher(settings)
+        let loop = EventLoop.started()
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            group.addTask { await old.serve(loop) }
+            try await daemon.run {
+                let first = await daemon.log.messages(1, by: daemon.loop).first
+                #expect(first == "mqtt: not connected: the broker does not speak this version of MQTT")
+            }
+            group.cancelAll()
+            #expect(try await group.next()?.allSatisfy { $0 == 5 } == true)
+        }
+    }
+
     /// Speaks no MQTT 5, and says so as a broker for 3.1.1 does.
     @Test func fallsBackToTheOldVersion() async throws {
         let port = try #require(freePort())

@@ -42,8 +42,8 @@ final class RealBroker {
     }
 
     /// Lines of `QoS retained topic payload`.
-    func subscriber(_ topic: String = "#") throws -> ChildProcess {
-        let arguments = ["-h", "127.0.0.1", "-p", "\(port)", "-q", "1", "-t", topic, "-F", "%q %r %t %p"]
+    func subscriber(_ topic: String = "#", format: String = "%q %r %t %p") throws -> ChildProcess {
+        let arguments = ["-h", "127.0.0.1", "-p", "\(port)", "-V", "5", "-q", "1", "-t", topic, "-F", format]
         return try #require(ChildProcess("/usr/bin/mosquitto_sub", arguments))
     }
 
@@ -66,10 +66,13 @@ private func withLoopback<R>(_ port: Int, _ body: (Int32, UnsafeMutablePointer<s
     }
 }
 
-private func answers(_ port: Int) -> Bool {
+private func answers(_ port: Int) -> Bool { connected(to: port).map { close($0) } != nil }
+
+func connected(to port: Int) -> Int32? {
     withLoopback(port) { descriptor, address, length in
-        defer { close(descriptor) }
-        return connect(descriptor, address, length) == 0
+        if connect(descriptor, address, length) == 0 { return descriptor }
+        close(descriptor)
+        return nil
     }
 }
 
@@ -129,7 +132,7 @@ struct RealPublisher {
         var configuration = Configuration()
         configuration.mqtt = settings
         configuration.outputs = outputs
-        let publication = MQTTPublication(configuration, version: jouledVersion)
+        guard let publication = configuration.publication else { preconditionFailure("there is a broker") }
         let broker = MosquittoBroker(settings, will: publication.will, loop: loop)
         publisher = MQTTPublisher(
             publication, outputs: configuration.mqttOutputs, broker: broker, executor: loop, clock: loop, log: log, setTotal: setTotal)
