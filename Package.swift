@@ -49,14 +49,16 @@ let package = Package(
         .executableTarget(
             name: "DecoderTrials", dependencies: ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters"],
             path: "Tests/DecoderTrials", exclude: ["FuzzTarget.swift", "libsml.c"], swiftSettings: settings),
+        // Does with discovery messages what Home Assistant does.
+        .target(name: "HomeAssistant", dependencies: ["JSONReading"], path: "Tests/HomeAssistant", swiftSettings: settings),
         tests("MeteringTests", ["Metering"]),
         tests("MeterProtocolsTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
-        tests("PublishingTests", ["JSONReading", "Metering", "Publishing"]),
+        tests("PublishingTests", ["HomeAssistant", "JSONReading", "Metering", "Publishing"]),
         tests("VirtualMetersTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
         tests("MeterDaemonTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon"]),
         tests("LinuxIOTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon", "LinuxIO"]),
         // The whole daemon in virtual time.
-        tests("Simulation", ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"]),
+        tests("Simulation", ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"]),
         // Real parts: a pty, a real mosquitto; the scripts try the release binary.
         tests(
             "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],

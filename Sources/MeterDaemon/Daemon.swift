@@ -18,12 +18,14 @@ package struct Daemon: Sendable {
         package var broker: (any MessageBroker)?
         package var store: any TotalStore
         package var memory: any MeterMemoryStore
+        package var announcements: any AnnouncementStore
 
         package init(
             executor: any SerialExecutor & TaskExecutor, pulseExecutor: any SerialExecutor & TaskExecutor, clock: any Clockwork,
             pulseClock: any Clockwork, log: any Log, port: @escaping @Sendable (Configuration.Meter) -> any SerialPort,
             lines: @escaping @Sendable ([Configuration.Pulse]) -> any PulseLines, journal: any PulseJournal,
-            broker: (any MessageBroker)?, store: any TotalStore, memory: any MeterMemoryStore = NoMeterMemory()
+            broker: (any MessageBroker)?, store: any TotalStore, memory: any MeterMemoryStore = NoMeterMemory(),
+            announcements: any AnnouncementStore = NoAnnouncementStore()
         ) {
             self.executor = executor
             self.pulseExecutor = pulseExecutor
@@ -36,6 +38,7 @@ package struct Daemon: Sendable {
             self.broker = broker
             self.store = store
             self.memory = memory
+            self.announcements = announcements
         }
     }
 
@@ -137,7 +140,7 @@ package struct Daemon: Sendable {
         guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
         return MQTTPublisher(
             publication, outputs: configuration.mqttOutputs, broker: broker, executor: surroundings.executor, clock: surroundings.clock,
-            log: surroundings.log, setTotal: { meter, total in await setTotal(meter, total) })
+            log: surroundings.log, announcements: surroundings.announcements, setTotal: { meter, total in await setTotal(meter, total) })
     }
 
     private static func restore(_ configuration: Configuration, _ surroundings: Surroundings) async -> MeterState {

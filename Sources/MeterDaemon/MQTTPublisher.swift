@@ -15,17 +15,22 @@ package actor MQTTPublisher {
     private let log: any Log
     private let alarm: any Alarm
     private let setTotal: SetTotal
+    private let store: any AnnouncementStore
     private var publication: MQTTPublication
     private var outputs: [any MQTTOutput]
     /// In order. While one task hands messages to the broker, others only add theirs.
     private var outbox: [MQTTMessage] = []
     private var isSending = false
+    private let announcements: AsyncStream<[Announcement]>
+    private let remembering: AsyncStream<[Announcement]>.Continuation
+    private var remembered: [Announcement] = []
+    private var rememberedRevision = 0
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package init(
         _ publication: MQTTPublication, outputs: [any MQTTOutput] = [], broker: any MessageBroker, executor: any SerialExecutor,
-        clock: any Clockwork, log: any Log, setTotal: @escaping SetTotal
+        clock: any Clockwork, log: any Log, announcements store: any AnnouncementStore = NoAnnouncementStore(), setTotal: @escaping SetTotal
     ) {
         self.publication = publication
         self.outputs = outputs
@@ -33,12 +38,17 @@ package actor MQTTPublisher {
         self.executor = executor
         self.clock = clock
         self.log = log
+        self.store = store
         self.setTotal = setTotal
+        // The newest is all there is to know.
+        (announcements, remembering) = AsyncStream.makeStream(of: [Announcement].self, bufferingPolicy: .bufferingNewest(1))
         alarm = clock.makeAlarm()
     }
 
     /// Until there are no more snapshots; then it says goodbye.
     package func run(_ snapshots: AsyncStream<Snapshot>) async {
+        await recall()
+        async let remembered: Void = remember()
         let events = await broker.connect()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.react(to: events) }
@@ -52,7 +62,46 @@ package actor MQTTPublisher {
         let now = clock.now
         await send(fromOutputs { $0.farewell(now: now) } + publication.farewell(now: now))
         await broker.disconnect(within: Self.lastWordsWithin)
+        remembering.finish()
+        await remembered
     }
+
+    // MARK: What Home Assistant was told
+
+    private func recall() async {
+        do throws(PortError) {
+            remembered = try await store.load()
+            publication.remember(remembered)
+            rememberedRevision = publication.announcementsRevision
+        } catch {
+            log.write(.warning, "mqtt: what was announced before is not known, and what of it is gone stays with Home Assistant: \(error)")
+        }
+    }
+
+    /// Beside the publishing: a disk may take its time.
+    private func remember() async {
+        var failure: PortError?
+        for await announcements in announcements {
+            do throws(PortError) {
+                try await store.save(announcements)
+                failure = nil
+            } catch {
+                if error != failure { log.write(.warning, "mqtt: what is announced can't be saved: \(error)") }
+                failure = error
+            }
+        }
+    }
+
+    private func noteAnnouncements() {
+        guard publication.announcementsRevision != rememberedRevision else { return }
+        rememberedRevision = publication.announcementsRevision
+        let announcements = publication.announcements
+        guard announcements != remembered else { return }
+        remembered = announcements
+        remembering.yield(announcements)
+    }
+
+    // MARK: What is published
 
     private func publishOnTime() async {
         while await alarm.goesOff() {
@@ -79,6 +128,7 @@ package actor MQTTPublisher {
 
     private func send(_ messages: [MQTTMessage]) async {
         alarm.set(nextDeadline)
+        noteAnnouncements()
         outbox += messages
         guard !isSending else { return }
         isSending = true

@@ -27,44 +27,34 @@ package struct MeterIdentity: Sendable, Equatable {
 }
 
 package struct Discovery: Sendable {
-    private typealias Component = (platform: String, key: String, members: [(String, JSON)])
+    private typealias Component = DiscoveredDevice.Component
 
     let form: DiscoveryForm
     let topics: Topics
     let version: String
+    /// Tells this daemon from others at the same broker.
+    let clientID: String
 
-    package init(form: DiscoveryForm, topics: Topics, version: String) {
+    package init(form: DiscoveryForm, topics: Topics, version: String, clientID: String) {
         self.form = form
         self.topics = topics
         self.version = version
+        self.clientID = clientID
     }
 
-    /// The announcement of a meter with the values that were seen; `idle` ones are offered but not shown.
-    package func messages(for meter: MeterIdentity, values: [Measurand], idle: Set<Measurand>, every: Duration) -> [MQTTMessage] {
-        let components = components(of: meter, values, idle, every)
-        let shared: [(String, JSON)] = [
-            ("device", device(meter)),
-            ("origin", .object([("name", .string("jouled")), ("sw_version", .string(version))])),
-            // The status comes last: Domoticz keeps only the last topic.
-            ("availability", availability([topics.availability(meter.name), topics.status])),
-            ("availability_mode", .string("all")),
-            ("qos", .number("1")),
+    // MARK: A meter
+
+    /// With the values that were seen; `idle` ones are offered but not shown.
+    package func device(_ meter: MeterIdentity, values: [Measurand], idle: Set<Measurand>, every: Duration) -> DiscoveredDevice {
+        var facts = [
+            ("manufacturer", meter.manufacturer), ("model", meter.model ?? (meter.isPulse ? "S0 pulse counter" : nil)),
+            ("serial_number", meter.serial), ("sw_version", meter.firmware),
         ]
-        switch form {
-        case .off: return []
-        case .device:
-            let list = components.map { ($0.key, JSON.object([("platform", .string($0.platform))] + $0.members)) }
-            let config = JSON.object(shared + [("components", .object(list))])
-            return [MQTTMessage(topics.deviceConfig(meter.name), config.description, qos: 1, retain: true)]
-        case .components:
-            return components.map { component in
-                // What an entity says itself stands in place of what all share.
-                let own = Set(component.members.map(\.0))
-                let config = JSON.object(shared.filter { !own.contains($0.0) } + component.members)
-                let topic = topics.entityConfig(meter.name, platform: component.platform, key: component.key)
-                return MQTTMessage(topic, config.description, qos: 1, retain: true)
-            }
-        }
+        facts.append(("via_device", bridgeIdentifier))
+        return DiscoveredDevice(
+            meter: meter.name, discovery: self, identifier: identifier(of: meter), title: meter.title, facts: facts,
+            // The status comes last: Domoticz keeps only the last topic.
+            availability: [topics.availability(meter.name), topics.status], components: components(of: meter, values, idle, every))
     }
 
     /// The identity that entities hang on: of the meter, not of the cable that it is read by.
@@ -73,37 +63,25 @@ package struct Discovery: Sendable {
         return "jouled_" + Topics.identifier(serial)
     }
 
-    private func device(_ meter: MeterIdentity) -> JSON {
-        var members: [(String, JSON)] = [
-            ("identifiers", .array([.string(identifier(of: meter))])), ("name", .string(meter.title)),
-        ]
-        let facts = [
-            ("manufacturer", meter.manufacturer), ("model", meter.model ?? (meter.isPulse ? "S0 pulse counter" : nil)),
-            ("serial_number", meter.serial), ("sw_version", meter.firmware),
-        ]
-        for case (let key, let text?) in facts { members.append((key, .string(text))) }
-        return .object(members)
-    }
-
-    private func availability(_ list: [String]) -> JSON { .array(list.map { .object([("topic", .string($0))]) }) }
-
-    private func components(of meter: MeterIdentity, _ values: [Measurand], _ idle: Set<Measurand>, _ every: Duration) -> [Component] {
+    private func components(
+        of meter: MeterIdentity, _ values: [Measurand], _ idle: Set<Measurand>, _ every: Duration
+    ) -> [Component] {
         var components = values.map { sensor($0, of: meter, isIdle: idle.contains($0), Freshness(of: $0, every: every)) }
+        if values.contains(.meterError) { components.append(fault(of: meter)) }
         if meter.isPulse { components.append(reading(of: meter)) }
         // Whether a meter is read, and why not, is seen while it is not.
         let always: [(String, JSON)] = [
-            ("entity_category", .string("diagnostic")), ("availability", availability([topics.status])),
+            ("entity_category", .string("diagnostic")), ("availability", DiscoveredDevice.availability([topics.status])),
         ]
-        components.append(
-            (
-                "binary_sensor", "link",
-                head(of: meter, "link", "Meter link", topics.availability(meter.name)) + [
-                    ("device_class", .string("connectivity")), ("payload_on", .string("online")), ("payload_off", .string("offline")),
-                ] + always
-            ))
-        components.append(("sensor", "problem", head(of: meter, "problem", "Problem", topics.problem(meter.name)) + always))
+        let link = head(of: meter, "link", "Meter link", topics.availability(meter.name)) + Self.onlineOrOffline + always
+        components.append(Component("binary_sensor", "link", link))
+        components.append(Component("sensor", "problem", head(of: meter, "problem", "Problem", topics.problem(meter.name)) + always))
         return components
     }
+
+    private static let onlineOrOffline: [(String, JSON)] = [
+        ("device_class", .string("connectivity")), ("payload_on", .string("online")), ("payload_off", .string("offline")),
+    ]
 
     private func head(of meter: MeterIdentity, _ key: String, _ name: String, _ topic: String) -> [(String, JSON)] {
         [
@@ -130,7 +108,18 @@ package struct Discovery: Sendable {
         if let precision = entity.precision { members.append(("suggested_display_precision", .number(String(precision)))) }
         if let freshness { members.append(("expire_after", .number(String(freshness.expiresAfter)))) }
         if isIdle || !entity.isEnabled { members.append(("enabled_by_default", .bool(false))) }
-        return ("sensor", key, members)
+        return Component("sensor", key, members)
+    }
+
+    /// Which bits F.F has, and what they mean, is the manufacturer's; that none is set means that all is well, everywhere.
+    private func fault(of meter: MeterIdentity) -> Component {
+        let members = head(of: meter, "meter_fault", "Meter fault", topics.value(meter.name, Measurand.meterError.rawValue))
+        let template = "{{ 'OFF' if value.strip('0 ') == '' else 'ON' }}"
+        return Component(
+            "binary_sensor", "meter_fault",
+            members + [
+                ("value_template", .string(template)), ("device_class", .string("problem")), ("entity_category", .string("diagnostic")),
+            ])
     }
 
     /// Sets the total of a pulse meter. It is offered before a total is known: setting it is the cure for one that was lost.
@@ -143,7 +132,22 @@ package struct Discovery: Sendable {
             ("max", .number("9999999")), ("step", .number("0.001")), ("entity_category", .string("config")),
         ]
         if let unit { members.append(("unit_of_measurement", .string(unit))) }
-        return ("number", "total", members)
+        return Component("number", "total", members)
+    }
+
+    // MARK: The daemon
+
+    private var bridgeIdentifier: String { "jouled_" + Topics.identifier(clientID) }
+
+    /// The daemon itself, as the device that the meters are reached by.
+    func bridge() -> DiscoveredDevice {
+        let status: [(String, JSON)] = [
+            ("unique_id", .string(bridgeIdentifier + "_status")), ("name", .string("Status")), ("state_topic", .string(topics.status)),
+            ("entity_category", .string("diagnostic")),
+        ]
+        return DiscoveredDevice(
+            meter: nil, discovery: self, identifier: bridgeIdentifier, title: "jouled", facts: [("sw_version", version)],
+            availability: [], components: [Component("binary_sensor", "status", status + Self.onlineOrOffline)])
     }
 }
 

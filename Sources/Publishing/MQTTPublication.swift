@@ -13,18 +13,48 @@ package struct MQTTPublication: Sendable {
     private let publishEvery: [String: Duration]
     private let discovery: Discovery
     private let jitter: Duration
+    private var ledger = AnnouncementLedger()
     private var meters: [MeterPublication] = []
+    private var knowsMeters = false
+    private var hasSwept = false
     private var isConnected = false
     private var repeatAt: Instant?
 
     package init(topics: Topics, discovery: DiscoveryForm, version: String, clientID: String, publishEvery: [String: Duration]) {
         self.topics = topics
         self.publishEvery = publishEvery
-        self.discovery = Discovery(form: discovery, topics: topics, version: version)
+        self.discovery = Discovery(form: discovery, topics: topics, version: version, clientID: clientID)
         // FNV-1a: the same client always waits equally long, and no two alike.
         let hash = clientID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
         jitter = .milliseconds(Int64(hash) % (Self.longestJitter + 1))
     }
+
+    // MARK: What Home Assistant was told
+
+    /// What an earlier process left at the broker; before the first connection.
+    package mutating func remember(_ announcements: [Announcement]) { ledger.remember(announcements) }
+
+    /// All that may be there, for the next process; it changes with the revision.
+    package var announcements: [Announcement] { ledger.announcements }
+    package var announcementsRevision: Int { ledger.revision }
+
+    /// What an earlier process left there and this one does not go on with.
+    private mutating func sweep(now: Instant, into messages: inout [MQTTMessage]) {
+        hasSwept = true
+        let names = Set(meters.map(\.name))
+        let optical = meters.filter { !$0.isPulse }.map(\.name)
+        // A meter behind another one may only come later.
+        func mayCome(_ name: String) -> Bool {
+            optical.contains { optical in Medium.allCases.contains { name.hasPrefix("\(optical)_\($0.rawValue)") } }
+        }
+        ledger.dropMeters(now: now, into: &messages) { !names.contains($0) && !mayCome($0) }
+        if discovery.form == .off { ledger.dropDiscovery(now: now, into: &messages) }
+        for name in ledger.meters.subtracting(names).sorted() where mayCome(name) {
+            messages.append(MQTTMessage(topics.availability(name), "offline", qos: 1, retain: true))
+        }
+    }
+
+    // MARK: The connection
 
     /// What the broker says when the connection is lost.
     package var will: MQTTMessage { MQTTMessage(topics.status, "offline", qos: 1, retain: true) }
@@ -32,6 +62,8 @@ package struct MQTTPublication: Sendable {
     /// Everything: the broker may be new, its retained messages may be gone, and the will may have been published.
     package mutating func connected(now: Instant) -> [MQTTMessage] {
         isConnected = true
+        hasSwept = false
+        ledger.connected()
         return publishAll(now: now)
     }
 
@@ -49,7 +81,10 @@ package struct MQTTPublication: Sendable {
         nextDeadline = min(nextDeadline ?? now + jitter, now + jitter)
     }
 
+    // MARK: What goes out
+
     package mutating func update(_ snapshot: Snapshot, now: Instant, wall: WallTime) -> [MQTTMessage] {
+        knowsMeters = true
         for meter in snapshot.meters {
             if let index = meters.firstIndex(where: { $0.name == meter.name }) {
                 meters[index].update(meter, wall: wall)
@@ -65,6 +100,7 @@ package struct MQTTPublication: Sendable {
 
     package mutating func tick(now: Instant) -> [MQTTMessage] {
         guard isConnected else { return [] }
+        ledger.settle(now: now)
         if let repeatAt, repeatAt <= now { return publishAll(now: now) }
         var messages: [MQTTMessage] = []
         publish(now: now, into: &messages)
@@ -84,16 +120,20 @@ package struct MQTTPublication: Sendable {
     private mutating func publishAll(now: Instant) -> [MQTTMessage] {
         repeatAt = nil
         var messages = [MQTTMessage(topics.status, "online", qos: 1, retain: true)]
+        ledger.forget()
+        ledger.announce(discovery.bridge(), now: now, into: &messages)
         for index in meters.indices { meters[index].forget() }
         publish(now: now, into: &messages)
         return messages
     }
 
     private mutating func publish(now: Instant, isLast: Bool = false, into messages: inout [MQTTMessage]) {
+        if knowsMeters && !hasSwept { sweep(now: now, into: &messages) }
         nextDeadline = repeatAt
         for index in meters.indices {
-            guard let due = meters[index].publish(now: now, isLast: isLast, into: &messages) else { continue }
+            guard let due = meters[index].publish(now: now, isLast: isLast, ledger: &ledger, into: &messages) else { continue }
             nextDeadline = min(nextDeadline ?? due, due)
         }
+        if let due = ledger.deadline { nextDeadline = min(nextDeadline ?? due, due) }
     }
 }

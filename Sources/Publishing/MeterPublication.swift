@@ -7,6 +7,9 @@ struct MeterPublication: Sendable {
     private static let diagnosticsEvery = Duration.seconds(60)
     /// A meter tells its serial number in its first reading or the next ones, or never.
     private static let readingsWithoutSerial = 3
+    /// After so many readings and so long, what was not among them will not come any more.
+    private static let awaitedReadings = 10
+    private static let awaitedFor = Duration.seconds(600)
 
     private struct Value: Sendable {
         let measurand: Measurand
@@ -33,8 +36,10 @@ struct MeterPublication: Sendable {
     private var values: [Value] = []
     /// Tariffs that were never above 0.
     private var idle: Set<Measurand> = []
-    /// Topics whose retained value is to be taken back.
-    private var retired: [String] = []
+    /// What an earlier process announced and this one did not see yet.
+    private var awaited: Set<Measurand> = []
+    private var awaitedOf: String?
+    private var awaitedSince = Instant(nanoseconds: 0)
 
     private var isAvailable = false
     private var problem: String?
@@ -42,9 +47,6 @@ struct MeterPublication: Sendable {
     private var publishedProblem: String?
 
     private var mustAnnounce = true
-    private var mustRepeat = true
-    private var announced: [MQTTMessage] = []
-    private var announcedIdentifier: String?
 
     private var readings = 0
     private var readAt: WallTime?
@@ -61,6 +63,8 @@ struct MeterPublication: Sendable {
         identity = MeterIdentity(meter)
         total = meter.total
     }
+
+    var isPulse: Bool { identity.isPulse }
 
     // MARK: What is new
 
@@ -127,11 +131,9 @@ struct MeterPublication: Sendable {
 
     /// Another meter was put under the head, and does not send all that the old one sent.
     private mutating func retire(where isGone: (Measurand) -> Bool) {
-        for value in values where isGone(value.measurand) {
-            retired.append(value.topic)
-            mustAnnounce = true
-        }
+        let before = values.count
         values.removeAll { isGone($0.measurand) }
+        if values.count != before { mustAnnounce = true }
         idle = []
     }
 
@@ -159,17 +161,17 @@ struct MeterPublication: Sendable {
         publishedAvailability = nil
         publishedProblem = nil
         mustAnnounce = true
-        mustRepeat = true
         for index in values.indices { values[index].published = nil }
     }
 
     /// Publishes what is due (with `isLast`, all that is not out yet), and tells when the next is.
-    mutating func publish(now: Instant, isLast: Bool = false, into messages: inout [MQTTMessage]) -> Instant? {
+    mutating func publish(
+        now: Instant, isLast: Bool = false, ledger: inout AnnouncementLedger, into messages: inout [MQTTMessage]
+    ) -> Instant? {
         guard hasNews || isLast || due.map({ $0 <= now }) ?? false else { return due }
         hasNews = false
-        if mustAnnounce { announce(into: &messages) }
-        for topic in retired { messages.append(MQTTMessage(topic, "", qos: 1, retain: true)) }
-        retired = []
+        if !awaited.isEmpty { giveUpWaiting(now) }
+        if mustAnnounce { announce(now: now, ledger: &ledger, into: &messages) }
         if publishedAvailability != isAvailable {
             publishedAvailability = isAvailable
             messages.append(MQTTMessage(topics.availability(name), isAvailable ? "online" : "offline", qos: 1, retain: true))
@@ -232,22 +234,37 @@ struct MeterPublication: Sendable {
         return .object(members)
     }
 
-    private mutating func announce(into messages: inout [MQTTMessage]) {
+    // MARK: Home Assistant
+
+    private mutating func announce(now: Instant, ledger: inout AnnouncementLedger, into messages: inout [MQTTMessage]) {
         if !identity.isPulse {
             guard !values.isEmpty, identity.serial != nil || readings >= Self.readingsWithoutSerial else { return }
         }
         mustAnnounce = false
-        let identifier = discovery.identifier(of: identity)
-        let new = discovery.messages(for: identity, values: values.map(\.measurand), idle: idle, every: every)
-        if let old = announcedIdentifier, old != identifier {
-            // Another meter on the same head: Home Assistant keeps to the old one until that was taken back.
-            for message in announced { messages.append(MQTTMessage(message.topic, "", qos: 1, retain: true)) }
-            mustRepeat = true
-        }
-        announcedIdentifier = identifier
-        for message in new where mustRepeat || !announced.contains(message) { messages.append(message) }
-        announced = new
-        mustRepeat = false
+        recall(discovery.identifier(of: identity), now: now, ledger)
+        awaited.subtract(values.map(\.measurand))
+        let known = awaited.isEmpty ? values.map(\.measurand) : Measurand.allCases.filter(isKnown)
+        let device = discovery.device(identity, values: known, idle: idle.union(awaited.filter(\.isTariff)), every: every)
+        ledger.announce(device, now: now, into: &messages)
+    }
+
+    private func isKnown(_ measurand: Measurand) -> Bool {
+        awaited.contains(measurand) || values.contains { $0.measurand == measurand }
+    }
+
+    /// A meter tells its values one after the other, a gas meter in summer after days: until then Home Assistant keeps what it had.
+    private mutating func recall(_ identifier: String, now: Instant, _ ledger: AnnouncementLedger) {
+        guard awaitedOf != identifier else { return }
+        awaitedOf = identifier
+        awaitedSince = now
+        let parts = ledger.parts(of: name, identifier: identifier)
+        awaited = Set(parts.compactMap { $0.platform == "sensor" ? Measurand(rawValue: $0.key) : nil })
+    }
+
+    private mutating func giveUpWaiting(_ now: Instant) {
+        guard readings >= Self.awaitedReadings, awaitedSince + Self.awaitedFor <= now else { return }
+        awaited = []
+        mustAnnounce = true
     }
 }
 

@@ -29,9 +29,12 @@ package struct Topics: Sendable, Equatable {
     }
 
     package func objectID(_ meter: String) -> String { Self.identifier("\(base)_\(meter)") }
-    package func deviceConfig(_ meter: String) -> String { "\(prefix)/device/\(objectID(meter))/config" }
-    package func entityConfig(_ meter: String, platform: String, key: String) -> String {
-        "\(prefix)/\(platform)/\(objectID(meter))/\(key)/config"
+    /// `nil`: of the daemon itself, one level deeper, where no meter is, whatever its name.
+    package func deviceConfig(_ meter: String?) -> String {
+        "\(prefix)/device/\(meter.map(objectID) ?? Self.identifier(base) + "/bridge")/config"
+    }
+    package func entityConfig(_ meter: String?, platform: String, key: String) -> String {
+        "\(prefix)/\(platform)/\(meter.map(objectID) ?? Self.identifier(base))/\(key)/config"
     }
 
     /// Home Assistant takes letters, digits, `_` and `-` in discovery topics, and silently nothing else. A serial number comes from

@@ -123,7 +123,8 @@ struct DemoCommand: Command {
             },
             journal: NoPulseJournal(),
             broker: realBroker(configuration, threads.main),
-            store: TotalFiles(directory: configuration.state.directory, journal: NoPulseJournal(), loop: threads.storage))
+            store: TotalFiles(directory: configuration.state.directory, journal: NoPulseJournal(), loop: threads.storage),
+            announcements: AnnouncementFile(directory: configuration.state.directory, loop: threads.storage))
     }
 
     private func introduce(_ mqtt: Configuration.MQTT?, _ directory: String) {

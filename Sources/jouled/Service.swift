@@ -78,7 +78,8 @@ struct Service {
             executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses, log: log,
             port: { serialPort($0.port, loop: threads.main) },
             lines: { GPIOLines($0, store: threads.store, loop: threads.pulses) }, journal: journal,
-            broker: realBroker(configuration, threads.main), store: files, memory: files)
+            broker: realBroker(configuration, threads.main), store: files, memory: files,
+            announcements: AnnouncementFile(directory: configuration.state.directory, loop: threads.storage))
     }
 
     private func run(_ daemon: Daemon, _ signals: Signals, _ reload: @Sendable () -> Configuration?) async -> End {

@@ -1,3 +1,4 @@
+import HomeAssistant
 import JSONReading
 import Metering
 import Publishing
@@ -15,8 +16,8 @@ import Testing
     private func messages(
         _ meter: MeterSnapshot, _ values: [Measurand], idle: Set<Measurand> = [], form: DiscoveryForm = .device, base: String = "jouled"
     ) -> [MQTTMessage] {
-        Discovery(form: form, topics: Topics(base: base, prefix: "homeassistant"), version: "0.1.0")
-            .messages(for: MeterIdentity(meter), values: values, idle: idle, every: .seconds(5))
+        Discovery(form: form, topics: Topics(base: base, prefix: "homeassistant"), version: "0.1.0", clientID: "jouled-pi")
+            .device(MeterIdentity(meter), values: values, idle: idle, every: .seconds(5)).messages
     }
 
     @Test func announcesADevice() throws {
@@ -28,7 +29,7 @@ import Testing
         #expect(message.retain)
         let expected = """
             {"device":{"identifiers":["jouled_12345678"],"name":"Grid meter","manufacturer":"ISK","model":"ME162-0033",\
-            "serial_number":"12345678"},"origin":{"name":"jouled","sw_version":"0.1.0"},"availability":[\
+            "serial_number":"12345678","via_device":"jouled_jouled-pi"},"origin":{"name":"jouled","sw_version":"0.1.0"},"availability":[\
             {"topic":"jouled/grid/availability"},{"topic":"jouled/status"}],"availability_mode":"all","qos":1,"components":{\
             "energy_import":{"platform":"sensor","unique_id":"jouled_12345678_energy_import","name":"Energy import",\
             "state_topic":"jouled/grid/energy_import","device_class":"energy","state_class":"total_increasing",\
@@ -51,10 +52,7 @@ import Testing
             }
             meter.values[.firmware] = .text("1.0\"\u{1}")
             for message in messages(meter, Measurand.allCases, form: form, base: base) {
-                let rules =
-                    form == .device
-                    ? DiscoveryRules(device: message.topic, message.payload) : DiscoveryRules(entity: message.topic, message.payload)
-                #expect(rules.broken == [])
+                #expect(DiscoveryRules(topic: message.topic, message.payload).broken == [])
             }
         }
     }

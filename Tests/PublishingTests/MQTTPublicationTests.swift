@@ -2,55 +2,10 @@ import Metering
 import Publishing
 import Testing
 
-/// The publication with a clock that is moved by hand.
-private struct Bench {
-    var publication: MQTTPublication
-    var now = Instant(nanoseconds: 1_000_000_000_000)
-    let wall = WallTime(millisecondsSince1970: 1_795_242_480_000)
-    var meter = MeterSnapshot(name: "grid", title: "Grid meter", kind: .optical)
-
-    init(every: Duration = .seconds(5), discovery: DiscoveryForm = .off, clientID: String = "jouled") {
-        publication = MQTTPublication(
-            topics: Topics(base: "jouled", prefix: "homeassistant"), discovery: discovery, version: "0.1.0", clientID: clientID,
-            publishEvery: ["grid": every])
-        meter.isAvailable = true
-        meter.serial = "4711"
-    }
-
-    mutating func wait(_ duration: Duration) { now = now + duration }
-
-    mutating func read(_ values: [Measurand: MeasuredValue]) -> [MQTTMessage] {
-        meter.values.merge(values) { $1 }
-        meter.readings += 1
-        meter.readAt = wall
-        return update()
-    }
-
-    mutating func update() -> [MQTTMessage] { publication.update(Snapshot(meters: [meter]), now: now, wall: wall) }
-
-    /// Lets time pass until nothing is due within `duration`; what went out, with the seconds since the beginning.
-    mutating func pass(_ duration: Duration) -> [(Int64, MQTTMessage)] {
-        let (begin, end) = (now, now + duration)
-        var sent: [(Int64, MQTTMessage)] = []
-        while let due = publication.nextDeadline, due <= end {
-            now = due
-            sent += publication.tick(now: now).map { ((now - begin).nanoseconds / 1_000_000_000, $0) }
-        }
-        now = end
-        return sent
-    }
-}
-
-private func number(_ text: String) -> MeasuredValue { Quantity(text).map { .number($0) } ?? .text(text) }
-
-extension [MQTTMessage] {
-    fileprivate func payloads(_ topic: String) -> [String] { filter { $0.topic == topic }.map(\.payload) }
-}
-
 @Suite struct MQTTPublicationTests {
     /// Of an estimate, what is beyond its own error; and the error goes with it.
     @Test func anEstimateGoesAtOnceWhenItLeavesItsError() {
-        var bench = Bench()
+        var bench = PublicationBench()
         _ = bench.read([.power: number("2000"), .powerError: number("30")])
         _ = bench.publication.connected(now: bench.now)
         bench.wait(.seconds(1))
@@ -64,7 +19,7 @@ extension [MQTTMessage] {
     }
 
     @Test func saysEverythingAtEveryConnect() {
-        var bench = Bench()
+        var bench = PublicationBench()
         #expect(bench.read([.energyImport: number("33402.264"), .power: number("-345"), .serial: .text("4711")]) == [])
         let all = [
             MQTTMessage("jouled/status", "online", qos: 1, retain: true),
@@ -85,14 +40,14 @@ extension [MQTTMessage] {
     }
 
     @Test func hasNoTopicForWhatWasNeverRead() {
-        var bench = Bench()
+        var bench = PublicationBench()
         bench.meter.isAvailable = false
         #expect(bench.publication.connected(now: bench.now).map(\.topic) == ["jouled/status"])
         #expect(bench.update().map(\.topic) == ["jouled/grid/availability", "jouled/grid/problem"])
     }
 
     @Test func throttlesEachValueAndLosesNoEnd() {
-        var bench = Bench()
+        var bench = PublicationBench()
         _ = bench.publication.connected(now: bench.now)
         #expect(bench.read([.energyImport: number("1.000")]).payloads("jouled/grid/energy_import") == ["1.000"])
         for step in 1...3 {
@@ -111,7 +66,7 @@ extension [MQTTMessage] {
     }
 
     @Test func publishesEveryReadingOnDemand() {
-        var bench = Bench(every: .zero)
+        var bench = PublicationBench(every: .zero)
         _ = bench.publication.connected(now: bench.now)
         for step in 1...5 {
             let messages = bench.read([.power: number("\(step)")])
@@ -125,7 +80,7 @@ extension [MQTTMessage] {
         ("5", "-1", true), ("0", "-15", false), ("-3", "2", true), ("-1000", "-1049", false),
     ])
     func letsSignificantPowerPass(from: String, to: String, isSignificant: Bool) {
-        var bench = Bench()
+        var bench = PublicationBench()
         _ = bench.publication.connected(now: bench.now)
         _ = bench.read([.power: number(from)])
         bench.wait(.seconds(1))
@@ -137,7 +92,7 @@ extension [MQTTMessage] {
     }
 
     @Test func measuresSignificanceFromWhatWasPublished() {
-        var bench = Bench()
+        var bench = PublicationBench()
         _ = bench.publication.connected(now: bench.now)
         _ = bench.read([.power: number("100")])
         #expect(bench.read([.power: number("115")]) == [])
@@ -145,7 +100,7 @@ extension [MQTTMessage] {
     }
 
     @Test func saysTroubleAtOnceAndKeepsTheValues() {
-        var bench = Bench()
+        var bench = PublicationBench()
         _ = bench.publication.connected(now: bench.now)
         _ = bench.read([.power: number("100"), .meterError: .text("00")])
         bench.meter.isAvailable = false
@@ -163,7 +118,7 @@ extension [MQTTMessage] {
     }
 
     @Test func saysASetTotalAtOnce() {
-        var bench = Bench()
+        var bench = PublicationBench()
         var total = PulseTotal(pulsesPerUnit: Quantity(1000))
         bench.meter = MeterSnapshot(name: "grid", title: "Heat pump", kind: .pulse(.electricity))
         bench.meter.total = total
@@ -176,7 +131,7 @@ extension [MQTTMessage] {
     }
 
     @Test func saysDiagnosticsOnceAMinute() {
-        var bench = Bench(every: .seconds(1))
+        var bench = PublicationBench(every: .seconds(1))
         _ = bench.publication.connected(now: bench.now)
         var sent: [MQTTMessage] = []
         for telegram in 1...180 {
@@ -191,7 +146,7 @@ extension [MQTTMessage] {
     @Test(arguments: [(1, 20, 60), (5, 20, 60), (20, 20, 60), (600, 600, 1800)]) func repeatsPowerBeforeItExpires(
         every: Int64, pause: Int64, expiresAfter: Int
     ) {
-        var bench = Bench(every: .seconds(every))
+        var bench = PublicationBench(every: .seconds(every))
         _ = bench.publication.connected(now: bench.now)
         let first = bench.read([.power: number("100"), .energyImport: number("1.000"), .voltageL1: number("230.1")])
         #expect(first.filter { $0.expiresAfter != nil }.map(\.topic) == ["jouled/grid/power"])
@@ -213,7 +168,7 @@ extension [MQTTMessage] {
     @Test func repeatsEverythingWhenHomeAssistantStarts() {
         var delays: Set<Int64> = []
         for client in ["jouled-kitchen", "jouled-cellar", "a", ""] {
-            var bench = Bench(clientID: client)
+            var bench = PublicationBench(clientID: client)
             _ = bench.publication.connected(now: bench.now)
             _ = bench.read([.power: number("100")])
             let begin = bench.now
@@ -230,7 +185,7 @@ extension [MQTTMessage] {
     }
 
     @Test func saysWhatWaitsBeforeGoodbye() {
-        var bench = Bench()
+        var bench = PublicationBench()
         _ = bench.publication.connected(now: bench.now)
         _ = bench.read([.energyImport: number("1.000")])
         _ = bench.read([.energyImport: number("1.001")])
@@ -238,54 +193,5 @@ extension [MQTTMessage] {
         #expect(last.map(\.topic) == ["jouled/grid/energy_import", "jouled/grid/json", "jouled/status"])
         #expect(last.last == MQTTMessage("jouled/status", "offline", qos: 1, retain: true))
         #expect(last.last == bench.publication.will)
-    }
-}
-
-@Suite struct AnnouncementTests {
-    private let topic = "homeassistant/device/jouled_grid/config"
-
-    @Test func announcesAgainWhenMoreIsSeen() {
-        var bench = Bench(discovery: .device)
-        _ = bench.publication.connected(now: bench.now)
-        #expect(bench.read([.power: number("1")]).payloads(topic).count == 1)
-        #expect(bench.read([.power: number("2")]).payloads(topic).count == 0)
-        let more = bench.read([.energyImportT2: number("0.000")]).payloads(topic)
-        #expect(more.count == 1)
-        #expect(more.first?.contains(#""enabled_by_default":false"#) == true)
-        bench.meter.values[.firmware] = .text("1.2")
-        #expect(bench.read([:]).payloads(topic).first?.contains(#""sw_version":"1.2""#) == true)
-        // The tariff runs after all.
-        let runs = bench.read([.energyImportT2: number("0.001")]).payloads(topic)
-        #expect(runs.first?.contains("enabled_by_default") == false)
-        bench.publication.disconnected()
-        #expect(bench.publication.connected(now: bench.now).payloads(topic).count == 1)
-    }
-
-    /// Entities made under one identity would stay behind as orphans under the next.
-    @Test func waitsForTheSerialNumberButNotForEver() {
-        var bench = Bench(discovery: .device)
-        bench.meter.serial = nil
-        _ = bench.publication.connected(now: bench.now)
-        #expect(bench.read([.power: number("1")]).payloads(topic) == [])
-        #expect(bench.read([.power: number("2")]).payloads(topic) == [])
-        #expect(bench.read([.power: number("3")]).payloads(topic).first?.contains(#"["jouled_grid"]"#) == true)
-    }
-
-    @Test(arguments: [DiscoveryForm.device, .components]) func takesBackAMeterThatWasExchanged(form: DiscoveryForm) {
-        var bench = Bench(every: .zero, discovery: form)
-        _ = bench.publication.connected(now: bench.now)
-        _ = bench.read([.power: number("1"), .energyImport: number("5.0")])
-        bench.publication.disconnected()
-        bench.meter.serial = "4712"
-        bench.meter.values = [:]
-        _ = bench.read([.energyImport: number("0.0")])
-        let messages = bench.publication.connected(now: bench.now)
-        let configs = messages.filter { $0.topic.hasPrefix("homeassistant/") }
-        let takenBack = configs.prefix { $0.payload.isEmpty }
-        #expect(takenBack.count == (form == .device ? 1 : 4))
-        #expect(configs.dropFirst(takenBack.count).allSatisfy { $0.payload.contains("jouled_4712") && !$0.payload.contains("4711") })
-        #expect(messages.payloads("jouled/grid/power") == [""])
-        #expect(messages.payloads("jouled/grid/energy_import") == ["0.0"])
-        #expect(messages.payloads("jouled/grid/json").first?.contains("power") == false)
     }
 }

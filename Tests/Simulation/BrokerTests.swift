@@ -40,7 +40,7 @@ import VirtualMeters
         let before = house.broker.published.count { $0.message.topic.hasSuffix("/config") }
         house.broker.send("homeassistant/status", "online")
         house.run(for: .seconds(4))
-        #expect(house.broker.published.count { $0.message.topic.hasSuffix("/config") } == before + 3)
+        #expect(house.broker.published.count { $0.message.topic.hasSuffix("/config") } == before + 4, "the daemon and three meters")
     }
 
     @Test func aTotalIsSetAndSavedAndAnswered() {

@@ -1,7 +1,9 @@
+import HomeAssistant
 import MeterDaemon
 import MeterProtocols
 import Metering
 import Publishing
+import Testing
 import VirtualMeters
 
 /// The whole daemon, with a virtual ME162, two pulse meters, a broker and a disk, in virtual time.
@@ -13,6 +15,7 @@ final class SimulatedHouse: @unchecked Sendable {
     let broker: SimulatedBroker
     let store = SimulatedStore()
     let memory = SimulatedMemory()
+    let announcements = SimulatedAnnouncements()
     let log = SimulatedLog()
     let pulseLines: SimulatedPulseLines
     private let truth: [String: Truth]
@@ -60,6 +63,11 @@ final class SimulatedHouse: @unchecked Sendable {
         configuration.mqtt = Configuration.MQTT()
     }
 
+    /// Whatever happens in there, Home Assistant has nothing to complain of.
+    deinit {
+        for complaint in broker.homeAssistant.complaints { Issue.record("\(complaint)") }
+    }
+
     /// The meter's own light as a pulse input: it blinks at these moments.
     func addLight(_ blinks: [Instant]) {
         var edges = blinks.flatMap { [Edge(.falling, at: $0), Edge(.rising, at: $0 + .milliseconds(40))] }[...]
@@ -79,7 +87,7 @@ final class SimulatedHouse: @unchecked Sendable {
         let surroundings = Daemon.Surroundings(
             executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: log, port: { [line] _ in line },
             lines: { [pulseLines] in pulseLines.wired(to: $0) }, journal: NoPulseJournal(), broker: broker, store: store,
-            memory: memory)
+            memory: memory, announcements: announcements)
         Task(executorPreference: loop) { [configuration] in
             let daemon = await Daemon(configuration, surroundings)
             self.daemon = daemon

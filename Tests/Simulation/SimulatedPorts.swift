@@ -1,3 +1,4 @@
+import HomeAssistant
 import MeterDaemon
 import MeterProtocols
 import Metering
@@ -143,6 +144,8 @@ actor SimulatedBroker: MessageBroker {
     // SAFETY: all these are only used on the simulation's one thread.
     private nonisolated(unsafe) var continuation: AsyncStream<BrokerEvent>.Continuation?
     private(set) nonisolated(unsafe) var published: [Published] = []
+    /// Listens to what is announced; the values are too many.
+    private(set) nonisolated(unsafe) var homeAssistant = HomeAssistantModel()
     private(set) nonisolated(unsafe) var retained: [String: String] = [:]
     nonisolated(unsafe) var isThere = true {
         didSet {
@@ -166,7 +169,16 @@ actor SimulatedBroker: MessageBroker {
     func publish(_ message: MQTTMessage) {
         guard isThere else { return }
         published.append(Published(at: loop.now, message: message))
+        if message.topic.hasPrefix("homeassistant/") {
+            homeAssistant.receive(message.topic, message.payload, isRetained: message.retain)
+        }
         if message.retain { retained[message.topic] = message.payload }
+    }
+
+    /// The same broker, and the same Home Assistant, in the daemon's next life.
+    nonisolated func inherit(_ broker: SimulatedBroker) {
+        retained = broker.retained
+        homeAssistant = broker.homeAssistant
     }
 
     func subscribe(_ topic: String) {}
@@ -205,6 +217,24 @@ final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
         if let failure { throw failure }
         saves += 1
         memories[meter] = memory
+    }
+}
+
+/// SAFETY: only used on the simulation's one thread.
+final class SimulatedAnnouncements: AnnouncementStore, @unchecked Sendable {
+    var announcements: [Announcement] = []
+    var failure: PortError?
+    private(set) var saves = 0
+
+    func load() async throws(PortError) -> [Announcement] {
+        if let failure { throw failure }
+        return announcements
+    }
+
+    func save(_ announcements: [Announcement]) async throws(PortError) {
+        if let failure { throw failure }
+        saves += 1
+        self.announcements = announcements
     }
 }
 

@@ -1,0 +1,118 @@
+import Metering
+
+/// What stands in the broker of this daemon, and what of it is to go: also what an earlier process left there.
+struct AnnouncementLedger: Sendable {
+    /// A connection that carries nothing any more is found out in less.
+    private static let surelyArrived = Duration.seconds(60)
+
+    private struct Old: Sendable {
+        var announcement: Announcement
+        /// `nil`: not over this connection.
+        var takenBackAt: Instant?
+    }
+
+    private var current: [Announcement] = []
+    private var old: [Old] = []
+    /// Of what was said over this connection, by topics.
+    private var digests: [String: UInt32] = [:]
+    /// Changes with `announcements`.
+    private(set) var revision = 0
+
+    /// All that may stand there, for the next process: device by device, the newest last.
+    var announcements: [Announcement] {
+        (old.map(\.announcement) + current).enumerated().sorted { one, other in
+            (one.element.meter ?? "", one.offset) < (other.element.meter ?? "", other.offset)
+        }.map(\.element)
+    }
+
+    var meters: Set<String> { Set((old.map(\.announcement) + current).compactMap(\.meter)) }
+
+    mutating func remember(_ announcements: [Announcement]) {
+        old = announcements.map { Old(announcement: $0) } + old
+        revision += 1
+    }
+
+    /// What the meter was announced with before, under the same identity.
+    func parts(of meter: String, identifier: String) -> [Announcement.Part] {
+        announcements.last { $0.meter == meter && $0.identifier == identifier }?.parts ?? []
+    }
+
+    // MARK: The connection
+
+    /// Nobody knows what of it arrived before the last one ended.
+    mutating func connected() {
+        forget()
+        for index in old.indices { old[index].takenBackAt = nil }
+    }
+
+    mutating func forget() { digests = [:] }
+
+    /// When `settle` is due.
+    var deadline: Instant? { old.lazy.compactMap(\.takenBackAt).min().map { $0 + Self.surelyArrived } }
+
+    mutating func settle(now: Instant) {
+        guard !old.isEmpty else { return }
+        let before = old.count
+        old.removeAll { $0.takenBackAt.map { $0 + Self.surelyArrived <= now } ?? false }
+        if old.count != before { revision += 1 }
+    }
+
+    // MARK: What is new, and what is gone
+
+    mutating func announce(_ device: DiscoveredDevice, now: Instant, into messages: inout [MQTTMessage]) {
+        let new = device.announcement
+        if let index = current.firstIndex(where: { $0.meter == new.meter }) {
+            if current[index] != new {
+                old.append(Old(announcement: current[index]))
+                current[index] = new
+                revision += 1
+            }
+        } else {
+            current.append(new)
+            revision += 1
+        }
+        // Two devices with one identity would be in each other's way.
+        takeBack(for: device, now: now, into: &messages) { $0.meter == new.meter || $0.identifier == new.identifier }
+        for message in device.messages {
+            let digest = CheckSum.crc32(Array(message.payload.utf8))
+            guard digests[message.topic] != digest else { continue }
+            digests[message.topic] = digest
+            messages.append(message)
+        }
+    }
+
+    /// Meters that are not in the configuration any more.
+    mutating func dropMeters(now: Instant, into messages: inout [MQTTMessage], where isGone: (String) -> Bool) {
+        takeBack(for: nil, now: now, into: &messages) { $0.meter.map(isGone) ?? false }
+    }
+
+    /// Nobody is to be told any more; values go on.
+    mutating func dropDiscovery(now: Instant, into messages: inout [MQTTMessage]) {
+        for index in old.indices where old[index].announcement.form != .off && old[index].takenBackAt == nil {
+            old[index].takenBackAt = now
+            messages += old[index].announcement.configsTakenBack
+            var rest = old[index].announcement
+            rest.form = .off
+            guard !announcements.contains(rest) else { continue }
+            old.append(Old(announcement: rest))
+            revision += 1
+        }
+    }
+
+    private mutating func takeBack(
+        for new: DiscoveredDevice?, now: Instant, into messages: inout [MQTTMessage], where concerns: (Announcement) -> Bool
+    ) {
+        var without: [Int] = []
+        for index in old.indices where old[index].takenBackAt == nil && concerns(old[index].announcement) {
+            let taken = old[index].announcement.takenBack(for: new)
+            old[index].takenBackAt = now
+            // Nothing of it goes.
+            if taken.isEmpty { without.append(index) }
+            for message in taken { digests[message.topic] = nil }
+            messages += taken
+        }
+        guard !without.isEmpty else { return }
+        for index in without.reversed() { old.remove(at: index) }
+        revision += 1
+    }
+}

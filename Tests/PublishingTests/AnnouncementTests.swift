@@ -1,0 +1,224 @@
+import HomeAssistant
+import Metering
+import Publishing
+import Testing
+
+@Suite struct AnnouncementTests {
+    private let topic = "homeassistant/device/jouled_grid/config"
+
+    @Test func announcesAgainWhenMoreIsSeen() {
+        var bench = PublicationBench(discovery: .device)
+        _ = bench.connect()
+        #expect(bench.read([.power: number("1")]).payloads(topic).count == 1)
+        #expect(bench.read([.power: number("2")]).payloads(topic).count == 0)
+        let more = bench.read([.energyImportT2: number("0.000")]).payloads(topic)
+        #expect(more.count == 1)
+        #expect(more.first?.contains(#""enabled_by_default":false"#) == true)
+        bench.meter.values[.firmware] = .text("1.2")
+        #expect(bench.read([:]).payloads(topic).first?.contains(#""sw_version":"1.2""#) == true)
+        // The tariff runs after all.
+        let runs = bench.read([.energyImportT2: number("0.001")]).payloads(topic)
+        #expect(runs.first?.contains("enabled_by_default") == false)
+        bench.publication.disconnected()
+        #expect(bench.connect().payloads(topic).count == 1)
+    }
+
+    /// Entities made under one identity would stay behind as orphans under the next.
+    @Test func waitsForTheSerialNumberButNotForEver() {
+        var bench = PublicationBench(discovery: .device)
+        bench.meter.serial = nil
+        _ = bench.connect()
+        #expect(bench.read([.power: number("1")]).payloads(topic) == [])
+        #expect(bench.read([.power: number("2")]).payloads(topic) == [])
+        #expect(bench.read([.power: number("3")]).payloads(topic).first?.contains(#"["jouled_grid"]"#) == true)
+    }
+
+    @Test(arguments: [DiscoveryForm.device, .components]) func takesBackAMeterThatWasExchanged(form: DiscoveryForm) {
+        var bench = PublicationBench(every: .zero, discovery: form)
+        _ = bench.connect()
+        _ = bench.read([.power: number("1"), .energyImport: number("5.0")])
+        bench.publication.disconnected()
+        bench.meter.serial = "4712"
+        bench.meter.values = [:]
+        _ = bench.read([.energyImport: number("0.0")])
+        let messages = bench.connect()
+        let configs = messages.filter { $0.topic.contains("/jouled_grid/") }
+        let takenBack = configs.prefix { $0.payload.isEmpty }
+        #expect(takenBack.count == (form == .device ? 1 : 4))
+        #expect(configs.dropFirst(takenBack.count).allSatisfy { $0.payload.contains("jouled_4712") && !$0.payload.contains("4711") })
+        #expect(messages.payloads("jouled/grid/power") == [""])
+        #expect(messages.payloads("jouled/grid/energy_import") == ["0.0"])
+        #expect(messages.payloads("jouled/grid/json").first?.contains("power") == false)
+    }
+
+    /// What the process before announced, in another form, below another topic, or of meters that are gone.
+    private func successor(
+        of bench: PublicationBench, discovery: DiscoveryForm, base: String = "jouled", change: (inout PublicationBench) -> Void = { _ in }
+    ) -> (PublicationBench, [MQTTMessage]) {
+        var next = PublicationBench(every: .zero, discovery: discovery, base: base)
+        next.homeAssistant = bench.homeAssistant
+        next.meter = bench.meter
+        next.others = bench.others
+        next.publication.remember(AnnouncementRecord.parse(Array(AnnouncementRecord.text(of: bench.publication.announcements).utf8)) ?? [])
+        change(&next)
+        var messages = next.update()
+        messages += next.connect()
+        messages += next.read([:])
+        return (next, messages)
+    }
+
+    private func first(_ discovery: DiscoveryForm) -> PublicationBench {
+        var bench = PublicationBench(every: .zero, discovery: discovery)
+        var heat = MeterSnapshot(name: "heat", title: "Heat pump", kind: .pulse(.electricity))
+        heat.isAvailable = true
+        heat.values = [.energy: number("1.000"), .pulses: number("1000")]
+        bench.others = [heat]
+        _ = bench.connect()
+        _ = bench.read([.power: number("1"), .energyImport: number("5.0"), .meterError: .text("00")])
+        return bench
+    }
+
+    private func ids(_ bench: PublicationBench) -> Set<String> { Set(bench.homeAssistant.entities.keys) }
+
+    @Test(arguments: [DiscoveryForm.device, .components], [DiscoveryForm.device, .components])
+    func changesItsFormWithoutALoss(from: DiscoveryForm, to: DiscoveryForm) {
+        let before = first(from)
+        #expect(ids(before).contains("sensor jouled_4711_power") && ids(before).contains("number jouled_heat_total"))
+        let (after, messages) = successor(of: before, discovery: to)
+        #expect(ids(after) == ids(before))
+        #expect(after.homeAssistant.deleted == [] && after.homeAssistant.complaints == [])
+        #expect(Set(after.homeAssistant.entities.values.map { $0.topic.contains("/device/") }) == [to == .device])
+        #expect(messages.contains { $0.payload == #"{"migrate_discovery":true}"# } == (from != to))
+        let new = after.homeAssistant.restarted()
+        #expect(Set(new.entities.keys) == ids(before) && new.complaints == [])
+    }
+
+    @Test(arguments: [DiscoveryForm.device, .components]) func movesToAnotherTopic(form: DiscoveryForm) {
+        let before = first(form)
+        let (after, _) = successor(of: before, discovery: form, base: "home/energy")
+        #expect(after.homeAssistant.complaints == [])
+        // A pulse meter has no other identity than its name below the topic.
+        #expect(after.homeAssistant.deleted.allSatisfy { $0.contains(" jouled_heat_") })
+        #expect(ids(after).contains("sensor jouled_4711_power") && ids(after).contains("sensor home_energy_heat_energy"))
+        #expect(after.homeAssistant.retained.keys.filter { $0.hasPrefix("jouled/") || $0.contains("/jouled_") } == [])
+        #expect(after.homeAssistant.state("sensor jouled_4711_energy_import") == "5.0")
+    }
+
+    @Test(arguments: [DiscoveryForm.device, .components]) func takesBackAMeterThatIsGone(form: DiscoveryForm) {
+        let before = first(form)
+        var (after, _) = successor(of: before, discovery: form) { $0.others = [] }
+        #expect(after.homeAssistant.complaints == [])
+        #expect(!ids(after).isEmpty && ids(after).allSatisfy { !$0.contains("heat") })
+        #expect(after.homeAssistant.retained.keys.filter { $0.contains("heat") } == [])
+        // Until it surely arrived it is said again.
+        #expect(after.publication.announcements.contains { $0.meter == "heat" })
+        after.publication.disconnected()
+        #expect(after.connect().contains { $0.topic == "jouled/heat/energy" && $0.payload.isEmpty })
+        _ = after.pass(.seconds(61))
+        #expect(!after.publication.announcements.contains { $0.meter == "heat" })
+        after.publication.disconnected()
+        #expect(!after.connect().contains { $0.topic.contains("heat") })
+    }
+
+    @Test(arguments: [DiscoveryForm.device, .components]) func takesBackAllWhenItIsOff(form: DiscoveryForm) {
+        let before = first(form)
+        var (after, messages) = successor(of: before, discovery: .off) { $0.meter.values = [:] }
+        #expect(ids(after) == [] && after.homeAssistant.complaints == [])
+        #expect(after.homeAssistant.retained.keys.filter { $0.hasPrefix("homeassistant/") } == [])
+        #expect(after.homeAssistant.retained["jouled/grid/energy_import"] == "5.0" && after.homeAssistant.retained["jouled/status"] != nil)
+        #expect(!messages.contains { $0.topic == "jouled/status" && $0.payload.isEmpty })
+        _ = after.pass(.seconds(61))
+        // And the values of a meter that is gone later.
+        (after, messages) = successor(of: after, discovery: .off) { $0.others = [] }
+        #expect(after.homeAssistant.retained.keys.filter { $0.contains("heat") } == [])
+        #expect(!messages.contains { $0.topic.hasPrefix("homeassistant/") })
+    }
+
+    /// A value that the configuration does not ask for any more.
+    @Test(arguments: [DiscoveryForm.device, .components]) func takesBackAValueThatDoesNotComeAnyMore(form: DiscoveryForm) {
+        let before = first(form)
+        var (after, messages) = successor(of: before, discovery: form) { $0.meter.values[.meterError] = nil }
+        #expect(ids(after) == ids(before), "it may still come")
+        #expect(!messages.contains { $0.topic.hasPrefix("homeassistant/") && $0.payload.isEmpty })
+        for _ in 1...10 {
+            after.wait(.seconds(61))
+            messages += after.read([:])
+        }
+        #expect(Set(after.homeAssistant.deleted) == ["binary_sensor jouled_4711_meter_fault", "sensor jouled_4711_meter_error"])
+        #expect(after.homeAssistant.complaints == [] && after.homeAssistant.retained["jouled/grid/meter_error"] == nil)
+        let new = after.homeAssistant.restarted()
+        #expect(new.complaints == [] && Set(new.entities.keys) == ids(after))
+    }
+
+    /// They were exchanged, or their heads were.
+    @Test(arguments: [DiscoveryForm.device, .components]) func twoMetersChangePlaces(form: DiscoveryForm) {
+        var before = first(form)
+        before.others = [MeterSnapshot(name: "solar", title: "Solar", kind: .optical)]
+        before.others[0].serial = "815"
+        before.others[0].values = [.power: number("9")]
+        _ = before.read([:])
+        let (after, _) = successor(of: before, discovery: form) { next in
+            next.meter.serial = "815"
+            next.others[0].serial = "4711"
+        }
+        #expect(after.homeAssistant.complaints == [])
+        #expect(after.homeAssistant.entities["sensor jouled_815_power"]?.config.stateTopic == "jouled/grid/power")
+        #expect(after.homeAssistant.entities["sensor jouled_4711_power"]?.config.stateTopic == "jouled/solar/power")
+    }
+
+    /// A meter behind another one comes later; until then it is not there.
+    @Test func waitsForAMeterBehindAnother() {
+        var before = first(.device)
+        before.others = [MeterSnapshot(name: "grid_gas", title: "Grid meter gas", kind: .sub(.gas), volumeUnit: .cubicMetres)]
+        before.others[0].serial = "G1"
+        before.others[0].isAvailable = true
+        before.others[0].values = [.volume: number("981.443")]
+        _ = before.read([:])
+        #expect(before.homeAssistant.state("sensor jouled_G1_volume") == "981.443")
+        let (after, _) = successor(of: before, discovery: .device) { $0.others = [] }
+        #expect(after.homeAssistant.state("sensor jouled_G1_volume") == "unavailable")
+        #expect(!after.homeAssistant.deleted.contains { $0.contains("G1") } && after.homeAssistant.complaints == [])
+    }
+
+    @Test func aRestartChangesNothing() {
+        let before = first(.device)
+        var (after, messages) = successor(of: before, discovery: .device)
+        #expect(after.publication.announcements == before.publication.announcements)
+        #expect(!messages.contains { $0.payload.isEmpty })
+        messages = after.pass(.seconds(120)).map(\.1)
+        #expect(!messages.contains { $0.topic.hasPrefix("homeassistant/") })
+    }
+}
+
+@Suite struct AnnouncementRecordTests {
+    private static let announcements = [
+        Announcement(
+            meter: nil, form: .device, topics: Topics(base: "home/energy", prefix: "ha"), identifier: "jouled_pi",
+            parts: [Announcement.Part(platform: "button", key: "restart")]),
+        Announcement(
+            meter: "grid", form: .components, topics: Topics(base: "j", prefix: "homeassistant"), identifier: "jouled_4711",
+            parts: [.init(platform: "sensor", key: "power"), .init(platform: "binary_sensor", key: "link")]),
+        Announcement(meter: "gas", form: .off, topics: Topics(base: "j", prefix: "homeassistant"), identifier: "j_gas", parts: []),
+    ]
+
+    @Test func comesBackAsItWas() {
+        let text = AnnouncementRecord.text(of: Self.announcements)
+        #expect(
+            text.hasPrefix("jouled announced 1\nbridge device jouled_pi\nbase home/energy\nprefix ha\nbutton restart\nmeter components"))
+        #expect(AnnouncementRecord.parse(Array(text.utf8)) == Self.announcements)
+        #expect(AnnouncementRecord.parse(Array(AnnouncementRecord.text(of: []).utf8)) == [])
+    }
+
+    /// Every cut, and every byte turned: known to be damaged.
+    @Test func neverTakesADamagedOne() {
+        let bytes = Array(AnnouncementRecord.text(of: Self.announcements).utf8)
+        for count in bytes.indices { #expect(AnnouncementRecord.parse(Array(bytes.prefix(count))) == nil) }
+        for index in bytes.indices {
+            for bit in [0, 3, 7] {
+                var turned = bytes
+                turned[index] ^= 1 << bit
+                #expect(AnnouncementRecord.parse(turned) == nil)
+            }
+        }
+    }
+}

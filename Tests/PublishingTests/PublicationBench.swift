@@ -1,0 +1,61 @@
+import HomeAssistant
+import Metering
+import Publishing
+
+/// The publication with a clock that is moved by hand.
+struct PublicationBench {
+    var publication: MQTTPublication
+    var now = Instant(nanoseconds: 1_000_000_000_000)
+    /// Hears all that goes out.
+    var homeAssistant = HomeAssistantModel()
+    let wall = WallTime(millisecondsSince1970: 1_795_242_480_000)
+    var others: [MeterSnapshot] = []
+    var meter = MeterSnapshot(name: "grid", title: "Grid meter", kind: .optical)
+
+    init(every: Duration = .seconds(5), discovery: DiscoveryForm = .off, clientID: String = "jouled", base: String = "jouled") {
+        publication = MQTTPublication(
+            topics: Topics(base: base, prefix: "homeassistant"), discovery: discovery, version: "0.1.0", clientID: clientID,
+            publishEvery: ["grid": every])
+        meter.isAvailable = true
+        meter.serial = "4711"
+    }
+
+    mutating func wait(_ duration: Duration) { now = now + duration }
+
+    mutating func read(_ values: [Measurand: MeasuredValue]) -> [MQTTMessage] {
+        meter.values.merge(values) { $1 }
+        meter.readings += 1
+        meter.readAt = wall
+        return update()
+    }
+
+    mutating func update() -> [MQTTMessage] {
+        hear(publication.update(Snapshot(meters: [meter] + others), now: now, wall: wall))
+    }
+
+    mutating func connect() -> [MQTTMessage] { hear(publication.connected(now: now)) }
+
+    @discardableResult
+    mutating func hear(_ messages: [MQTTMessage]) -> [MQTTMessage] {
+        for message in messages { homeAssistant.receive(message.topic, message.payload, isRetained: message.retain) }
+        return messages
+    }
+
+    /// Lets time pass until nothing is due within `duration`; what went out, with the seconds since the beginning.
+    mutating func pass(_ duration: Duration) -> [(Int64, MQTTMessage)] {
+        let (begin, end) = (now, now + duration)
+        var sent: [(Int64, MQTTMessage)] = []
+        while let due = publication.nextDeadline, due <= end {
+            now = due
+            sent += hear(publication.tick(now: now)).map { ((now - begin).nanoseconds / 1_000_000_000, $0) }
+        }
+        now = end
+        return sent
+    }
+}
+
+func number(_ text: String) -> MeasuredValue { Quantity(text).map { .number($0) } ?? .text(text) }
+
+extension [MQTTMessage] {
+    func payloads(_ topic: String) -> [String] { filter { $0.topic == topic }.map(\.payload) }
+}
