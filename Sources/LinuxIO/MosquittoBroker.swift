@@ -23,6 +23,8 @@ package actor MosquittoBroker: MessageBroker {
 
     package func subscribe(_ topic: String) { link.subscribe(topic) }
 
+    package func unsubscribe(_ topic: String) { link.unsubscribe(topic) }
+
     package func disconnect(within seconds: Int) async {
         let deadline = loop.now + .seconds(seconds)
         link.expectEnd()

@@ -106,6 +106,8 @@ final class MosquittoLink: Sendable {
 
     func subscribe(_ topic: String) { whileConnected { mosquitto_subscribe($0, nil, topic, 1) } }
 
+    func unsubscribe(_ topic: String) { whileConnected { mosquitto_unsubscribe($0, nil, topic) } }
+
     var hasDelivered: Bool { pending.load(ordering: .sequentiallyConsistent) <= 0 || hasEnded }
     var hasEnded: Bool { ended.load(ordering: .sequentiallyConsistent) }
 

@@ -68,6 +68,18 @@ package actor Aggregator {
         return refusal
     }
 
+    /// What the broker remembers of a meter whose saved total is gone.
+    package func settle(_ total: RememberedTotal, of meter: String) {
+        state.settle(total, of: meter, wall: clock.wall)
+        if let new = state.snapshot[meter]?.knownTotal {
+            switch total {
+            case .found: log.write(.notice, "\(meter): no saved total, continuing from the broker's: \(new.total)")
+            default: log.write(.notice, "\(meter): no saved total, counting from 0; set it with: jouled total \(meter) VALUE")
+            }
+        }
+        changed()
+    }
+
     /// What happens by itself: silence makes a meter unavailable, and power falls.
     package func run() async {
         while await alarm.goesOff() {

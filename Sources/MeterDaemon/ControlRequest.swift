@@ -31,7 +31,11 @@ extension Daemon {
             return meter.problem.map { "error \($0)" } ?? (meter.isAvailable ? "ok is being read" : "error was not read yet")
         case .showTotal(let meter):
             guard let meter = await aggregator.snapshot[meter] else { return "error no meter is called \(meter)" }
-            guard let total = meter.total else { return "error \(meter.problem ?? "\(meter.name) counts no pulses")" }
+            guard let total = meter.knownTotal else {
+                let reason =
+                    meter.lacksTotal ? "the broker, which may remember the total, is being asked" : "\(meter.name) counts no pulses"
+                return "error \(meter.problem ?? reason)"
+            }
             return okay(total)
         case .setTotal(let meter, let total):
             if let refusal = await setTotal(meter, total) { return "error \(refusal)" }

@@ -76,6 +76,13 @@ package struct Daemon: Sendable {
         return await keeper.save(new, of: meter).map { "set, but not saved: \($0)" }
     }
 
+    /// On disk before anybody is told, who could remember it once more.
+    private func settle(_ answer: TotalInquiry.Answer) async {
+        await aggregator.settle(answer.total, of: answer.meter)
+        guard let new = await aggregator.snapshot[answer.meter]?.knownTotal else { return }
+        _ = await keeper.save(new, of: answer.meter)
+    }
+
     /// Runs until `stop` yields or ends; then the inputs end, then the aggregator, then the sinks.
     package func run(until stop: AsyncStream<Void>) async {
         let toKeeper = await aggregator.newTotals()
@@ -140,7 +147,8 @@ package struct Daemon: Sendable {
         guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
         return MQTTPublisher(
             publication, outputs: configuration.mqttOutputs, broker: broker, executor: surroundings.executor, clock: surroundings.clock,
-            log: surroundings.log, announcements: surroundings.announcements, setTotal: { meter, total in await setTotal(meter, total) })
+            log: surroundings.log, announcements: surroundings.announcements, setTotal: { meter, total in await setTotal(meter, total) },
+            settle: { await settle($0) })
     }
 
     private static func restore(_ configuration: Configuration, _ surroundings: Surroundings) async -> MeterState {
@@ -155,20 +163,33 @@ package struct Daemon: Sendable {
                 state.addLight(pulse.name, of: meter, pulsesPerUnit: pulse.pulsesPerUnit)
                 continue
             }
-            let stored = await surroundings.store.load(pulse.name)
-            switch stored {
-            case .total(let total): surroundings.log.write(.info, "\(pulse.name): total \(total.total) restored")
-            case .older(let total, let why):
-                surroundings.log.write(.warning, "\(pulse.name): total \(total.total) restored from the older copy: \(why)")
-            case .new:
-                surroundings.log.write(
-                    .notice, "\(pulse.name): no saved total, counting from 0; set it with: jouled total \(pulse.name) VALUE")
-            case .damaged: break
-            }
+            let stored = await load(pulse, asksBroker: configuration.mqtt != nil && surroundings.broker != nil, surroundings)
             state.addPulse(
                 MeterDescription(name: pulse.name, title: pulse.title), medium: pulse.medium, unit: pulse.unit,
                 pulsesPerUnit: pulse.pulsesPerUnit, restored: stored)
         }
         return state
+    }
+
+    /// What was saved. Where nothing was, the broker may remember the total: only if it does not it is 0.
+    private static func load(_ pulse: Configuration.Pulse, asksBroker: Bool, _ surroundings: Surroundings) async -> StoredTotal {
+        let (name, log) = (pulse.name, surroundings.log)
+        let stored = await surroundings.store.load(name)
+        switch stored {
+        case .total(var total) where total.origin == .unsettled:
+            guard !asksBroker else { break }
+            _ = total.settle(from: nil, at: surroundings.clock.wall)
+            log.write(.notice, "\(name): no saved total, counting from 0; set it with: jouled total \(name) VALUE")
+            return .total(total)
+        case .total(let total): log.write(.info, "\(name): total \(total.total) restored")
+        // Since then the broker may have been asked, and may have been told of what is counted here.
+        case .older(let total, let why) where total.origin == .unsettled: return .damaged(why)
+        case .older(let total, let why): log.write(.warning, "\(name): total \(total.total) restored from the older copy: \(why)")
+        case .new:
+            if asksBroker { return .total(PulseTotal(pulsesPerUnit: pulse.pulsesPerUnit, origin: .unsettled)) }
+            log.write(.notice, "\(name): no saved total, counting from 0; set it with: jouled total \(name) VALUE")
+        case .damaged: break
+        }
+        return stored
     }
 }

@@ -6,6 +6,9 @@ package actor MQTTPublisher {
     /// Sets the total of a meter; says why not, or `nil`.
     package typealias SetTotal = @Sendable (_ meter: String, _ total: Quantity) async -> String?
 
+    /// Takes what the broker remembers of a total; back when it is on disk.
+    package typealias Settle = @Sendable (TotalInquiry.Answer) async -> Void
+
     private static let largestTotal = Quantity(9_999_999)
     private static let lastWordsWithin = 2
 
@@ -16,6 +19,8 @@ package actor MQTTPublisher {
     private let alarm: any Alarm
     private let setTotal: SetTotal
     private let store: any AnnouncementStore
+    private let settle: Settle
+    private var inquiry: TotalInquiry
     private var publication: MQTTPublication
     private var outputs: [any MQTTOutput]
     /// In order. While one task hands messages to the broker, others only add theirs.
@@ -25,12 +30,15 @@ package actor MQTTPublisher {
     private let remembering: AsyncStream<[Announcement]>.Continuation
     private var remembered: [Announcement] = []
     private var rememberedRevision = 0
+    /// Totals that are on their way to the disk.
+    private var unsaved = 0
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package init(
         _ publication: MQTTPublication, outputs: [any MQTTOutput] = [], broker: any MessageBroker, executor: any SerialExecutor,
-        clock: any Clockwork, log: any Log, announcements store: any AnnouncementStore = NoAnnouncementStore(), setTotal: @escaping SetTotal
+        clock: any Clockwork, log: any Log, announcements store: any AnnouncementStore = NoAnnouncementStore(),
+        setTotal: @escaping SetTotal, settle: @escaping Settle = { _ in }
     ) {
         self.publication = publication
         self.outputs = outputs
@@ -42,6 +50,8 @@ package actor MQTTPublisher {
         self.setTotal = setTotal
         // The newest is all there is to know.
         (announcements, remembering) = AsyncStream.makeStream(of: [Announcement].self, bufferingPolicy: .bufferingNewest(1))
+        self.settle = settle
+        inquiry = TotalInquiry(publication.topics)
         alarm = clock.makeAlarm()
     }
 
@@ -55,6 +65,7 @@ package actor MQTTPublisher {
             group.addTask { await self.publishOnTime() }
             for await snapshot in snapshots {
                 let now = clock.now
+                for topic in inquiry.update(snapshot, now: now) { await broker.subscribe(topic) }
                 await send(publication.update(snapshot, now: now, wall: clock.wall) + fromOutputs { $0.update(snapshot, now: now) })
             }
             group.cancelAll()
@@ -106,6 +117,7 @@ package actor MQTTPublisher {
     private func publishOnTime() async {
         while await alarm.goesOff() {
             let now = clock.now
+            await take(inquiry.tick(now: now))
             await send(publication.tick(now: now) + fromOutputs { $0.tick(now: now) })
         }
     }
@@ -120,19 +132,30 @@ package actor MQTTPublisher {
     }
 
     private var nextDeadline: Instant? {
-        outputs.reduce(publication.nextDeadline) { earliest, output in
-            guard let earliest, let next = output.nextDeadline else { return earliest ?? output.nextDeadline }
-            return min(earliest, next)
+        var earliest = min(publication.nextDeadline ?? .distantFuture, inquiry.nextDeadline ?? .distantFuture)
+        for output in outputs { earliest = min(earliest, output.nextDeadline ?? .distantFuture) }
+        return earliest == .distantFuture ? nil : earliest
+    }
+
+    /// What is published meanwhile waits: a total that is not on disk must not be what the broker remembers.
+    private func take(_ answers: [TotalInquiry.Answer]) async {
+        guard !answers.isEmpty else { return }
+        unsaved += 1
+        for answer in answers {
+            for topic in answer.topics { await broker.unsubscribe(topic) }
+            await settle(answer)
         }
+        unsaved -= 1
+        await send([])
     }
 
     private func send(_ messages: [MQTTMessage]) async {
         alarm.set(nextDeadline)
         noteAnnouncements()
         outbox += messages
-        guard !isSending else { return }
+        guard !isSending, unsaved == 0 else { return }
         isSending = true
-        while !outbox.isEmpty {
+        while !outbox.isEmpty, unsaved == 0 {
             let batch = outbox
             outbox = []
             for message in batch { await broker.publish(message) }
@@ -148,6 +171,7 @@ package actor MQTTPublisher {
                 await broker.subscribe(publication.topics.totalSetFilter)
                 await broker.subscribe(publication.topics.homeAssistantStatus)
                 let now = clock.now
+                for topic in inquiry.connected(now: now) { await broker.subscribe(topic) }
                 await send(publication.connected(now: now) + fromOutputs { $0.connected(now: now) })
             case .disconnected(let reason):
                 log.write(.warning, "mqtt: not connected: \(reason)")
@@ -155,6 +179,7 @@ package actor MQTTPublisher {
                 for index in outputs.indices { outputs[index].disconnected() }
                 alarm.set(nil)
                 outbox = []
+                await take(inquiry.disconnected())
             case .remark(let remark): log.write(.notice, "mqtt: \(remark)")
             case .received(let topic, let payload, let isRetained):
                 await receive(topic, payload, isRetained: isRetained)
@@ -167,6 +192,9 @@ package actor MQTTPublisher {
             // A retained one is older than this connection, at which everything was published.
             guard !isRetained, payload.elementsEqual("online".utf8) else { return }
             publication.homeAssistantStarted(now: clock.now)
+            alarm.set(nextDeadline)
+        } else if let answers = inquiry.received(topic, payload, isRetained: isRetained, now: clock.now) {
+            await take(answers)
             alarm.set(nextDeadline)
         } else if let meter = publication.topics.meter(ofTotalSet: topic) {
             // A retained command would set the total back at every start.

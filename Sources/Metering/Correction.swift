@@ -9,8 +9,7 @@ package struct Correction: Hashable, Sendable {
     package var pulses: Int64
 
     package init(at: WallTime, before: Quantity?, display: Quantity, pulses: Int64) {
-        // A time that can be written down.
-        self.at = min(max(at, WallTime(millisecondsSince1970: 0)), WallTime(millisecondsSince1970: 253_402_300_799_999))
+        self.at = at.writable
         self.before = before
         self.display = display
         self.pulses = pulses
@@ -26,11 +25,23 @@ package struct Correction: Hashable, Sendable {
     }
 }
 
+extension WallTime {
+    /// The nearest that can be written down.
+    var writable: WallTime { min(max(self, WallTime(millisecondsSince1970: 0)), WallTime(millisecondsSince1970: 253_402_300_799_999)) }
+}
+
 extension PulseTotal {
-    /// The corrections in words, oldest first, and what they say about the pulses.
+    /// Where it is from, the corrections in words, oldest first, and what they say about the pulses.
     package var remarks: [String] {
-        corrections.map { "\($0.at.rfc3339Seconds): set to \($0.display)" + ($0.before.map { ", was \($0)" } ?? ", was lost") }
-            + (drift.map { ["drift: \($0)"] } ?? [])
+        let settings = corrections.map { correction in
+            "\(correction.at.rfc3339Seconds): set to \(correction.display)" + (correction.before.map { ", was \($0)" } ?? ", was lost")
+        }
+        return beginning + settings + (drift.map { ["drift: \($0)"] } ?? [])
+    }
+
+    private var beginning: [String] {
+        guard case .broker(let at) = origin else { return [] }
+        return ["\(at.rfc3339Seconds): continued from the broker's total; what the broker was not told is missing"]
     }
 
     /// How far the pulses are from the display; known from the second correction on.

@@ -160,9 +160,14 @@ package struct MeterState: Sendable {
     /// Sets a pulse meter's total; says why not, or `nil`.
     package mutating func setTotal(_ total: Quantity, of meter: String, wall: WallTime) -> String? {
         guard case .pulse? = places[meter] else { return "no pulse meter is called \(meter)" }
-        guard !total.isNegative, total <= Quantity(1_000_000_000), total.exponent >= -9 else { return "\(total) is no possible total" }
+        guard total.isPossibleTotal else { return "\(total) is no possible total" }
         changePulse(meter) { $0.set(total, wall: wall) }
         return nil
+    }
+
+    /// A pulse meter whose saved total is gone goes on from what the broker remembers.
+    package mutating func settle(_ total: RememberedTotal, of meter: String, wall: WallTime) {
+        changePulse(meter) { $0.settle(total, wall: wall) }
     }
 
     package mutating func note(savingProblem: String?, of meter: String) { changePulse(meter) { $0.note(savingProblem: savingProblem) } }

@@ -48,6 +48,7 @@ struct PulseMeterState: Sendable {
             total.changePulsesPerUnit(pulsesPerUnit)
             reading.counted = total.pulses
             snapshot.total = total
+            totalProblem = total.originProblem
         case .new: snapshot.total = PulseTotal(pulsesPerUnit: pulsesPerUnit)
         case .damaged(let why): totalProblem = "the saved total can't be read (\(why)): set it"
         }
@@ -92,7 +93,7 @@ struct PulseMeterState: Sendable {
     }
 
     mutating func set(_ total: Quantity, wall: WallTime) {
-        let wasLost = snapshot.total == nil
+        let wasLost = snapshot.lacksTotal
         var new = snapshot.total ?? PulseTotal(pulses: reading.counted, pulsesPerUnit: pulsesPerUnit)
         new.set(total, at: wall, wasLost: wasLost)
         snapshot.total = new
@@ -100,6 +101,27 @@ struct PulseMeterState: Sendable {
         noteProblem()
         noteDrift()
         snapshot.readings += 1
+        publish()
+    }
+
+    mutating func settle(_ remembered: RememberedTotal, wall: WallTime) {
+        guard snapshot.lacksTotal else { return }
+        var total = snapshot.total ?? PulseTotal(pulses: reading.counted, pulsesPerUnit: pulsesPerUnit, origin: .unsettled)
+        switch remembered {
+        case .found(let known):
+            guard total.settle(from: known, at: wall) else { return settle(.unreadable("\(known) has too many digits"), wall: wall) }
+            snapshot.total = total
+            totalProblem = total.originProblem
+        case .nothing:
+            // Of one that was saved and can't be read it is known that it was not 0.
+            guard snapshot.total != nil, total.settle(from: nil, at: wall) else { return }
+            snapshot.total = total
+            totalProblem = nil
+        case .unreadable(let why): totalProblem = totalProblem ?? "no saved total, and the broker's can't be read (\(why)): set it"
+        case .unanswered:
+            totalProblem = totalProblem ?? "no saved total, and the broker, which may remember it, can't be asked: wait, or set it"
+        }
+        noteProblem()
         publish()
     }
 
@@ -118,9 +140,9 @@ struct PulseMeterState: Sendable {
     private mutating func publish() {
         snapshot.values[.pulsesLost] = .number(Quantity(reading.lost))
         snapshot.values[.pulsesRecovered] = .number(Quantity(reading.recovered))
-        guard snapshot.total != nil else { return }
         snapshot.total?.pulses = reading.counted
-        guard let total = snapshot.total else { return }
+        snapshot.lacksTotal = snapshot.total.map { $0.origin == .unsettled } ?? true
+        guard let total = snapshot.knownTotal else { return }
         snapshot.values[.pulses] = .number(Quantity(total.pulses))
         snapshot.values[snapshot.volumeUnit == nil ? .energy : .volume] = .number(total.total)
     }
@@ -137,5 +159,14 @@ struct PulseMeterState: Sendable {
             snapshot.values[.flow] = .number(Quantity(Int64((flow * 1000).rounded()), exponent: -3))
         }
         if estimate.rate == 0 { deadline = nil }
+    }
+}
+
+extension PulseTotal {
+    /// Until somebody has set it.
+    fileprivate var originProblem: String? {
+        guard case .broker = origin else { return nil }
+        return
+            "the saved total was gone and continues from the broker's: pulses that the broker was not told of are missing; compare it with the display, and set it"
     }
 }

@@ -9,9 +9,21 @@ package struct PulseTotal: Hashable, Sendable {
     package var pulsesPerUnit: Quantity
     /// Oldest first.
     package private(set) var corrections: [Correction]
+    package private(set) var origin: Origin
+
+    /// Where the base is from.
+    package enum Origin: Hashable, Sendable {
+        /// From here: 0, or what somebody set.
+        case own
+        /// Nothing was saved, and who may remember the total was not asked yet: this is only what came since.
+        case unsettled
+        /// Nothing was saved, and the broker remembered this; since when.
+        case broker(WallTime)
+    }
 
     package init(
-        pulses: Int64 = 0, base: Quantity = Quantity(0), basePulses: Int64 = 0, pulsesPerUnit: Quantity, corrections: [Correction] = []
+        pulses: Int64 = 0, base: Quantity = Quantity(0), basePulses: Int64 = 0, pulsesPerUnit: Quantity, corrections: [Correction] = [],
+        origin: Origin = .own
     ) {
         precondition(pulsesPerUnit.mantissa > 0 && (-6...0).contains(pulsesPerUnit.exponent), "a meter gives some pulses per unit")
         self.pulses = pulses
@@ -19,6 +31,7 @@ package struct PulseTotal: Hashable, Sendable {
         self.basePulses = basePulses
         self.pulsesPerUnit = pulsesPerUnit
         self.corrections = corrections
+        self.origin = origin
     }
 
     /// `base + (pulses − basePulses) ÷ pulsesPerUnit` with the decimals that one pulse needs (at most six, then rounded down,
@@ -40,7 +53,22 @@ package struct PulseTotal: Hashable, Sendable {
             corrections.removeLast()
         }
         corrections = corrections.suffix(Correction.most - 1) + [correction]
+        origin = .own
         begin(at: display)
+    }
+
+    /// What was counted while nobody knew the total is added to the one that the broker remembered; where it remembered none, to 0.
+    /// False if that can't be.
+    package mutating func settle(from remembered: Quantity?, at wall: WallTime) -> Bool {
+        precondition(origin == .unsettled)
+        guard let remembered else {
+            origin = .own
+            return true
+        }
+        guard let sum = Quantity.adding(remembered, base) else { return false }
+        base = sum
+        origin = .broker(wall.writable)
+        return true
     }
 
     private mutating func begin(at total: Quantity) {

@@ -39,8 +39,12 @@ package struct MeterSnapshot: Sendable, Equatable {
     /// Counts the readings that are in here; the time of the newest.
     package var readings = 0
     package var readAt: WallTime?
-    /// What must survive a restart; only of pulse meters whose total is known.
+    /// What must survive a restart; only of pulse meters whose saved total could be read.
     package var total: PulseTotal?
+    /// Nobody here knows the total of this pulse meter.
+    package var lacksTotal = false
+    /// The total as it may be shown.
+    package var knownTotal: PulseTotal? { lacksTotal ? nil : total }
 
     package init(name: String, title: String, kind: MeterKind, volumeUnit: Unit? = nil) {
         self.name = name

@@ -4,10 +4,12 @@
 ///     pulses 12345
 ///     base 8012.500 at 11000
 ///     pulses_per_unit 1000
+///     origin broker 1795242480000
 ///     correction 1795242480000 at 11000 from 8012.411 to 8012.500
 ///     check 1a2b3c4d
 ///
-/// The corrections are in milliseconds since 1970, oldest first; `-` stands for a total that was lost. Version 1 had none.
+/// The corrections are in milliseconds since 1970, oldest first; `-` stands for a total that was lost. Version 1 had none. A total that is
+/// from here has no `origin`, and is version 2; one that waits for the broker has `origin unsettled`.
 package enum TotalRecord {
     private static let title = "jouled total "
     /// No record is longer.
@@ -15,7 +17,7 @@ package enum TotalRecord {
     /// No input ever counts as many.
     private static let most: Int64 = 1_000_000_000_000_000
 
-    package static func text(of total: PulseTotal) -> String { text(of: total, version: "2") }
+    package static func text(of total: PulseTotal) -> String { text(of: total, version: total.origin == .own ? "2" : "3") }
 
     private static func text(of total: PulseTotal, version: String) -> String {
         var body = """
@@ -25,6 +27,11 @@ package enum TotalRecord {
             pulses_per_unit \(total.pulsesPerUnit)
 
             """
+        switch total.origin {
+        case .own: break
+        case .unsettled: body += "origin unsettled\n"
+        case .broker(let at): body += "origin broker \(at.millisecondsSince1970)\n"
+        }
         for correction in total.corrections {
             body += "correction \(correction.at.millisecondsSince1970) at \(correction.pulses)"
             body += " from \(correction.before.map(\.description) ?? "-") to \(correction.display)\n"
@@ -42,10 +49,18 @@ package enum TotalRecord {
             let pulsesPerUnit = Quantity(lines[3][1]), pulses >= basePulses, basePulses >= 0, pulses < most, pulsesPerUnit.mantissa > 0,
             pulsesPerUnit.exponent >= -6
         else { return nil }
-        let corrections = lines[4..<(lines.count - 2)].compactMap { correction($0, pulses) }
+        let rest = lines[4..<(lines.count - 2)]
+        let corrections = rest.compactMap { correction($0, pulses) }
         let total = PulseTotal(
-            pulses: pulses, base: base, basePulses: basePulses, pulsesPerUnit: pulsesPerUnit, corrections: corrections)
-        return Self.text(of: total, version: lines[0][2] == "1" ? "1" : "2") == text ? total : nil
+            pulses: pulses, base: base, basePulses: basePulses, pulsesPerUnit: pulsesPerUnit, corrections: corrections,
+            origin: rest.first.flatMap(origin) ?? .own)
+        return (lines[0][2] == "1" ? Self.text(of: total, version: "1") : Self.text(of: total)) == text ? total : nil
+    }
+
+    private static func origin(_ words: [String]) -> PulseTotal.Origin? {
+        if words == ["origin", "unsettled"] { return .unsettled }
+        guard words.count == 3, words[0] == "origin", words[1] == "broker", let at = Int64(words[2]) else { return nil }
+        return .broker(WallTime(millisecondsSince1970: at))
     }
 
     /// One that is left out here is missed when the texts are compared.

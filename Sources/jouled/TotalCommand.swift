@@ -92,6 +92,8 @@ struct TotalCommand: Command {
 
     private func show(_ stored: StoredTotal, _ pulse: Configuration.Pulse) -> ExitCode {
         switch stored {
+        case .total(let total) where total.origin == .unsettled:
+            return fail("nobody knows the total of \(meter): the broker, which may remember it, was not asked yet; set it")
         case .total(let total): return show(total, pulse)
         case .older(let total, let why):
             printText("jouled: this is the older copy: \(why)\n", to: standardError)

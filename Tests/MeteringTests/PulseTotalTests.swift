@@ -67,6 +67,41 @@ import Testing
         #expect(TotalRecord.parse(Array(text.utf8)) == total)
     }
 
+    @Test(arguments: [PulseTotal.Origin.unsettled, .broker(WallTime(millisecondsSince1970: 1_795_242_480_000))])
+    func readsBackWhereItIsFrom(origin: PulseTotal.Origin) {
+        let total = PulseTotal(
+            pulses: 12_345, base: Quantity(8_012_500, exponent: -3), basePulses: 11_000, pulsesPerUnit: Quantity(1000), origin: origin)
+        let text = TotalRecord.text(of: total)
+        #expect(text.hasPrefix("jouled total 3\n"))
+        #expect(TotalRecord.parse(Array(text.utf8)) == total)
+        let bytes = Array(text.utf8)
+        for index in bytes.indices {
+            var damaged = bytes
+            damaged[index] ^= 4
+            #expect(TotalRecord.parse(damaged) == nil)
+        }
+    }
+
+    /// What was counted meanwhile is added, by the constant of then.
+    @Test func continuesFromWhatIsRemembered() {
+        var total = PulseTotal(pulses: 500, pulsesPerUnit: Quantity(1000), origin: .unsettled)
+        total.changePulsesPerUnit(Quantity(100))
+        total.pulses += 7
+        var settled = total
+        let isSettled = settled.settle(from: Quantity(8000), at: WallTime(millisecondsSince1970: -1))
+        #expect(isSettled)
+        #expect(settled.total == Quantity(8_000_570, exponent: -3))
+        #expect(settled.origin == .broker(WallTime(millisecondsSince1970: 0)))
+        #expect(settled.remarks == ["1970-01-01T00:00:00Z: continued from the broker's total; what the broker was not told is missing"])
+        settled.set(Quantity(8001), at: WallTime(millisecondsSince1970: 0))
+        #expect(settled.origin == .own && settled.remarks.count == 1)
+        var new = total
+        let isNew = new.settle(from: nil, at: WallTime(millisecondsSince1970: 0))
+        #expect(isNew && new.total == Quantity(570, exponent: -3) && new.origin == .own)
+        let isTooLong = !total.settle(from: Quantity(999_999_999_999_999_999), at: WallTime(millisecondsSince1970: 0))
+        #expect(isTooLong && total.origin == .unsettled)
+    }
+
     /// As it was before there were corrections.
     @Test func readsTheFirstVersion() {
         let text = "jouled total 1\npulses 12345\nbase 8012.500 at 11000\npulses_per_unit 1000\ncheck 4f26b5c4\n"

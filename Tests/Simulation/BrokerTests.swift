@@ -15,6 +15,7 @@ import VirtualMeters
         house.run(for: .seconds(1))
         #expect(house.value("status") == "online")
         #expect(house.value("grid/energy_import") != nil)
+        house.run(for: .seconds(2))
         #expect(house.value("heatpump/energy") != nil)
     }
 

@@ -146,11 +146,16 @@ actor SimulatedBroker: MessageBroker {
     private(set) nonisolated(unsafe) var published: [Published] = []
     /// Listens to what is announced; the values are too many.
     private(set) nonisolated(unsafe) var homeAssistant = HomeAssistantModel()
-    private(set) nonisolated(unsafe) var retained: [String: String] = [:]
+    nonisolated(unsafe) var retained: [String: String] = [:]
+    /// What it lets nobody read; how long its retained messages take.
+    nonisolated(unsafe) var secrets: Set<String> = []
+    nonisolated(unsafe) var delay = Duration.milliseconds(5)
+    private nonisolated(unsafe) var subscriptions: Set<String> = []
     nonisolated(unsafe) var isThere = true {
         didSet {
             guard oldValue != isThere else { return }
             if !isThere { retained["jouled/status"] = "offline" }
+            subscriptions = []
             continuation?.yield(isThere ? .connected : .disconnected(reason: "connection refused"))
         }
     }
@@ -173,6 +178,7 @@ actor SimulatedBroker: MessageBroker {
             homeAssistant.receive(message.topic, message.payload, isRetained: message.retain)
         }
         if message.retain { retained[message.topic] = message.payload }
+        if subscriptions.contains(message.topic) { send(message.topic, message.payload) }
     }
 
     /// The same broker, and the same Home Assistant, in the daemon's next life.
@@ -181,7 +187,17 @@ actor SimulatedBroker: MessageBroker {
         homeAssistant = broker.homeAssistant
     }
 
-    func subscribe(_ topic: String) {}
+    func subscribe(_ topic: String) {
+        // As mosquitto does: it grants what it then does not send.
+        guard isThere, !secrets.contains(topic) else { return }
+        subscriptions.insert(topic)
+        loop.at(loop.now + delay) {
+            guard self.isThere, self.subscriptions.contains(topic), let payload = self.retained[topic], !payload.isEmpty else { return }
+            self.send(topic, payload, retained: true)
+        }
+    }
+
+    func unsubscribe(_ topic: String) { subscriptions.remove(topic) }
 
     nonisolated func send(_ topic: String, _ payload: String, retained: Bool = false) {
         continuation?.yield(.received(topic: topic, payload: Array(payload.utf8), retained: retained))
@@ -194,11 +210,14 @@ actor SimulatedBroker: MessageBroker {
 final class SimulatedStore: TotalStore, @unchecked Sendable {
     var totals: [String: StoredTotal] = [:]
     var failure: PortError?
+    /// A disk takes its time.
+    var pause: (@Sendable () async -> Void)?
     private(set) var saves = 0
 
     func load(_ meter: String) async -> StoredTotal { totals[meter] ?? .new }
 
     func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {
+        await pause?()
         if let failure { throw failure }
         saves += 1
         totals[meter] = .total(total)

@@ -7,6 +7,7 @@ package protocol MessageBroker: Sendable {
     /// Only while connected; a message that can't be handed over is dropped (the next connect publishes everything again).
     func publish(_ message: MQTTMessage) async
     func subscribe(_ topic: String) async
+    func unsubscribe(_ topic: String) async
     /// Waits until all that was published left (at most `seconds`), and disconnects.
     func disconnect(within seconds: Int) async
 }

@@ -1,0 +1,26 @@
+/// What the broker remembers of a pulse meter whose saved total is gone.
+package enum RememberedTotal: Sendable, Hashable {
+    case found(Quantity)
+    case nothing
+    /// There is something that is no total: why not.
+    case unreadable(String)
+    /// It could not be asked.
+    case unanswered
+
+    /// The payload of the total's topic.
+    package init(_ payload: [UInt8]) {
+        guard !payload.isEmpty else {
+            self = .nothing
+            return
+        }
+        guard payload.count <= 32, let total = Quantity(payload) else {
+            self = .unreadable("no number")
+            return
+        }
+        self = total.isPossibleTotal ? .found(total) : .unreadable("\(total) is no possible total")
+    }
+}
+
+extension Quantity {
+    package var isPossibleTotal: Bool { !isNegative && self <= Quantity(1_000_000_000) && exponent >= -9 }
+}
