@@ -63,7 +63,8 @@ let package = Package(
         tests(
             "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
             scripts: [
-                "binary-test", "checks.sh", "decoder-test", "descriptor-store", "faults.c", "gpio-lab", "gpio-test", "install-test",
+                "binary-test", "broker-test", "checks.sh", "decoder-test", "descriptor-store", "faults.c", "gpio-lab", "gpio-test",
+                "install-test",
                 "measure",
                 "measure-decoding", "measure-pulses", "pulse-test", "pulses.c", "save-test", "service-test",
             ]),

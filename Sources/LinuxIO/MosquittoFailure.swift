@@ -61,7 +61,9 @@ struct MosquittoFailure {
             guard result == MOSQ_ERR_ERRNO.rawValue, code == EPROTO else { return nil }
             return answer == nil ? noTLS(settings) : "the broker closed the connection"
         }
-        if complaint.mentions("certificate verify failed") { return "TLS: the broker's certificate is not trusted" }
+        if complaint.mentions("certificate verify failed") {
+            return "TLS: the broker's certificate is not trusted, or not valid today"
+        }
         if complaint.mentions("host name verification failed") {
             return "TLS: the broker's certificate is for another name than \(settings.host)"
         }

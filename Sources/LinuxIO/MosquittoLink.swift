@@ -11,7 +11,9 @@ import Synchronization
 /// begins when the first connection is refused, and sends after a reconnect what was left of before, older than what is known by now.
 /// Here each connection is a new client, so nothing survives it. Looking up a name and connecting may block this thread only.
 final class MosquittoLink: Sendable {
-    private static let keepalive: Int32 = 30
+    /// The broker publishes the will of who is silent for one and a half of it. libmosquitto asks a silent broker after one, and gives it
+    /// up after another.
+    private static let keepalive: Int32 = 20
     private static let longestDelay: Int32 = 30
     /// More than this unacknowledged, and the broker takes nothing any more.
     private static let mostPending = 4096

@@ -16,13 +16,13 @@ private struct TestAuthority {
     }
 
     /// Signs the broker's certificate for a name.
-    func certify(_ name: String) throws {
+    func certify(_ name: String, days: Int = 2) throws {
         let extensions = directory + "/extensions"
         guard let file = fopen(extensions, "w") else { return }
         fputs("subjectAltName=\(name)\n", file)
         fclose(file)
         try run(
-            "x509 -req -days 2 -in \(directory)/broker.csr -CA \(directory)/ca.crt -CAkey \(directory)/ca.key -CAcreateserial"
+            "x509 -req -days \(days) -in \(directory)/broker.csr -CA \(directory)/ca.crt -CAkey \(directory)/ca.key -CAcreateserial"
                 + " -extfile \(extensions) -out \(directory)/broker.crt")
     }
 
@@ -65,16 +65,42 @@ struct MosquittoTLSTests {
         }
     }
 
-    @Test func namesABrokerWithoutTLS() async throws {
-        let broker = try RealBroker(["allow_anonymous true"])
-        try broker.start()
+    /// One reason after the other is mended: each is said once, and nobody has to start jouled again.
+    @Test func saysEachReasonOnceAndConnectsInTheEnd() async throws {
+        let broker = try RealBroker(Self.options)
+        let plain = try RealBroker(["allow_anonymous true"], port: broker.port)
+        let authority = try TestAuthority(broker.directory.path)
+        try plain.start()
         var settings = Configuration.MQTT.local(broker.port)
         settings.usesTLS = true
+        settings.caFile = broker.directory.path + "/ca.crt"
         let daemon = RealPublisher(settings)
+        var expected = ["mqtt: not connected: TLS: the broker does not speak it at port \(broker.port)"]
         try await daemon.run {
-            let first = await daemon.log.messages(1, by: daemon.loop).first
-            #expect(first == "mqtt: not connected: TLS: the broker does not speak it at port \(broker.port)")
+            daemon.read("1.000")
+            #expect(await daemon.log.messages(1, by: daemon.loop) == expected)
+            await daemon.loop.sleep(until: daemon.loop.now + .milliseconds(2500))
+            #expect(daemon.log.messages == expected, "and again, which was said")
+            plain.stop()
+            // Its time was over before it began.
+            try authority.certify("IP:127.0.0.1", days: -1)
+            try broker.start()
+            expected.append("mqtt: not connected: TLS: the broker's certificate is not trusted, or not valid today")
+            let expired = await daemon.log.messages(2, by: daemon.loop, within: 60)
+            #expect(expired.filter { !$0.hasSuffix("connection refused") } == expected)
+            let count = expired.count
+            broker.stop()
+            try authority.certify("IP:127.0.0.1")
+            try broker.start()
+            let end = await daemon.log.messages(count + 1, by: daemon.loop, within: 60)
+            #expect(end.last == "mqtt: connected" || end.last?.hasSuffix("connection refused") == true)
+            let lines = await (try broker.subscriber(authority: settings.caFile)).lines(by: daemon.loop, within: 60) {
+                $0.contains("1 1 jouled/grid/energy_import 1.000")
+            }
+            #expect(lines.contains("1 1 jouled/grid/energy_import 1.000"))
         }
+        let said = daemon.log.messages.filter { !$0.hasSuffix("connection refused") }
+        #expect(said == expected + ["mqtt: connected"])
     }
 
     @Test func distrustsStrangers() async throws {
@@ -86,7 +112,7 @@ struct MosquittoTLSTests {
         let system = RealPublisher(settings)
         try await system.run {
             let first = await system.log.messages(1, by: system.loop).first
-            #expect(first == "mqtt: not connected: TLS: the broker's certificate is not trusted")
+            #expect(first == "mqtt: not connected: TLS: the broker's certificate is not trusted, or not valid today")
             await system.loop.sleep(until: system.loop.now + .milliseconds(1500))
         }
         #expect(system.log.messages.count == 1)

@@ -15,10 +15,10 @@ final class RealBroker {
     private let options: [String]
     private var process: ChildProcess?
 
-    init(_ options: [String] = ["allow_anonymous true"]) throws {
+    init(_ options: [String] = ["allow_anonymous true"], port: Int? = nil) throws {
         directory = try #require(ScratchDirectory())
         self.options = options
-        port = try #require(freePort())
+        self.port = try port ?? #require(freePort())
     }
 
     func start() throws {
@@ -42,8 +42,12 @@ final class RealBroker {
     }
 
     /// Lines of `QoS retained topic payload`.
-    func subscriber(_ topic: String = "#", format: String = "%q %r %t %p") throws -> ChildProcess {
-        let arguments = ["-h", "127.0.0.1", "-p", "\(port)", "-V", "5", "-q", "1", "-t", topic, "-F", format]
+    func subscriber(
+        _ topic: String = "#", format: String = "%q %r %t %p", authority: String? = nil
+    ) throws -> ChildProcess {
+        let arguments =
+            ["-h", "127.0.0.1", "-p", "\(port)", "-V", "5", "-q", "1", "-t", topic, "-F", format]
+            + (authority.map { ["--cafile", $0] } ?? [])
         return try #require(ChildProcess("/usr/bin/mosquitto_sub", arguments))
     }
 
@@ -109,9 +113,9 @@ final class RecordingLog: Log {
 
     var messages: [String] { written.withLock { $0 } }
 
-    /// The lines, as soon as there are `count`, or after 20 s.
-    func messages(_ count: Int, by loop: EventLoop) async -> [String] {
-        for _ in 0..<1000 where messages.count < count { await loop.sleep(until: loop.now + .milliseconds(20)) }
+    /// The lines, as soon as there are `count`, or after `seconds`.
+    func messages(_ count: Int, by loop: EventLoop, within seconds: Int = 20) async -> [String] {
+        for _ in 0..<(seconds * 50) where messages.count < count { await loop.sleep(until: loop.now + .milliseconds(20)) }
         return messages
     }
 }
