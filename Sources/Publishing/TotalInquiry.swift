@@ -37,7 +37,7 @@ package struct TotalInquiry: Sendable {
     package init(_ topics: Topics) { self.topics = topics }
 
     /// When `tick` is due.
-    package var nextDeadline: Instant? { questions.compactMap(deadline).min() }
+    package var nextDeadline: Instant? { questions.isEmpty ? nil : questions.compactMap(deadline).min() }
 
     private func deadline(_ question: Question) -> Instant? {
         switch question.state {

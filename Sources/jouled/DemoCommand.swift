@@ -60,7 +60,10 @@ struct DemoCommand: Command {
         mqtt?.clientID = "jouled-demo-\(loop.wall.millisecondsSince1970)"
         let configuration = household(mqtt, port: directory + "/me162", state: directory)
         introduce(mqtt, directory)
-        let daemon = await Daemon(configuration, surroundings(configuration, threads))
+        let files = TotalFiles(directory: directory, journal: NoPulseJournal(), loop: threads.storage)
+        // These meters are new, whatever the broker remembers of an earlier demo.
+        for pulse in configuration.pulses { try? await files.save(pulse.name, PulseTotal(pulsesPerUnit: pulse.pulsesPerUnit)) }
+        let daemon = await Daemon(configuration, surroundings(configuration, threads, files))
         let code = await run(daemon, meter, signals, loop)
         removeDirectory(directory)
         return code
@@ -108,7 +111,9 @@ struct DemoCommand: Command {
         return configuration
     }
 
-    private func surroundings(_ configuration: Configuration, _ threads: ServiceThreads) -> Daemon.Surroundings {
+    private func surroundings(
+        _ configuration: Configuration, _ threads: ServiceThreads, _ files: TotalFiles
+    ) -> Daemon.Surroundings {
         let seed = seed
         return Daemon.Surroundings(
             executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses,
@@ -123,7 +128,7 @@ struct DemoCommand: Command {
             },
             journal: NoPulseJournal(),
             broker: realBroker(configuration, threads.main),
-            store: TotalFiles(directory: configuration.state.directory, journal: NoPulseJournal(), loop: threads.storage),
+            store: files,
             announcements: AnnouncementFile(directory: configuration.state.directory, loop: threads.storage))
     }
 
