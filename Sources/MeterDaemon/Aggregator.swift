@@ -7,12 +7,12 @@ package actor Aggregator {
     private let log: any Log
     private let alarm: any Alarm
     private var state: MeterState
-    private var sinks: [AsyncStream<Snapshot>.Continuation] = []
-    private var totalSinks: [AsyncStream<[String: PulseTotal]>.Continuation] = []
-    private var totals: [PulseTotal?] = []
+    private var sinks: [Newest<Snapshot>] = []
+    private var totalSinks: [Newest<[String: PulseTotal]>] = []
     private var turnSinks: [AsyncStream<Void>.Continuation] = []
     private var turns = 0
-    private var problems: [String: String] = [:]
+    /// What was handed on last.
+    private var told = Snapshot(meters: [])
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -25,19 +25,17 @@ package actor Aggregator {
     }
 
     /// The newest state and then each newer one. A slow sink misses the ones between, which lose nothing: totals are absolute.
-    package func snapshots() -> AsyncStream<Snapshot> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Snapshot.self, bufferingPolicy: .bufferingNewest(1))
-        continuation.yield(state.snapshot)
-        sinks.append(continuation)
-        return stream
+    package func snapshots() -> Newest<Snapshot> {
+        let sink = Newest(state.snapshot)
+        sinks.append(sink)
+        return sink
     }
 
     /// The totals of the pulse meters, whenever one is new; the newest are all there is to keep.
-    package func newTotals() -> AsyncStream<[String: PulseTotal]> {
-        let (stream, continuation) = AsyncStream.makeStream(of: [String: PulseTotal].self, bufferingPolicy: .bufferingNewest(1))
-        continuation.yield(state.snapshot.totals)
-        totalSinks.append(continuation)
-        return stream
+    package func newTotals() -> Newest<[String: PulseTotal]> {
+        let sink = Newest(state.snapshot.totals)
+        totalSinks.append(sink)
+        return sink
     }
 
     /// Something came that the next life of the daemon must know about.
@@ -100,20 +98,27 @@ package actor Aggregator {
 
     private func changed() {
         alarm.set(state.deadline)
-        let snapshot = state.snapshot
         for remark in state.takeRemarks() { log.write(.warning, remark) }
         if state.turns != turns {
             turns = state.turns
             for sink in turnSinks { sink.yield() }
         }
-        for meter in snapshot.meters where problems[meter.name] != meter.problem {
-            problems[meter.name] = meter.problem
-            log.write(meter.problem == nil ? .notice : .warning, "\(meter.name): \(meter.problem ?? "all is well again")")
+        let (before, snapshot) = (told, state.snapshot)
+        told = snapshot
+        logProblems(of: snapshot, before)
+        for sink in sinks { sink.put(snapshot) }
+        guard !snapshot.hasTotals(of: before) else { return }
+        let totals = snapshot.totals
+        for sink in totalSinks { sink.put(totals) }
+    }
+
+    private func logProblems(of snapshot: Snapshot, _ before: Snapshot) {
+        for index in snapshot.meters.indices {
+            // Most often the meters are the same, in the same order.
+            let (name, problem) = (snapshot.meters[index].name, snapshot.meters[index].problem)
+            let isSame = index < before.meters.count && before.meters[index].name == name
+            guard problem != (isSame ? before.meters[index].problem : before[name]?.problem) else { continue }
+            log.write(problem == nil ? .notice : .warning, "\(name): \(problem ?? "all is well again")")
         }
-        for sink in sinks { sink.yield(snapshot) }
-        let totals = snapshot.meters.map(\.total)
-        guard totals != self.totals else { return }
-        self.totals = totals
-        for sink in totalSinks { sink.yield(snapshot.totals) }
     }
 }

@@ -56,7 +56,7 @@ package actor MQTTPublisher {
     }
 
     /// Until there are no more snapshots; then it says goodbye.
-    package func run(_ snapshots: AsyncStream<Snapshot>) async {
+    package func run(_ snapshots: Newest<Snapshot>) async {
         await recall()
         async let remembered: Void = remember()
         let events = await broker.connect()

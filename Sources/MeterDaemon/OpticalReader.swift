@@ -40,9 +40,9 @@ package actor OpticalReader {
             } catch {
                 reason = error
             }
-            for action in session.closed() { await report(action) }
+            for action in session.closed() { await aggregator.note(action, of: name) }
             guard !Task.isCancelled else { return }
-            await report(.problem(reason.description))
+            await aggregator.note(.problem(reason.description), of: name)
             await clock.sleep(until: clock.now + Self.reopenPause)
         }
     }
@@ -51,7 +51,13 @@ package actor OpticalReader {
         var actions = session.opened(clock.now)
         while true {
             do throws(PortError) {
-                for action in actions { try await perform(action, connection) }
+                for action in actions {
+                    switch action {
+                    case .send(let bytes): try await connection.send(bytes)
+                    case .apply(let settings): try await connection.apply(settings)
+                    default: await aggregator.note(action, of: name)
+                    }
+                }
             } catch {
                 return error
             }
@@ -66,22 +72,16 @@ package actor OpticalReader {
             }
         }
     }
+}
 
-    private func perform(_ action: ReadoutSession.Action, _ connection: any SerialConnection) async throws(PortError) {
-        switch action {
-        case .send(let bytes): try await connection.send(bytes)
-        case .apply(let settings): try await connection.apply(settings)
-        default: await report(action)
-        }
-    }
-
-    private func report(_ action: ReadoutSession.Action) async {
-        let name = name
+extension Aggregator {
+    /// What the session with a meter says of it.
+    fileprivate func note(_ action: ReadoutSession.Action, of meter: String) {
         switch action {
         case .send, .apply: break
-        case .deliver(let readout): await aggregator.change { state, _, wall in state.record(readout, of: name, wall: wall) }
-        case .noise: await aggregator.change { state, _, _ in state.countError(of: name) }
-        case .problem(let problem): await aggregator.change { state, _, _ in state.note(problem: problem, of: name) }
+        case .deliver(let readout): change { state, _, wall in state.record(readout, of: meter, wall: wall) }
+        case .noise: change { state, _, _ in state.countError(of: meter) }
+        case .problem(let problem): change { state, _, _ in state.note(problem: problem, of: meter) }
         }
     }
 }

@@ -31,7 +31,7 @@ package actor TotalKeeper {
         alarm = clock.makeAlarm()
     }
 
-    package func run(_ totals: AsyncStream<[String: PulseTotal]>) async {
+    package func run(_ totals: Newest<[String: PulseTotal]>) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.saveOnTime() }
             await note(totals)
@@ -76,7 +76,7 @@ package actor TotalKeeper {
         return await save()
     }
 
-    private func note(_ totals: AsyncStream<[String: PulseTotal]>) async {
+    private func note(_ totals: Newest<[String: PulseTotal]>) async {
         for await newest in totals where newest != self.newest {
             self.newest = newest
             schedule()

@@ -4,6 +4,8 @@ extension Readout {
     package var isWhole: Bool { source != .iec62056 }
 
     package var canonicalRegisters: [Register] {
+        // The answer in a session: a total by itself is what it is.
+        if !isWhole, registers.count == 1, registers[0].code.d == 8 { return registers }
         var book = RegisterBook(registers)
         for phase in [20, 40, 60] as [UInt8] {
             // Q3D and Hager send 21.7.0 with a sign; P1 has 22.7.0 beside it.

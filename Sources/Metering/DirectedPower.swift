@@ -77,11 +77,20 @@ struct DirectedPower: Sendable {
     }
 
     private var registersEstimate: (RateEstimate, wattsPerRate: Double)? {
-        // Nothing flows only if nothing flows in either direction.
-        let sides = direction.map { [self[$0]] } ?? [imported, exported].filter(\.isFed)
+        let estimate =
+            switch direction {
+            case .imported: imported.estimate
+            case .exported: exported.estimate
+            case nil: estimateOfBoth
+            }
+        return estimate.map { ($0, 3_600_000 * Quantity(1, exponent: exponent).approximate) }
+    }
+
+    /// Nothing flows only if nothing flows in either direction.
+    private var estimateOfBoth: RateEstimate? {
+        let sides = [imported, exported].filter(\.isFed)
         let estimates = sides.compactMap(\.estimate)
-        guard estimates.count == sides.count, let estimate = estimates.max(by: { $0.error < $1.error }) else { return nil }
-        return (estimate, 3_600_000 * Quantity(1, exponent: exponent).approximate)
+        return estimates.count == sides.count ? estimates.max { $0.error < $1.error } : nil
     }
 
     // MARK: What it says

@@ -65,16 +65,18 @@ package struct MeterState: Sendable {
     }
 
     package var snapshot: Snapshot {
-        Snapshot(
-            meters: order.flatMap { place -> [MeterSnapshot] in
-                switch place {
-                case .optical(let index):
-                    let meter = optical[index].snapshot
-                    return [meter] + subMeters[index].map { $0.snapshot(of: meter) }
-                case .light: return []
-                case .pulse(let index): return [pulse[index].snapshot]
-                }
-            })
+        var meters: [MeterSnapshot] = []
+        meters.reserveCapacity(order.count + 2)
+        for place in order {
+            switch place {
+            case .optical(let index):
+                meters.append(optical[index].snapshot)
+                for sub in subMeters[index] { meters.append(sub.snapshot(of: optical[index].snapshot)) }
+            case .light: break
+            case .pulse(let index): meters.append(pulse[index].snapshot)
+            }
+        }
+        return Snapshot(meters: meters)
     }
 
     /// When `advance` is due next.
@@ -132,7 +134,11 @@ package struct MeterState: Sendable {
     }
 
     /// Moves when something came that the next life must know about: a first total, or another meter.
-    package var turns: Int { optical.reduce(turnsBehind) { $0 + $1.turns } }
+    package var turns: Int {
+        var turns = turnsBehind
+        for index in optical.indices { turns += optical[index].turns }
+        return turns
+    }
 
     /// By the names of the optical meters. What was not read in this life is as an earlier one knew it.
     package var memories: [String: MeterMemory] {

@@ -15,6 +15,8 @@ struct OpticalMeterState: Sendable {
     /// Moves when something came that the next life must know about.
     private(set) var turns = 0
     private var lastReading: Instant?
+    /// When it counts as not being read any more.
+    private var staleAt: Instant?
     /// The time between two readings without a problem: a long readout at 300 Bd takes minutes.
     private var pace = Duration.zero
     private var isPaceKnown = false
@@ -43,16 +45,16 @@ struct OpticalMeterState: Sendable {
         return memory
     }
 
-    /// When it counts as not being read any more.
-    var deadline: Instant? { snapshot.isAvailable ? lastReading.map { $0 + max(staleAfter, pace * 3) } : nil }
+    private var patience: Duration { max(staleAfter, pace * 3) }
+
+    var deadline: Instant? { snapshot.isAvailable ? staleAt : nil }
 
     mutating func advance(to now: Instant) {
         guard let deadline, now >= deadline else { return }
         snapshot.isAvailable = false
         forgetSteps()
         // More than what was wrong with the last values, but the reader may know better why.
-        let silence = max(staleAfter, pace * 3).components.seconds
-        if readerProblem == nil { snapshot.problem = "no valid reading for \(silence) s" }
+        if readerProblem == nil { snapshot.problem = "no valid reading for \(patience.components.seconds) s" }
     }
 
     /// What was used while nobody read will come as one step, and its moment will mean nothing.
@@ -81,6 +83,7 @@ struct OpticalMeterState: Sendable {
         if let lastReading, isPaceKnown { pace = readout.at - lastReading }
         isPaceKnown = true
         lastReading = readout.at
+        staleAt = readout.at + patience
         snapshot.values[.telegrams] = .number(Quantity(telegrams))
         snapshot.values[.errors] = .number(Quantity(errors))
         snapshot.values[.lastReading] = .time(wall)

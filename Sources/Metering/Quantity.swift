@@ -103,14 +103,17 @@ extension Quantity: CustomStringConvertible {
     /// Plain decimal notation, never an exponent, never "-0".
     package var description: String {
         if mantissa == 0 && exponent >= 0 { return "0" }
-        var digits = String(mantissa.magnitude)
-        if exponent > 0 {
-            digits += String(repeating: "0", count: exponent)
-        } else if exponent < 0 {
-            let decimals = -exponent
-            if digits.utf8.count <= decimals { digits = String(repeating: "0", count: decimals + 1 - digits.utf8.count) + digits }
-            digits.insert(".", at: digits.index(digits.endIndex, offsetBy: -decimals))
-        }
-        return mantissa < 0 ? "-" + digits : digits
+        // From the last digit on, then turned round.
+        var text = [UInt8](repeating: UInt8(ascii: "0"), count: max(exponent, 0))
+        var (rest, decimals) = (mantissa.magnitude, max(-exponent, 0))
+        repeat {
+            text.append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+            decimals -= 1
+            if decimals == 0 { text.append(UInt8(ascii: ".")) }
+        } while rest > 0 || decimals >= 0
+        if mantissa < 0 { text.append(UInt8(ascii: "-")) }
+        text.reverse()
+        return String(decoding: text, as: UTF8.self)
     }
 }

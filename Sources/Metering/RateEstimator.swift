@@ -77,7 +77,7 @@ package struct RateEstimator: Sendable {
         unrest = 0
         guard steps.count == 1 else { return }
         // A part of one count in the time since, no more is known: as of a load that has fallen a long way.
-        let interval = max((steps[0].middle - last).seconds, 0.5)
+        let interval = max(steps[0].middle.seconds(since: last), 0.5)
         (mixed, before) = ((0, interval), interval / 9)
     }
 
@@ -99,12 +99,12 @@ package struct RateEstimator: Sendable {
         guard let old, wasKnown, line.reaches.count < 2, steps.count >= 2 else { return }
         let previous = steps[steps.count - 2]
         let counts = Double(step.count - previous.count)
-        let interval = max((step.middle - previous.middle).seconds / counts, 0.001)
+        let interval = max(step.middle.seconds(since: previous.middle) / counts, 0.001)
         let isSlower = interval > old.middle
         if line.reaches.isEmpty || interval > old.middle * Self.change || interval < old.middle / Self.change {
             steps = [step]
             line = SteadyLine()
-            let (shortest, longest) = ((step.after - previous.by).seconds / counts, (step.by - previous.after).seconds / counts)
+            let (shortest, longest) = (step.after.seconds(since: previous.by) / counts, step.by.seconds(since: previous.after) / counts)
             let likely = shortest > 0 ? interval : longest * 2 / 3
             mixed = (isSlower ? shortest : 0, likely)
             before = isSlower ? old.middle : likely
@@ -118,11 +118,11 @@ package struct RateEstimator: Sendable {
     /// `nil` until it is known.
     package var estimate: RateEstimate? {
         guard let newest = steps.last else {
-            guard count != nil, let began, case let quiet = (quietUntil - began).seconds, quiet >= Self.zeroAfter else { return nil }
+            guard count != nil, let began, case let quiet = quietUntil.seconds(since: began), quiet >= Self.zeroAfter else { return nil }
             return RateEstimate(rate: 0, error: 1 / quiet)
         }
         // At least, and about.
-        let (quiet, elapsed) = ((quietUntil - newest.by).seconds, (quietUntil - newest.after).seconds)
+        let (quiet, elapsed) = (quietUntil.seconds(since: newest.by), quietUntil.seconds(since: newest.after))
         if let longest = line.reaches.last {
             guard quiet <= longest.longest else { return overdue(quiet, elapsed, expected: longest.middle) }
             return steady(quiet, elapsed)

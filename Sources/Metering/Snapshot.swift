@@ -11,6 +11,11 @@ package struct Snapshot: Sendable, Equatable {
     package var totals: [String: PulseTotal] {
         Dictionary(uniqueKeysWithValues: meters.compactMap { meter in meter.total.map { (meter.name, $0) } })
     }
+
+    /// The same totals in the same places.
+    package func hasTotals(of other: Snapshot) -> Bool {
+        meters.count == other.meters.count && meters.indices.allSatisfy { meters[$0].total == other.meters[$0].total }
+    }
 }
 
 package enum MeterKind: Sendable, Equatable {
@@ -28,7 +33,7 @@ package struct MeterSnapshot: Sendable, Equatable {
     /// The unit of `volume` (m³ or L); `flow` is per hour. `nil` for electricity.
     package var volumeUnit: Unit?
     /// A value that was never read is not here.
-    package var values: [Measurand: MeasuredValue] = [:]
+    package var values = MeasuredValues()
     /// The meter is being read.
     package var isAvailable = false
     /// Why it is not being read (or not right), in words.

@@ -4,8 +4,8 @@ struct CounterStep: Sendable, Equatable {
     var after: Instant
     var by: Instant
 
-    var middle: Instant { after + (by - after) / 2 }
-    var width: Double { (by - after).seconds }
+    var middle: Instant { Instant(nanoseconds: after.nanoseconds + (by.nanoseconds - after.nanoseconds) / 2) }
+    var width: Double { by.seconds(since: after) }
 }
 
 /// The lines that pass all brackets of the newest steps of a counter: each is a constant rate that would explain what was seen.
@@ -88,8 +88,8 @@ struct SteadyLine: Sendable {
         init(_ step: CounterStep, from newest: CounterStep) {
             let origin = newest.by
             count = Double(step.count - newest.count)
-            after = (step.after - origin).seconds
-            by = (step.by - origin).seconds
+            after = step.after.seconds(since: origin)
+            by = step.by.seconds(since: origin)
         }
 
         /// On a time scale on which a rate that bends is constant.

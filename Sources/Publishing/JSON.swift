@@ -37,7 +37,7 @@ extension JSON: CustomStringConvertible {
             }
             text.append(UInt8(ascii: "]"))
         case .string(let string): JSON.quote(string, to: &text)
-        case .number(let number): text += number.utf8
+        case .number(let number): text.append(contentsOf: number.utf8)
         case .bool(let bool): text += (bool ? "true" : "false").utf8
         case .null: text += "null".utf8
         }
@@ -45,6 +45,13 @@ extension JSON: CustomStringConvertible {
 
     private static func quote(_ string: String, to text: inout [UInt8]) {
         text.append(UInt8(ascii: "\""))
+        defer { text.append(UInt8(ascii: "\"")) }
+        let isDone = string.utf8.withContiguousStorageIfAvailable { bytes in
+            let isPlain = bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+            if isPlain { text.append(contentsOf: bytes) }
+            return isPlain
+        }
+        if isDone ?? false { return }
         for byte in string.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): text += [UInt8(ascii: "\\"), byte]
@@ -57,6 +64,5 @@ extension JSON: CustomStringConvertible {
             default: text.append(byte)
             }
         }
-        text.append(UInt8(ascii: "\""))
     }
 }

@@ -85,17 +85,19 @@ package struct MQTTPublication: Sendable {
 
     package mutating func update(_ snapshot: Snapshot, now: Instant, wall: WallTime) -> [MQTTMessage] {
         knowsMeters = true
-        for meter in snapshot.meters {
-            if let index = meters.firstIndex(where: { $0.name == meter.name }) {
-                meters[index].update(meter, wall: wall)
-            } else {
-                let every = publishEvery[meter.name] ?? Self.usualInterval
-                var new = MeterPublication(meter, topics: topics, every: every, discovery: discovery)
-                new.update(meter, wall: wall)
-                meters.append(new)
-            }
-        }
+        for meter in snapshot.meters.indices { update(meter, in: snapshot, wall) }
         return tick(now: now)
+    }
+
+    private mutating func update(_ place: Int, in snapshot: Snapshot, _ wall: WallTime) {
+        let name = snapshot.meters[place].name
+        // Most often it is in the same place as before.
+        let known = place < meters.count && meters[place].name == name ? place : meters.firstIndex { $0.name == name }
+        if let known { return meters[known].update(snapshot.meters[place], wall: wall) }
+        let every = publishEvery[name] ?? Self.usualInterval
+        var new = MeterPublication(snapshot.meters[place], topics: topics, every: every, discovery: discovery)
+        new.update(snapshot.meters[place], wall: wall)
+        meters.append(new)
     }
 
     package mutating func tick(now: Instant) -> [MQTTMessage] {

@@ -29,6 +29,7 @@ struct MeterPublication: Sendable {
     private var hasNews = false
     private var due: Instant?
     private let topics: Topics
+    private let jsonTopic: String
     private let every: Duration
     private let discovery: Discovery
     private var identity: MeterIdentity
@@ -58,6 +59,7 @@ struct MeterPublication: Sendable {
     init(_ meter: MeterSnapshot, topics: Topics, every: Duration, discovery: Discovery) {
         name = meter.name
         self.topics = topics
+        jsonTopic = topics.json(meter.name)
         self.every = every
         self.discovery = discovery
         identity = MeterIdentity(meter)
@@ -92,7 +94,7 @@ struct MeterPublication: Sendable {
         note(meter.values, totalWasSet: wasSet)
     }
 
-    private mutating func note(_ new: [Measurand: MeasuredValue], totalWasSet: Bool) {
+    private mutating func note(_ new: MeasuredValues, totalWasSet: Bool) {
         var known = 0
         var isPowerUrgent = false
         for index in values.indices {
@@ -101,7 +103,7 @@ struct MeterPublication: Sendable {
             if totalWasSet && values[index].measurand.isTotal { values[index].mustGoAtOnce = true }
             guard values[index].newest != value else { continue }
             values[index].newest = value
-            if isUrgent(values[index], error: new[.powerError]) {
+            if Self.isUrgent(values[index], error: new[.powerError]) {
                 values[index].mustGoAtOnce = true
                 isPowerUrgent = isPowerUrgent || values[index].measurand == .power
             }
@@ -115,7 +117,7 @@ struct MeterPublication: Sendable {
         if known < new.count { add(new) }
     }
 
-    private mutating func add(_ new: [Measurand: MeasuredValue]) {
+    private mutating func add(_ new: MeasuredValues) {
         values = Measurand.allCases.compactMap { measurand in
             if let old = values.first(where: { $0.measurand == measurand }) { return old }
             guard let value = new[measurand] else { return nil }
@@ -138,7 +140,7 @@ struct MeterPublication: Sendable {
     }
 
     /// Of an estimate, what is more than its own error.
-    private func isUrgent(_ value: Value, error: MeasuredValue?) -> Bool {
+    private static func isUrgent(_ value: Value, error: MeasuredValue?) -> Bool {
         guard let published = value.published, value.measurand != .powerError else { return false }
         switch (value.newest, published) {
         case (.text, _): return true
@@ -218,12 +220,14 @@ struct MeterPublication: Sendable {
         publishedReadings = readings
         publishedJSONAt = now
         mustSendJSONAtOnce = false
-        messages.append(MQTTMessage(topics.json(name), json(readAt).description))
+        messages.append(MQTTMessage(jsonTopic, json(readAt).description))
         return nil
     }
 
     private func json(_ time: WallTime) -> JSON {
-        var members: [(String, JSON)] = [("time", .string(time.rfc3339)), ("meter", .string(name))]
+        var members: [(String, JSON)] = []
+        members.reserveCapacity(values.count + 3)
+        members += [("time", .string(time.rfc3339)), ("meter", .string(name))]
         if let serial = identity.serial { members.append(("serial", .string(serial))) }
         for value in values where value.measurand != .serial && value.measurand != .lastReading {
             switch value.newest {

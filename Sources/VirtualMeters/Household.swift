@@ -48,7 +48,8 @@ package struct Household: Sendable {
     package mutating func advance(to instant: Instant) {
         while now < instant {
             let end = min(changesAt ?? instant, instant)
-            if watts >= 0 { imported.add(watts, for: end - now) } else { exported.add(-watts, for: end - now) }
+            let nanoseconds = end.nanoseconds - now.nanoseconds
+            if watts >= 0 { imported.add(watts, for: nanoseconds) } else { exported.add(-watts, for: nanoseconds) }
             now = end
             if end == changesAt { changeLoad() }
         }
@@ -70,8 +71,8 @@ private struct Energy: Sendable {
     var wattSeconds: Int64 = 0
     private var rest: Int64 = 0
 
-    mutating func add(_ watts: Int64, for duration: Duration) {
-        let (seconds, nanoseconds) = duration.nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    mutating func add(_ watts: Int64, for duration: Int64) {
+        let (seconds, nanoseconds) = duration.quotientAndRemainder(dividingBy: 1_000_000_000)
         rest += watts * nanoseconds
         wattSeconds += watts * seconds + rest / 1_000_000_000
         rest %= 1_000_000_000

@@ -5,7 +5,7 @@ struct ME162Registers: Sendable {
     private let serial: String
     private var household: Household
     private let startedAt: Instant
-    private let refreshOffset: Duration
+    private let firstRefresh: Instant
     private let importAtStart: Int64
     private let exportAtStart: Int64
     private let clock: WallTime
@@ -17,15 +17,17 @@ struct ME162Registers: Sendable {
         self.serial = serial
         self.household = household
         self.startedAt = startedAt
-        self.refreshOffset = refreshOffset
+        firstRefresh = startedAt + refreshOffset
         importAtStart = importWattHours
         exportAtStart = exportWattHours
         self.clock = clock
     }
 
     mutating func energy(at now: Instant) -> (imported: Int64, exported: Int64) {
-        let sinceFirstRefresh = (now - startedAt - refreshOffset).nanoseconds
-        if sinceFirstRefresh >= 0 { household.advance(to: startedAt + refreshOffset + .seconds(sinceFirstRefresh / 1_000_000_000)) }
+        let sinceFirstRefresh = now.nanoseconds - firstRefresh.nanoseconds
+        if sinceFirstRefresh >= 0 {
+            household.advance(to: Instant(nanoseconds: now.nanoseconds - sinceFirstRefresh % 1_000_000_000))
+        }
         return (importAtStart + household.importWattSeconds / 3600, exportAtStart + household.exportWattSeconds / 3600)
     }
 

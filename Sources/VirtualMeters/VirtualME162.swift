@@ -160,7 +160,11 @@ package struct VirtualME162: VirtualMeter {
         }
         let start = now + generator.duration(in: Reaction.command)
         let value = address(readBy: command).flatMap { registers.value(of: $0, at: start) } ?? "ERROR"
-        let emissions = send(framed([ControlCharacter.stx] + Array("(\(value))".utf8)), start: start)
+        var answer: [UInt8] = [ControlCharacter.stx, UInt8(ascii: "(")]
+        answer.reserveCapacity(32)
+        answer += value.utf8
+        answer.append(UInt8(ascii: ")"))
+        let emissions = send(framed(answer), start: start)
         prolong()
         return emissions
     }
@@ -194,7 +198,10 @@ package struct VirtualME162: VirtualMeter {
     }
 
     private func framed(_ message: [UInt8]) -> [UInt8] {
-        message + [ControlCharacter.etx, BlockCheck.of(message.dropFirst()) ^ ControlCharacter.etx]
+        var framed = message
+        framed.append(ControlCharacter.etx)
+        framed.append(BlockCheck.of(framed.dropFirst()))
+        return framed
     }
 
     private mutating func send(_ message: [UInt8], start: Instant) -> [Emission] {

@@ -6,7 +6,7 @@ import Metering
 struct LiveTable {
     let loop: EventLoop
 
-    func run(_ snapshots: AsyncStream<Snapshot>) async {
+    func run(_ snapshots: Newest<Snapshot>) async {
         let isTerminal = isTerminal(standardOutput)
         var lines = 0
         for await snapshot in snapshots {
@@ -19,7 +19,7 @@ struct LiveTable {
             } else {
                 printText(snapshot.meters.map { Self.line($0) + "\n" }.joined())
             }
-            // The newest waits meanwhile. Cancelled or finished, the next round ends.
+            // The newest waits meanwhile. When all is over, the next round ends.
             await loop.sleep(until: loop.now + (isTerminal ? .seconds(1) : .seconds(5)))
         }
         if lines > 0 { printText("\r\u{1B}[\(lines)B") }

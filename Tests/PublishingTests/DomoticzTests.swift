@@ -54,8 +54,8 @@ private struct Bench {
     }
 }
 
-private func numbers(_ values: [Measurand: String]) -> [Measurand: MeasuredValue] {
-    values.compactMapValues { Quantity($0).map { .number($0) } }
+private func numbers(_ values: [Measurand: String]) -> MeasuredValues {
+    MeasuredValues(values.compactMapValues { Quantity($0).map { .number($0) } })
 }
 
 private func udevice(_ idx: Int, _ svalue: String) -> String {

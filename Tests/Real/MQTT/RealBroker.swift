@@ -124,8 +124,7 @@ final class RecordingLog: Log {
 struct RealPublisher {
     let loop = EventLoop()
     let log = RecordingLog()
-    private let stream: AsyncStream<Snapshot>
-    private let snapshots: AsyncStream<Snapshot>.Continuation
+    private let snapshots = Newest<Snapshot>()
     private let publisher: MQTTPublisher
 
     init(
@@ -140,12 +139,11 @@ struct RealPublisher {
         let broker = MosquittoBroker(settings, will: publication.will, loop: loop)
         publisher = MQTTPublisher(
             publication, outputs: configuration.mqttOutputs, broker: broker, executor: loop, clock: loop, log: log, setTotal: setTotal)
-        (stream, snapshots) = AsyncStream.makeStream(of: Snapshot.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Runs it while `body` does; then it says goodbye.
     func run(_ body: () async throws -> Void) async throws {
-        async let running: Void = publisher.run(stream)
+        async let running: Void = publisher.run(snapshots)
         do {
             try await body()
         } catch {
@@ -166,7 +164,7 @@ struct RealPublisher {
         meter.values[.power] = .number(Quantity(power))
         meter.readings = reading
         meter.readAt = WallTime(millisecondsSince1970: 1_795_242_480_000)
-        snapshots.yield(Snapshot(meters: [meter]))
+        snapshots.put(Snapshot(meters: [meter]))
     }
 }
 
