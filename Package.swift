@@ -64,9 +64,8 @@ let package = Package(
             "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
             scripts: [
                 "binary-test", "broker-test", "checks.sh", "decoder-test", "descriptor-store", "faults.c", "gpio-lab", "gpio-test",
-                "install-test",
-                "measure",
-                "measure-decoding", "measure-pulses", "pulse-test", "pulses.c", "save-test", "service-test",
+                "home-assistant", "home_assistant.py", "home_assistant_checks.py", "home_assistant_lab.py", "install-test", "measure",
+                "measure-decoding", "measure-pulses", "pulse-test", "pulses.c", "save-test", "service-test", "virtual-lines.c",
             ]),
         // The rules of the house that no compiler checks.
         tests("Tidy", []),
