@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
 #include "clinux.h"
+#include <link.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -85,3 +87,22 @@ int clinux_bundle_ready(int bundle, clinux_ready *ready, int count) {
     for (int i = 0; i < found; i++) ready[i] = (clinux_ready){events[i].data.fd, (events[i].events & EPOLLIN) != 0};
     return found;
 }
+
+static int forget(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size;
+    (void)context;
+    unsigned long page = sysconf(_SC_PAGESIZE);
+    // The kernel's own object has no file behind it.
+    if (strncmp(object->dlpi_name, "linux-vdso", 10) == 0) return 0;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        // What can be written may differ from its file.
+        if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+        unsigned long begin = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
+        unsigned long end = (object->dlpi_addr + part->p_vaddr + part->p_filesz) & ~(page - 1);
+        if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void clinux_forget_code(void) { dl_iterate_phdr(forget, 0); }

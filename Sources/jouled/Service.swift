@@ -28,6 +28,7 @@ struct Service {
     }
 
     private static let shutdownLimit = Duration.seconds(5)
+    private static let start = Duration.seconds(10)
 
     private let configuration: Configuration
     private let threads: ServiceThreads
@@ -62,6 +63,7 @@ struct Service {
         let end = await withTaskGroup(of: Void.self) { beside in
             if let control { beside.addTask { await control.serve { await daemon.answer($0) } } }
             beside.addTask { await feedWatchdog(daemon) }
+            beside.addTask { await settle() }
             defer { beside.cancelAll() }
             return await run(daemon, signals, reload)
         }
@@ -142,6 +144,12 @@ struct Service {
             }
         }
         return .stopped
+    }
+
+    /// By then the meters and the broker are found, as a rule, and what comes again and again begins.
+    private func settle() async {
+        await threads.main.sleep(until: threads.main.now + Self.start)
+        if !Task.isCancelled { giveBackStartupCode() }
     }
 
     /// Through the aggregator, so that it proves that the data flow lives.

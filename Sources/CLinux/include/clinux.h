@@ -39,3 +39,6 @@ typedef struct {
 } clinux_ready;
 // Those that are, at most `count`, without waiting.
 int clinux_bundle_ready(int bundle, clinux_ready *ready, int count);
+
+// Gives back the pages of code and constants; those that are needed again come back from their files. Most were for the start alone.
+void clinux_forget_code(void);
