@@ -3,7 +3,7 @@ import Glibc
 
 /// The signals that the daemon understands, as values.
 package struct Signals: Sendable {
-    package enum Signal: Sendable { case stop, reload }
+    package enum Signal: Sendable { case stop, reload, restart }
 
     private let descriptor: Int32
     private let loop: EventLoop
@@ -11,11 +11,14 @@ package struct Signals: Sendable {
     /// Before any other thread is started: it blocks the signals for all of them.
     package init(loop: EventLoop) {
         signal(SIGPIPE, SIG_IGN)
-        let signals = [SIGTERM, SIGINT, SIGHUP]
+        let signals = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
         descriptor = clinux_signalfd(signals, Int32(signals.count))
         precondition(descriptor >= 0, "the kernel gives no signal descriptor")
         self.loop = loop
     }
+
+    /// As if it had come from outside.
+    package static func askForRestart() { kill(getpid(), SIGUSR1) }
 
     /// `nil` when the task was cancelled.
     package func next() async -> Signal? {
@@ -23,6 +26,7 @@ package struct Signals: Sendable {
             switch clinux_next_signal(descriptor) {
             case SIGTERM, SIGINT: return .stop
             case SIGHUP: return .reload
+            case SIGUSR1: return .restart
             default: break
             }
         }

@@ -19,13 +19,15 @@ package struct Daemon: Sendable {
         package var store: any TotalStore
         package var memory: any MeterMemoryStore
         package var announcements: any AnnouncementStore
+        /// Begins the daemon again; `nil` where nobody would.
+        package var restart: (@Sendable () -> Void)?
 
         package init(
             executor: any SerialExecutor & TaskExecutor, pulseExecutor: any SerialExecutor & TaskExecutor, clock: any Clockwork,
             pulseClock: any Clockwork, log: any Log, port: @escaping @Sendable (Configuration.Meter) -> any SerialPort,
             lines: @escaping @Sendable ([Configuration.Pulse]) -> any PulseLines, journal: any PulseJournal,
             broker: (any MessageBroker)?, store: any TotalStore, memory: any MeterMemoryStore = NoMeterMemory(),
-            announcements: any AnnouncementStore = NoAnnouncementStore()
+            announcements: any AnnouncementStore = NoAnnouncementStore(), restart: (@Sendable () -> Void)? = nil
         ) {
             self.executor = executor
             self.pulseExecutor = pulseExecutor
@@ -39,12 +41,14 @@ package struct Daemon: Sendable {
             self.store = store
             self.memory = memory
             self.announcements = announcements
+            self.restart = restart
         }
     }
 
     package let aggregator: Aggregator
     private let configuration: Configuration
     private let surroundings: Surroundings
+    private let readers: [OpticalReader]
     private let keeper: TotalKeeper
     private let memoryKeeper: MemoryKeeper
     /// The pulses of each input before the daemon began.
@@ -58,6 +62,12 @@ package struct Daemon: Sendable {
         counted = state.snapshot.totals.mapValues(\.pulses)
         let aggregator = Aggregator(state, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
         self.aggregator = aggregator
+        readers = configuration.meters.map { meter in
+            let isTimedByPulses = configuration.pulses.contains { $0.of == meter.name }
+            return OpticalReader(
+                name: meter.name, session: meter.session(isTimedByPulses: isTimedByPulses), port: surroundings.port(meter),
+                executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
+        }
         keeper = TotalKeeper(
             store: surroundings.store, saveEvery: configuration.state.saveEvery, executor: surroundings.executor,
             clock: surroundings.clock
@@ -112,20 +122,12 @@ package struct Daemon: Sendable {
                 forwarders.addTask { await forward(reports, of: pulse.name) }
             }
             await withTaskGroup(of: Void.self) { [pulses] inputs in
-                for meter in configuration.meters { inputs.addTask { await read(meter) } }
+                for reader in readers { inputs.addTask { await reader.run() } }
                 inputs.addTask(executorPreference: surroundings.pulseExecutor) { await count(pulses) }
                 for await _ in stop { break }
                 inputs.cancelAll()
             }
         }
-    }
-
-    private func read(_ meter: Configuration.Meter) async {
-        let isTimedByPulses = configuration.pulses.contains { $0.of == meter.name }
-        let reader = OpticalReader(
-            name: meter.name, session: meter.session(isTimedByPulses: isTimedByPulses), port: surroundings.port(meter),
-            executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
-        await reader.run()
     }
 
     private func count(_ pulses: [PulseCounter.Input]) async {
@@ -147,8 +149,17 @@ package struct Daemon: Sendable {
         guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
         return MQTTPublisher(
             publication, outputs: configuration.mqttOutputs, broker: broker, executor: surroundings.executor, clock: surroundings.clock,
-            log: surroundings.log, announcements: surroundings.announcements, setTotal: { meter, total in await setTotal(meter, total) },
-            settle: { await settle($0) })
+            log: surroundings.log, announcements: surroundings.announcements, commands: commands,
+            setTotal: { meter, total in await setTotal(meter, total) }, settle: { await settle($0) })
+    }
+
+    private var commands: MQTTPublisher.Commands {
+        var commands: MQTTPublisher.Commands = [:]
+        commands[.restart] = surroundings.restart
+        commands[.read] = { [readers] in
+            for reader in readers { reader.readAgain() }
+        }
+        return commands
     }
 
     private static func restore(_ configuration: Configuration, _ surroundings: Surroundings) async -> MeterState {

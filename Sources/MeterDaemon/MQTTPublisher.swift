@@ -9,6 +9,9 @@ package actor MQTTPublisher {
     /// Takes what the broker remembers of a total; back when it is on disk.
     package typealias Settle = @Sendable (TotalInquiry.Answer) async -> Void
 
+    /// What to do beside publishing everything again.
+    package typealias Commands = [BridgeCommand: @Sendable () -> Void]
+
     private static let largestTotal = Quantity(9_999_999)
     private static let lastWordsWithin = 2
 
@@ -21,6 +24,7 @@ package actor MQTTPublisher {
     private let store: any AnnouncementStore
     private let settle: Settle
     private var inquiry: TotalInquiry
+    private let commands: Commands
     private var publication: MQTTPublication
     private var outputs: [any MQTTOutput]
     /// In order. While one task hands messages to the broker, others only add theirs.
@@ -37,10 +41,12 @@ package actor MQTTPublisher {
 
     package init(
         _ publication: MQTTPublication, outputs: [any MQTTOutput] = [], broker: any MessageBroker, executor: any SerialExecutor,
-        clock: any Clockwork, log: any Log, announcements store: any AnnouncementStore = NoAnnouncementStore(),
+        clock: any Clockwork, log: any Log, announcements store: any AnnouncementStore = NoAnnouncementStore(), commands: Commands = [:],
         setTotal: @escaping SetTotal, settle: @escaping Settle = { _ in }
     ) {
         self.publication = publication
+        self.publication.commands = BridgeCommand.allCases.filter { commands[$0] != nil }
+        self.commands = commands
         self.outputs = outputs
         self.broker = broker
         self.executor = executor
@@ -170,6 +176,7 @@ package actor MQTTPublisher {
                 log.write(.notice, "mqtt: connected")
                 await broker.subscribe(publication.topics.totalSetFilter)
                 await broker.subscribe(publication.topics.homeAssistantStatus)
+                for command in publication.commands { await broker.subscribe(publication.topics.command(command)) }
                 let now = clock.now
                 for topic in inquiry.connected(now: now) { await broker.subscribe(topic) }
                 await send(publication.connected(now: now) + fromOutputs { $0.connected(now: now) })
@@ -200,7 +207,20 @@ package actor MQTTPublisher {
             // A retained command would set the total back at every start.
             guard !isRetained else { return log.write(.warning, "mqtt: \(topic) is retained: ignored") }
             await send([MQTTMessage(publication.topics.totalResult(meter), await answer(payload, of: meter), qos: 1)])
+        } else if let command = publication.commands.first(where: { publication.topics.command($0) == topic }) {
+            await obey(command, topic, payload, isRetained: isRetained)
         }
+    }
+
+    private func obey(_ command: BridgeCommand, _ topic: String, _ payload: [UInt8], isRetained: Bool) async {
+        // A retained one would be obeyed at every connect: for ever, if it is a restart.
+        guard !isRetained else { return log.write(.warning, "mqtt: \(topic) is retained: ignored") }
+        guard payload.elementsEqual(BridgeCommand.press.utf8) else {
+            return log.write(.warning, "mqtt: \(topic) takes \(BridgeCommand.press) only: ignored")
+        }
+        log.write(.notice, "mqtt: asked to \(command.rawValue)\(command == .read ? " everything again" : "")")
+        commands[command]?()
+        if command == .read { await send(publication.repeated(now: clock.now)) }
     }
 
     private func answer(_ payload: [UInt8], of meter: String) async -> String {

@@ -9,6 +9,8 @@ package actor OpticalReader {
     private let port: any SerialPort
     private let clock: any Clockwork
     private let aggregator: Aggregator
+    /// Goes off when everything is to be read again.
+    private let wish: any Alarm
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -25,6 +27,7 @@ package actor OpticalReader {
         self.executor = executor
         self.clock = clock
         self.aggregator = aggregator
+        wish = clock.makeAlarm()
     }
 
     /// Reads until the task is cancelled.
@@ -32,22 +35,49 @@ package actor OpticalReader {
         // It outlives the connection: what it learned about speeds stays true when the adapter is plugged in again.
         var session = session
         while !Task.isCancelled {
-            let reason: PortError
+            let reason: PortError?
             do throws(PortError) {
                 let connection = try await port.open(ReadoutSession.fast)
-                reason = await converse(&session, connection)
+                (session, reason) = await converse(session, connection)
                 await connection.close()
             } catch {
                 reason = error
             }
             for action in session.closed() { await aggregator.note(action, of: name) }
             guard !Task.isCancelled else { return }
-            await aggregator.note(.problem(reason.description), of: name)
+            // When all shall only begin anew, the pause lets the meter finish its answer: it would not hear the break.
+            if let reason { await aggregator.note(.problem(reason.description), of: name) }
             await clock.sleep(until: clock.now + Self.reopenPause)
         }
     }
 
-    private func converse(_ session: inout any MeterSession, _ connection: any SerialConnection) async -> PortError {
+    /// Everything once more, as after a start: whole, with what is not read in between.
+    package nonisolated func readAgain() { wish.set(clock.now) }
+
+    /// Until the connection ends, and why; `nil` when all shall begin anew.
+    private func converse(
+        _ session: any MeterSession, _ connection: any SerialConnection
+    ) async -> (session: any MeterSession, reason: PortError?) {
+        await withTaskGroup(of: (any MeterSession, PortError)?.self) { group in
+            group.addTask { await self.follow(session, connection) }
+            group.addTask {
+                _ = await self.wish.goesOff()
+                return nil
+            }
+            var isWished = false
+            var ended = (session, PortError.cancelled)
+            for await result in group {
+                // The one ends the other.
+                group.cancelAll()
+                if let result { ended = result } else { isWished = true }
+                if let result, !isWished { return (result.0, result.1) }
+            }
+            return (ended.0, Task.isCancelled ? ended.1 : nil)
+        }
+    }
+
+    private func follow(_ session: any MeterSession, _ connection: any SerialConnection) async -> (any MeterSession, PortError) {
+        var session = session
         var actions = session.opened(clock.now)
         while true {
             do throws(PortError) {
@@ -59,7 +89,7 @@ package actor OpticalReader {
                     }
                 }
             } catch {
-                return error
+                return (session, error)
             }
             if let gathering = session.gathering { await clock.sleep(until: clock.now + gathering) }
             switch await connection.next(until: session.deadline) {
@@ -68,7 +98,7 @@ package actor OpticalReader {
             case .closed(let reason):
                 // A meter that is left in an open session refuses the next sign-on for up to a minute.
                 if Task.isCancelled { try? await connection.send(session.farewell) }
-                return reason
+                return (session, reason)
             }
         }
     }

@@ -72,7 +72,14 @@ package struct Announcement: Sendable, Equatable {
             let gone = parts.filter { !kept.contains($0) }
             // What is only left out stays for ever.
             let removal = gone.isEmpty ? [] : [new.deviceConfig(at: topic, only: Set(parts), removing: gone)]
-            return removal + (staying.contains(topic) ? [] : Self.moved(from: topic))
+            if staying.contains(topic) { return removal }
+            // Home Assistant warns of an empty message where it finds nothing to clean up. So one entity without a history stays for it, to
+            // come back under its name.
+            var moved = Self.moved(from: topic)
+            if let spare = parts.first(where: { $0.key == (meter == nil ? "status" : "problem") && kept.contains($0) }) {
+                moved.insert(new.deviceConfig(at: topic, only: [spare]), at: 1)
+            }
+            return removal + moved
         }
     }
 

@@ -57,6 +57,13 @@ struct AnnouncementLedger: Sendable {
         if old.count != before { revision += 1 }
     }
 
+    /// The connection ends as it should, when all has arrived.
+    mutating func farewell() {
+        let before = old.count
+        old.removeAll { $0.takenBackAt != nil }
+        if old.count != before { revision += 1 }
+    }
+
     // MARK: What is new, and what is gone
 
     mutating func announce(_ device: DiscoveredDevice, now: Instant, into messages: inout [MQTTMessage]) {

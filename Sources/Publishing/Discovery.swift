@@ -73,7 +73,7 @@ package struct Discovery: Sendable {
         let always: [(String, JSON)] = [
             ("entity_category", .string("diagnostic")), ("availability", DiscoveredDevice.availability([topics.status])),
         ]
-        let link = head(of: meter, "link", "Meter link", topics.availability(meter.name)) + Self.onlineOrOffline + always
+        let link = head(of: meter, "link", "Link", topics.availability(meter.name)) + Self.onlineOrOffline + always
         components.append(Component("binary_sensor", "link", link))
         components.append(Component("sensor", "problem", head(of: meter, "problem", "Problem", topics.problem(meter.name)) + always))
         return components
@@ -113,7 +113,7 @@ package struct Discovery: Sendable {
 
     /// Which bits F.F has, and what they mean, is the manufacturer's; that none is set means that all is well, everywhere.
     private func fault(of meter: MeterIdentity) -> Component {
-        let members = head(of: meter, "meter_fault", "Meter fault", topics.value(meter.name, Measurand.meterError.rawValue))
+        let members = head(of: meter, "meter_fault", "Fault", topics.value(meter.name, Measurand.meterError.rawValue))
         let template = "{{ 'OFF' if value.strip('0 ') == '' else 'ON' }}"
         return Component(
             "binary_sensor", "meter_fault",
@@ -140,14 +140,27 @@ package struct Discovery: Sendable {
     private var bridgeIdentifier: String { "jouled_" + Topics.identifier(clientID) }
 
     /// The daemon itself, as the device that the meters are reached by.
-    func bridge() -> DiscoveredDevice {
+    func bridge(_ commands: [BridgeCommand]) -> DiscoveredDevice {
         let status: [(String, JSON)] = [
             ("unique_id", .string(bridgeIdentifier + "_status")), ("name", .string("Status")), ("state_topic", .string(topics.status)),
             ("entity_category", .string("diagnostic")),
         ]
         return DiscoveredDevice(
             meter: nil, discovery: self, identifier: bridgeIdentifier, title: "jouled", facts: [("sw_version", version)],
-            availability: [], components: [Component("binary_sensor", "status", status + Self.onlineOrOffline)])
+            availability: [], components: [Component("binary_sensor", "status", status + Self.onlineOrOffline)] + commands.map(button))
+    }
+
+    private func button(_ command: BridgeCommand) -> Component {
+        var members: [(String, JSON)] = [
+            ("unique_id", .string(bridgeIdentifier + "_" + command.rawValue)),
+            ("name", .string(command == .restart ? "Restart" : "Read again")), ("command_topic", .string(topics.command(command))),
+            ("payload_press", .string(BridgeCommand.press)),
+        ]
+        if command == .restart { members.append(("device_class", .string("restart"))) }
+        members += [
+            ("entity_category", .string("config")), ("availability", DiscoveredDevice.availability([topics.status])),
+        ]
+        return Component("button", command.rawValue, members)
     }
 }
 

@@ -21,6 +21,7 @@ struct Entity: Sendable, Equatable {
             self.become(
                 measurand.unit == .kilovarHours || measurand.unit == .kilovoltAmpereHours ? nil : "energy", "total_increasing", precision: 3
             )
+            if measurand.unit == .kilovarHours { isEnabled = false }
         } else if let unit = measurand.unit {
             self.measure(unit)
         }
@@ -54,7 +55,9 @@ struct Entity: Sendable, Equatable {
         case .watts: become("power", "measurement", precision: 0)
         case .volts: become("voltage", "measurement", precision: 1)
         case .amperes: become("current", "measurement", precision: 2)
-        case .vars: become("reactive_power", "measurement", precision: 0)
+        case .vars:
+            become("reactive_power", "measurement", precision: 0)
+            isEnabled = false
         case .voltAmperes: become("apparent_power", "measurement", precision: 0)
         case .hertz: become("frequency", "measurement", precision: 2)
         case .cubicMetresPerHour: become("volume_flow_rate", "measurement", precision: 3)
@@ -120,7 +123,7 @@ extension Measurand {
         case .driftPercent: "Drift in percent"
         case .serial: "Serial number"
         case .firmware: "Firmware"
-        case .meterError: "Meter error"
+        case .meterError: "Error code"
         case .telegrams: "Telegrams"
         case .errors: "Errors"
         case .lastReading: "Last reading"

@@ -7,6 +7,8 @@ package struct MQTTPublication: Sendable {
     private static let longestJitter: Int64 = 3000
 
     package let topics: Topics
+    /// What the daemon can be told; before the first connection.
+    package var commands: [BridgeCommand] = []
     /// When `tick` is due.
     package private(set) var nextDeadline: Instant?
 
@@ -83,6 +85,9 @@ package struct MQTTPublication: Sendable {
 
     // MARK: What goes out
 
+    /// Somebody asks for it.
+    package mutating func repeated(now: Instant) -> [MQTTMessage] { isConnected ? publishAll(now: now) : [] }
+
     package mutating func update(_ snapshot: Snapshot, now: Instant, wall: WallTime) -> [MQTTMessage] {
         knowsMeters = true
         for meter in snapshot.meters.indices { update(meter, in: snapshot, wall) }
@@ -116,6 +121,7 @@ package struct MQTTPublication: Sendable {
         var messages: [MQTTMessage] = []
         publish(now: now, isLast: true, into: &messages)
         messages.append(will)
+        ledger.farewell()
         return messages
     }
 
@@ -123,7 +129,7 @@ package struct MQTTPublication: Sendable {
         repeatAt = nil
         var messages = [MQTTMessage(topics.status, "online", qos: 1, retain: true)]
         ledger.forget()
-        ledger.announce(discovery.bridge(), now: now, into: &messages)
+        ledger.announce(discovery.bridge(commands), now: now, into: &messages)
         for index in meters.indices { meters[index].forget() }
         publish(now: now, into: &messages)
         return messages

@@ -1,3 +1,11 @@
+/// What the daemon itself can be told.
+package enum BridgeCommand: String, Sendable, CaseIterable {
+    case restart, read
+
+    /// What Home Assistant's buttons send.
+    package static let press = "PRESS"
+}
+
 /// The names of all topics; public API.
 package struct Topics: Sendable, Equatable {
     package let base: String
@@ -12,6 +20,8 @@ package struct Topics: Sendable, Equatable {
     package var status: String { base + "/status" }
     package var homeAssistantStatus: String { prefix + "/status" }
     package var totalSetFilter: String { base + "/+/total/set" }
+
+    package func command(_ command: BridgeCommand) -> String { "\(base)/\(command.rawValue)/set" }
 
     package func availability(_ meter: String) -> String { "\(base)/\(meter)/availability" }
     package func problem(_ meter: String) -> String { "\(base)/\(meter)/problem" }
@@ -29,13 +39,13 @@ package struct Topics: Sendable, Equatable {
     }
 
     package func objectID(_ meter: String) -> String { Self.identifier("\(base)_\(meter)") }
-    /// `nil`: of the daemon itself, one level deeper, where no meter is, whatever its name.
-    package func deviceConfig(_ meter: String?) -> String {
-        "\(prefix)/device/\(meter.map(objectID) ?? Self.identifier(base) + "/bridge")/config"
-    }
+    /// `nil`: of the daemon itself, with a name that no meter has. One level more would be as unique, but Home Assistant 2024.12 does not
+    /// find the entities of such a device again when it shall move them.
+    package func deviceConfig(_ meter: String?) -> String { "\(prefix)/device/\(node(meter))/config" }
     package func entityConfig(_ meter: String?, platform: String, key: String) -> String {
-        "\(prefix)/\(platform)/\(meter.map(objectID) ?? Self.identifier(base))/\(key)/config"
+        "\(prefix)/\(platform)/\(node(meter))/\(key)/config"
     }
+    private func node(_ meter: String?) -> String { meter.map(objectID) ?? Self.identifier(base + "-bridge") }
 
     /// Home Assistant takes letters, digits, `_` and `-` in discovery topics, and silently nothing else. A serial number comes from
     /// outside and may hold anything, of any length.

@@ -11,6 +11,7 @@ struct RunCommand: Command, Sendable {
 
         Reads the meters and publishes them until SIGTERM or SIGINT; then saves the totals, says `offline` and ends.
         SIGHUP: reads the configuration again; a wrong one changes nothing and is said in the log.
+        SIGUSR1: the same, and begins again though nothing has changed, as Home Assistant's button does.
 
           -c, --config FILE   the configuration (\(defaultConfiguration))
           -v, --verbose       say more in the log

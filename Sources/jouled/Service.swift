@@ -81,7 +81,8 @@ struct Service {
             port: { serialPort($0.port, loop: threads.main) },
             lines: { GPIOLines($0, store: threads.store, loop: threads.pulses) }, journal: journal,
             broker: realBroker(configuration, threads.main), store: files, memory: files,
-            announcements: AnnouncementFile(directory: configuration.state.directory, loop: threads.storage))
+            announcements: AnnouncementFile(directory: configuration.state.directory, loop: threads.storage),
+            restart: { Signals.askForRestart() })
     }
 
     private func run(_ daemon: Daemon, _ signals: Signals, _ reload: @Sendable () -> Configuration?) async -> End {
@@ -108,6 +109,8 @@ struct Service {
                     // The first one: what had ended to begin again only ends.
                     end = .stopped
                     notice.send("STOPPING=1")
+                } else if event == .signal(.restart) {
+                    // It does already.
                 } else if event == .signal(.reload) {
                     if case .reloaded = end, let newer = reload() { end = .reloaded(newer) }
                 } else {
@@ -133,6 +136,9 @@ struct Service {
         while let signal = await signals.next() {
             switch signal {
             case .stop: return .stopped
+            case .restart:
+                log.write(.notice, "starting again")
+                return .reloaded(reload() ?? configuration)
             case .reload:
                 guard let new = reload() else { continue }
                 if new == configuration {

@@ -15,7 +15,6 @@ package struct HomeAssistantModel {
     package private(set) var deleted: [String] = []
     /// Every retained message; what a Home Assistant that starts is told.
     package private(set) var retained: [String: String] = [:]
-    private var migrating: Set<String> = []
     private let prefix: String
 
     package init(prefix: String = "homeassistant") { self.prefix = prefix }
@@ -25,10 +24,13 @@ package struct HomeAssistantModel {
         guard topic.hasPrefix(prefix + "/"), topic.hasSuffix("/config") else { return receiveValue(topic, payload) }
         if !isRetained { complaints.append("\(topic) is not retained") }
         if payload.isEmpty {
-            remove(entities.filter { $0.value.topic == topic }.map(\.key), isMigration: migrating.remove(topic) != nil)
+            let there = entities.filter { $0.value.topic == topic }.map(\.key)
+            if there.isEmpty && topic.hasPrefix(prefix + "/device/") { complaints.append("\(topic): nothing to clean up") }
+            remove(there, isMigration: false)
         } else if payload == #"{"migrate_discovery":true}"# {
-            if !entities.values.contains(where: { $0.topic == topic }) { complaints.append("\(topic): nothing to migrate") }
-            migrating.insert(topic)
+            let there = entities.filter { $0.value.topic == topic }.map(\.key)
+            if there.isEmpty { complaints.append("\(topic): nothing to migrate") }
+            remove(there, isMigration: true)
         } else {
             discover(topic, payload)
         }
@@ -44,7 +46,6 @@ package struct HomeAssistantModel {
     private mutating func discover(_ topic: String, _ payload: String) {
         let rules = DiscoveryRules(topic: topic, payload, prefix: prefix)
         complaints += rules.broken.map { "\(topic): \($0)" }
-        if migrating.contains(topic) { complaints.append("\(topic): announced while it moves") }
         let there = entities.filter { $0.value.topic == topic }
         for part in rules.removed {
             remove(there.filter { "\($0.value.config.platform) \($0.value.config.key)" == part }.map(\.key), isMigration: false)

@@ -34,7 +34,7 @@ import Testing
             "energy_import":{"platform":"sensor","unique_id":"jouled_12345678_energy_import","name":"Energy import",\
             "state_topic":"jouled/grid/energy_import","device_class":"energy","state_class":"total_increasing",\
             "unit_of_measurement":"kWh","suggested_display_precision":3},\
-            "link":{"platform":"binary_sensor","unique_id":"jouled_12345678_link","name":"Meter link",\
+            "link":{"platform":"binary_sensor","unique_id":"jouled_12345678_link","name":"Link",\
             "state_topic":"jouled/grid/availability","device_class":"connectivity","payload_on":"online","payload_off":"offline",\
             "entity_category":"diagnostic","availability":[{"topic":"jouled/status"}]},\
             "problem":{"platform":"sensor","unique_id":"jouled_12345678_problem","name":"Problem",\
@@ -72,13 +72,38 @@ import Testing
         #expect(link["availability"]?.elements.count == 1)
     }
 
+    @Test func announcesItselfWithItsButtons() throws {
+        var publication = MQTTPublication(
+            topics: Topics(base: "jouled", prefix: "homeassistant"), discovery: .device, version: "0.1.0", clientID: "jouled-pi",
+            publishEvery: [:])
+        publication.commands = BridgeCommand.allCases
+        let messages = publication.connected(now: Instant(nanoseconds: 0))
+        #expect(messages.map(\.topic) == ["jouled/status", "homeassistant/device/jouled-bridge/config"])
+        let expected = """
+            {"device":{"identifiers":["jouled_jouled-pi"],"name":"jouled","sw_version":"0.1.0"},\
+            "origin":{"name":"jouled","sw_version":"0.1.0"},"qos":1,"components":{\
+            "status":{"platform":"binary_sensor","unique_id":"jouled_jouled-pi_status","name":"Status","state_topic":"jouled/status",\
+            "entity_category":"diagnostic","device_class":"connectivity","payload_on":"online","payload_off":"offline"},\
+            "restart":{"platform":"button","unique_id":"jouled_jouled-pi_restart","name":"Restart","command_topic":"jouled/restart/set",\
+            "payload_press":"PRESS","device_class":"restart","entity_category":"config","availability":[{"topic":"jouled/status"}]},\
+            "read":{"platform":"button","unique_id":"jouled_jouled-pi_read","name":"Read again","command_topic":"jouled/read/set",\
+            "payload_press":"PRESS","entity_category":"config","availability":[{"topic":"jouled/status"}]}}}
+            """
+        #expect(messages.last?.payload == expected)
+        #expect(DiscoveryRules(topic: messages[1].topic, expected).broken == [])
+    }
+
     @Test func saysNothingWhenOff() { #expect(messages(Self.grid, [.power], form: .off) == []) }
 
     @Test func hidesWhatInterestsFew() throws {
         let payload = try #require(messages(Self.grid, Measurand.allCases, idle: [.energyImportT2]).first?.payload)
         let components = try #require(JSONText(payload)?["components"])
         let hidden = Measurand.allCases.filter { components[$0.rawValue]?["enabled_by_default"] == .bool(false) }
-        #expect(hidden == [.energyImportT2, .pulses, .pulsesLost, .pulsesRecovered, .telegrams, .errors])
+        #expect(
+            hidden == [
+                .energyImportT2, .reactiveEnergyImport, .reactiveEnergyExport, .reactivePowerImport, .reactivePowerExport, .pulses,
+                .pulsesLost, .pulsesRecovered, .telegrams, .errors,
+            ])
     }
 
     @Test func letsAPulseTotalBeSet() throws {

@@ -41,7 +41,8 @@ import VirtualMeters
         third.start()
         third.run(for: .seconds(1200))
         let gone = Set(third.broker.homeAssistant.deleted)
-        #expect(!gone.isEmpty && gone.allSatisfy { $0.contains(" jouled_washer_") }, "\(gone)")
+        #expect(gone.contains("sensor jouled_washer_energy"))
+        #expect(gone.allSatisfy { $0.contains(" jouled_washer_") || $0.hasSuffix("_problem") || $0.hasSuffix("_status") }, "\(gone)")
         let left = third.broker.retained.filter { $0.key.contains("washer") && !$0.value.isEmpty }
         #expect(left.isEmpty)
         #expect(

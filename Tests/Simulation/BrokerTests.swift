@@ -44,6 +44,40 @@ import VirtualMeters
         #expect(house.broker.published.count { $0.message.topic.hasSuffix("/config") } == before + 4, "the daemon and three meters")
     }
 
+    @Test func theButtonsReadAgainAndRestart() throws {
+        let house = SimulatedHouse(seed: 22)
+        house.start()
+        house.run(for: .seconds(60))
+        let (opened, errors) = (house.line.opened, house.value("grid/errors"))
+        let before = house.broker.published.count
+        house.broker.send("jouled/read/set", "PRESS")
+        house.run(for: .milliseconds(1010))
+        let again = MQTTMessage("jouled/grid/serial", "28342193", qos: 1, retain: true)
+        #expect(house.broker.published[before...].contains { $0.message == again })
+        #expect(house.line.opened == opened + 1)
+        house.run(for: .seconds(60))
+        // The session was ended as is right: the meter lets itself be read again at once, and nothing was wrong in between.
+        #expect(house.line.opened == opened + 1 && house.value("grid/errors") == errors)
+        let after = house.broker.published[before...].map(\.message)
+        #expect(!after.contains { $0.payload == "offline" })
+        #expect(Set(after.filter { $0.topic == "jouled/grid/problem" }.map(\.payload)) == ["none"])
+        #expect(after.count { $0.topic == "jouled/grid/power" } > 5)
+        #expect(house.restarts == 0)
+        house.broker.send("jouled/restart/set", "PRESS", retained: true)
+        house.broker.send("jouled/restart/set", "ON")
+        house.broker.send("jouled/restart/set", "")
+        house.run(for: .seconds(1))
+        #expect(house.restarts == 0)
+        house.broker.send("jouled/restart/set", "PRESS")
+        house.run(for: .seconds(1))
+        #expect(house.restarts == 1)
+        #expect(
+            house.log.lines.suffix(4) == [
+                "mqtt: jouled/restart/set is retained: ignored", "mqtt: jouled/restart/set takes PRESS only: ignored",
+                "mqtt: jouled/restart/set takes PRESS only: ignored", "mqtt: asked to restart",
+            ])
+    }
+
     @Test func aTotalIsSetAndSavedAndAnswered() {
         let house = SimulatedHouse(seed: 14)
         house.start()

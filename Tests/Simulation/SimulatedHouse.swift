@@ -23,6 +23,8 @@ final class SimulatedHouse: @unchecked Sendable {
     private(set) var daemon: Daemon?
     private var stopping: AsyncStream<Void>.Continuation?
     private(set) var isRunning = false
+    /// How often it asked to be begun again.
+    private(set) var restarts = 0
     private var reply: String?
 
     /// SAFETY: only used on the simulation's one thread.
@@ -87,7 +89,8 @@ final class SimulatedHouse: @unchecked Sendable {
         let surroundings = Daemon.Surroundings(
             executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: log, port: { [line] _ in line },
             lines: { [pulseLines] in pulseLines.wired(to: $0) }, journal: NoPulseJournal(), broker: broker, store: store,
-            memory: memory, announcements: announcements)
+            memory: memory, announcements: announcements,
+            restart: { [self] in restarts += 1 })
         Task(executorPreference: loop) { [configuration] in
             let daemon = await Daemon(configuration, surroundings)
             self.daemon = daemon

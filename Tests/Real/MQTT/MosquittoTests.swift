@@ -25,7 +25,7 @@ struct MosquittoTests {
             #expect(lines.contains { $0.hasPrefix("0 0 jouled/grid/json {\"time\":\"2026-11-21T06:28:00.000Z\",") })
             #expect(lines.contains { $0.hasPrefix("1 0 \(Self.config) {") })
             let late = try broker.subscriber()
-            let retained = await late.lines(by: daemon.loop) { $0.count >= 6 }
+            let retained = await late.lines(by: daemon.loop) { $0.count >= 7 }
             let expected: Set = [
                 "1 1 jouled/status online", "1 1 jouled/grid/availability online", "1 1 jouled/grid/problem none",
                 "1 1 jouled/grid/energy_import 33402.264", "0 1 jouled/grid/power 345",
@@ -128,6 +128,59 @@ struct MosquittoTests {
             #expect(lines.contains { $0.hasPrefix("1 0 \(Self.config) {") })
             #expect(lines.contains("1 0 jouled/grid/energy_import 1.000"))
         }
+    }
+
+    /// From the one form to the other, and without the meter: by the file that the process before left.
+    @Test func movesAndRemovesWhatWasAnnounced() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        let state = try #require(ScratchDirectory())
+        var settings = Configuration.MQTT.local(broker.port)
+        for (form, isThere, count) in [
+            (DiscoveryForm.device, true, 2), (.components, true, 5), (.device, true, 2), (.device, false, 1), (.off, true, 0),
+        ] as [(DiscoveryForm, Bool, Int)] {
+            settings.discovery = form
+            let daemon = RealPublisher(settings, state: state.path)
+            try await daemon.run {
+                _ = await daemon.log.messages(1, by: daemon.loop)
+                isThere ? daemon.read("1.000") : daemon.readNothing()
+                _ = await (try broker.subscriber()).lines(by: daemon.loop) { lines in
+                    lines.contains("1 1 jouled/status online") && lines.contains("1 1 jouled/grid/energy_import 1.000") == isThere
+                }
+            }
+            let late = try broker.subscriber()
+            let lines = await late.lines(by: EventLoop.started(), within: 3) { _ in false }
+            let configs = lines.filter { $0.hasPrefix("1 1 homeassistant/") }
+            #expect(configs.count == count, "\(configs)")
+            #expect(configs.allSatisfy { $0.contains("/device/") == (form == .device) && !$0.contains("migrate_discovery") })
+            #expect(lines.contains { $0.contains(" jouled/grid/") } == isThere)
+        }
+        #expect(ChildProcess.run("/bin/grep", ["-q", "^meter off jouled_4711 grid$", state.path + "/announced"]))
+    }
+
+    @Test func obeysItsButtons() async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        broker.publish("jouled/restart/set", "PRESS", retain: true)
+        let pressed = Mutex<[BridgeCommand]>([])
+        let commands = Dictionary(
+            uniqueKeysWithValues: BridgeCommand.allCases.map { command in
+                (command, { @Sendable in pressed.withLock { $0.append(command) } })
+            })
+        let daemon = RealPublisher(.local(broker.port), commands: commands)
+        try await daemon.run {
+            daemon.read("1.000")
+            #expect(await daemon.log.messages(2, by: daemon.loop).last == "mqtt: jouled/restart/set is retained: ignored")
+            let live = try broker.subscriber()
+            _ = await live.lines(by: daemon.loop) { $0.contains("1 1 jouled/grid/energy_import 1.000") }
+            broker.publish("jouled/read/set", "PRESS")
+            let lines = await live.lines(by: daemon.loop) { $0.contains("1 0 jouled/grid/energy_import 1.000") }
+            #expect(lines.contains("1 0 jouled/grid/energy_import 1.000"))
+            broker.publish("jouled/restart/set", "OFF")
+            broker.publish("jouled/restart/set", "PRESS")
+            _ = await daemon.log.messages(5, by: daemon.loop)
+        }
+        #expect(pressed.withLock { $0 } == [.read, .restart])
     }
 
     @Test func setsATotal() async throws {

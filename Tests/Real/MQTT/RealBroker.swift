@@ -128,9 +128,10 @@ struct RealPublisher {
     private let publisher: MQTTPublisher
 
     init(
-        _ settings: Configuration.MQTT, outputs: [Configuration.Output] = [],
+        _ settings: Configuration.MQTT, outputs: [Configuration.Output] = [], state: String? = nil, commands: MQTTPublisher.Commands = [:],
         setTotal: @escaping MQTTPublisher.SetTotal = { _, _ in nil }
     ) {
+        let loop = loop
         loop.startThread(named: "test")
         var configuration = Configuration()
         configuration.mqtt = settings
@@ -138,7 +139,9 @@ struct RealPublisher {
         guard let publication = configuration.publication else { preconditionFailure("there is a broker") }
         let broker = MosquittoBroker(settings, will: publication.will, loop: loop)
         publisher = MQTTPublisher(
-            publication, outputs: configuration.mqttOutputs, broker: broker, executor: loop, clock: loop, log: log, setTotal: setTotal)
+            publication, outputs: configuration.mqttOutputs, broker: broker, executor: loop, clock: loop, log: log,
+            announcements: state.map { AnnouncementFile(directory: $0, loop: loop) } ?? NoAnnouncementStore() as any AnnouncementStore,
+            commands: commands, setTotal: setTotal)
     }
 
     /// Runs it while `body` does; then it says goodbye.
@@ -155,6 +158,9 @@ struct RealPublisher {
         await running
         loop.stop()
     }
+
+    /// The meter is gone from the configuration.
+    func readNothing() { snapshots.put(Snapshot(meters: [])) }
 
     func read(_ energy: String, power: Int64 = 345, reading: Int = 1) {
         var meter = MeterSnapshot(name: "grid", title: "Grid meter", kind: .optical)
