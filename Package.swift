@@ -58,7 +58,9 @@ let package = Package(
         tests("MeterDaemonTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon"]),
         tests("LinuxIOTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon", "LinuxIO"]),
         // The whole daemon in virtual time.
-        tests("Simulation", ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"]),
+        tests(
+            "Simulation", ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"],
+            scripts: ["Golden"]),
         // Real parts: a pty, a real mosquitto; the scripts try the release binary.
         tests(
             "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
