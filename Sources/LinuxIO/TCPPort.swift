@@ -64,7 +64,7 @@ private struct TCPConnection: SerialConnection {
             case .cancelled: return .closed(.cancelled)
             case .ready: break
             }
-            var buffer = [UInt8](repeating: 0, count: 256)
+            var buffer = [UInt8](repeating: 0, count: 4096)
             let count = read(descriptor, &buffer, buffer.count)
             if count > 0 { return .received(Array(buffer[..<count]), at: loop.now) }
             if count == 0 { return .closed(PortError("\(head) has hung up: is another program connected to it?")) }

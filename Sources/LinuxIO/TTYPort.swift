@@ -87,7 +87,8 @@ private struct TTYConnection: SerialConnection {
             case .cancelled: return .closed(.cancelled)
             case .ready: break
             }
-            var buffer = [UInt8](repeating: 0, count: 256)
+            // All that the kernel keeps.
+            var buffer = [UInt8](repeating: 0, count: 4096)
             let count = read(descriptor, &buffer, buffer.count)
             if count > 0 { return .received(Array(buffer[..<count]), at: loop.now) }
             if count == 0 { return .closed(PortError("\(path) is gone: was the adapter unplugged?")) }

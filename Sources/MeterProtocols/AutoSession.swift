@@ -27,7 +27,7 @@ package struct AutoSession: MeterSession {
         guard let changesAt else { return own }
         return own.map { min($0, changesAt) } ?? changesAt
     }
-    package var gathering: Duration? { turn == .asking ? asking.gathering : nil }
+    package var gathering: Duration? { turn == .asking ? asking.gathering : listening.gathering }
     package var farewell: [UInt8] { turn == .asking ? asking.farewell : [] }
 
     /// Of the meter that has answered a sign-on.

@@ -14,6 +14,8 @@ package struct PushSession: MeterSession {
 
     /// A speed that has worked is not left for a meter that is silent for some time.
     private static let longestSilence = Duration.seconds(120)
+    /// The kernel keeps 4096 bytes, and at 115,200 Bd those come in 355 ms.
+    private static let longestGathering = Duration.milliseconds(250)
 
     private let name: MeterProtocol?
     private let signsByStatus: Bool
@@ -24,8 +26,10 @@ package struct PushSession: MeterSession {
     private var hasWorked = false
     private var hasHeard = false
     private var saidProblem: String?
+    /// So many bytes the last telegram had, and so many came since.
+    private var lastLength = 0
+    private var length = 0
     package private(set) var deadline: Instant?
-    package var gathering: Duration? { nil }
     package var farewell: [UInt8] { [] }
 
     /// `nil` listens for all of them. `missesNothing` waits for what is rare, too, and tries the speed that few have.
@@ -54,6 +58,7 @@ package struct PushSession: MeterSession {
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action] {
         hasHeard = hasHeard || !bytes.isEmpty
+        length += bytes.count
         var actions: [ReadoutSession.Action] = []
         for finding in decoder.push(bytes, at: now) {
             switch finding {
@@ -62,6 +67,7 @@ package struct PushSession: MeterSession {
             case .noise: actions.append(.noise(.damaged))
             case .readout(let readout):
                 hasWorked = true
+                (lastLength, length) = (length, 0)
                 deadline = now + Self.longestSilence
                 switch unchecked.admit(readout) {
                 case .wait: break
@@ -73,6 +79,12 @@ package struct PushSession: MeterSession {
             }
         }
         return actions
+    }
+
+    /// A telegram that has begun will be as long as the last one. An adapter hands it over in 15 portions, and each would wake the process.
+    package var gathering: Duration? {
+        guard length > 0, length < lastLength else { return nil }
+        return min(choices[choice].line.duration(of: lastLength - length), Self.longestGathering)
     }
 
     package mutating func timedOut(_ now: Instant) -> [ReadoutSession.Action] {
@@ -99,6 +111,7 @@ package struct PushSession: MeterSession {
     private mutating func listen(_ now: Instant) -> ReadoutSession.Action {
         decoder = pushDecoder(for: name)
         unchecked = UncheckedReadouts()
+        (lastLength, length) = (0, 0)
         if choice == 0 { hasHeard = false }
         deadline = now + choices[choice].patience
         return .apply(choices[choice].line)

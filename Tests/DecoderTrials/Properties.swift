@@ -62,12 +62,17 @@ private func checkPublication(of readout: Readout) {
 
 /// Neither of two whole telegrams behind any bytes is lost.
 private func checkWhatFollows(_ bytes: [UInt8], _ language: Language) {
-    let good = [language.telegram(0), language.telegram(1)]
+    guard let (good, expected) = whole[language] else { fatalError("of each language") }
     let separator: [UInt8] = language == .sml ? [] : [0x0D, 0x0A]
-    let expected = good.flatMap { registers(findings($0, [$0.count], language)) }
-    let found = registers(findings(bytes + separator + good.joined(), [bytes.count], language))
+    let found = registers(findings(bytes + separator + good, [bytes.count], language))
     require(expected.count == 2 && found.suffix(2).elementsEqual(expected), "what comes behind is found: \(found.count)")
 }
+
+private let whole = Dictionary(
+    uniqueKeysWithValues: Language.allCases.map { language in
+        let good = [language.telegram(0), language.telegram(1)]
+        return (language, (bytes: Array(good.joined()), registers: good.flatMap { registers(findings($0, [$0.count], language)) }))
+    })
 
 private func registers(_ found: [Finding]) -> [[Register]] {
     found.compactMap { if case .readout(let readout) = $0 { readout.registers } else { nil } }

@@ -33,6 +33,24 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.deadline.map { $0 > start + .seconds(60) } == true)
     }
 
+    /// A telegram is asked for when it should be there, if it is as long as the one before; nothing is waited for that may not come.
+    @Test func gathersWhatIsOnItsWay() {
+        var session = PushSession(.sml)
+        let telegram = smlTelegram()
+        _ = session.opened(start)
+        #expect(session.gathering == nil)
+        _ = session.received(Array(telegram.prefix(20)), start)
+        #expect(session.gathering == nil, "how long it is nobody knows yet")
+        #expect(session.received(Array(telegram.dropFirst(20)), start).readouts.count == 1 && session.gathering == nil)
+        _ = session.received(Array(telegram.prefix(100)), start)
+        let rest = usual.duration(of: telegram.count - 100)
+        #expect(session.gathering == min(rest, .milliseconds(250)))
+        _ = session.received(Array(telegram.dropFirst(100)), start)
+        #expect(session.gathering == nil)
+        _ = session.received(Array(telegram.dropFirst(9)) + telegram, start)
+        #expect(session.gathering == nil, "what is longer than the last one is waited for in portions")
+    }
+
     @Test func takesTheSignFromTheStatusWord() {
         let exporting = SMLEncoder().telegram(
             server: serverISK,
