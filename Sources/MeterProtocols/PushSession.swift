@@ -132,22 +132,30 @@ struct UncheckedReadouts {
     private static let refusalsAllowed = 5
 
     private var last: Readout?
-    private var held: Readout?
+    /// One or two that wait. Of two that contradict each other, the one after them shows which was hurt.
+    private var candidates: [Readout] = []
     private var refusals = 0
 
     mutating func admit(_ readout: Readout) -> Verdict {
         guard !readout.isChecked else { return .deliver(readout) }
-        defer { held = readout }
-        guard let held else { return .wait }
-        guard Self.fits(held, before: readout), last.map({ Self.fits($0, before: held) }) ?? true else {
+        guard !candidates.isEmpty else {
+            candidates = [readout]
+            return .wait
+        }
+        let good = candidates.first { candidate in
+            Self.fits(candidate, before: readout) && last.map { Self.fits($0, before: candidate) } ?? true
+        }
+        guard let good else {
+            candidates = candidates.suffix(1) + [readout]
             refusals += 1
             if refusals >= Self.refusalsAllowed { (last, refusals) = (nil, 0) }
             return .refuse
         }
+        candidates = [readout]
         refusals = 0
-        defer { last = held }
+        defer { last = good }
         // The first one has nothing before it that would show a total that is too low.
-        return last == nil ? .wait : .deliver(held)
+        return last == nil ? .wait : .deliver(good)
     }
 
     /// The same meter, the same registers, no total that fell.

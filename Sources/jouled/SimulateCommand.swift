@@ -9,8 +9,8 @@ struct SimulateCommand: Command {
     static let usage = """
         usage: jouled simulate KIND --link PATH [--profile P] [--fault F]… [--seed N]
 
-        A virtual meter that can be read at PATH until SIGINT or SIGTERM: me162 is an Iskra ME162, which is asked; sml, p1 and mode-d speak
-        by themselves, once a second.
+        A virtual meter that can be read at PATH until SIGINT or SIGTERM: me162 is an Iskra ME162 (mode C), which is asked, as are those of
+        mode-a and mode-b; sml, p1 and mode-d speak by themselves, once a second.
 
           -l, --link PATH     where the port appears (a symbolic link to a pseudo-terminal)
           -p, --profile P     what the house takes: \(Household.Profile.names.joined(separator: " "))
@@ -21,8 +21,28 @@ struct SimulateCommand: Command {
         .value("link", "l"), .value("profile", "p"), .value("fault", "f", repeats: true), .value("seed"),
     ]
 
-    /// `nil` is the ME162.
-    private let kind: VirtualPushMeter.Kind?
+    private enum Kind {
+        case me162
+        case readout(VirtualReadoutMeter.Kind)
+        case push(VirtualPushMeter.Kind)
+
+        static let names =
+            ["me162"] + VirtualReadoutMeter.Kind.allCases.map(\.rawValue) + VirtualPushMeter.Kind.allCases.map(\.rawValue)
+
+        init?(_ name: String) {
+            if name == "me162" {
+                self = .me162
+            } else if let kind = VirtualReadoutMeter.Kind(rawValue: name) {
+                self = .readout(kind)
+            } else if let kind = VirtualPushMeter.Kind(rawValue: name) {
+                self = .push(kind)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    private let kind: Kind
     private let link: String
     private let profile: Household.Profile
     private let faults: [Fault]
@@ -30,10 +50,10 @@ struct SimulateCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
-        let kinds = (["me162"] + VirtualPushMeter.Kind.allCases.map(\.rawValue)).joined(separator: ", ")
+        let kinds = Kind.names.joined(separator: ", ")
         guard let word = options.words.first else { throw Options.Misuse(reason: "say what to simulate: \(kinds)") }
-        kind = VirtualPushMeter.Kind(rawValue: word)
-        guard kind != nil || word == "me162" else { throw Options.Misuse(reason: "this version simulates \(kinds), not \(word)") }
+        guard let kind = Kind(word) else { throw Options.Misuse(reason: "this version simulates \(kinds), not \(word)") }
+        self.kind = kind
         guard let link = options["link"] else { throw Options.Misuse(reason: "--link PATH is needed") }
         self.link = link
         guard let profile = Household.Profile(options["profile"] ?? "home") else {
@@ -55,12 +75,17 @@ struct SimulateCommand: Command {
 
     func run(_ loop: EventLoop) async -> ExitCode {
         let household = Household(seed: seed, profile: profile, startedAt: loop.now)
-        guard let kind else {
-            return await run(
-                VirtualME162(household: household, faults: faults, seed: seed, startedAt: loop.now, clock: loop.wall), "ME162", loop)
+        switch kind {
+        case .me162:
+            let meter = VirtualME162(household: household, faults: faults, seed: seed, startedAt: loop.now, clock: loop.wall)
+            return await run(meter, "ME162", loop)
+        case .readout(let kind):
+            let meter = VirtualReadoutMeter(kind, household: household, faults: faults, seed: seed, startedAt: loop.now)
+            return await run(meter, kind.rawValue + " meter", loop)
+        case .push(let kind):
+            let meter = VirtualPushMeter(kind, household: household, faults: faults, seed: seed, startedAt: loop.now)
+            return await run(meter, kind.rawValue + " meter", loop)
         }
-        let meter = VirtualPushMeter(kind, household: household, faults: faults, seed: seed, startedAt: loop.now)
-        return await run(meter, kind.rawValue + " meter", loop)
     }
 
     private func run(_ meter: some VirtualMeter, _ title: String, _ loop: EventLoop) async -> ExitCode {

@@ -39,7 +39,8 @@ extension ReadoutSession {
         let registers = message.isCommand ? [] : DataBlock.parse(message.body, strict: false).registers
         guard !registers.isEmpty else { return unexpected(now) }
         speeds.succeeded()
-        let holdsSession = mayHoldSession(now) && line.speed > .b300
+        // Modes A and B know no session, whatever their speed.
+        let holdsSession = mayHoldSession(now) && line.speed > .b300 && way != .unacknowledged
         deliver(holdsSession ? registers.filter { !isFrozen($0.code) } : registers, now)
         goal = .registers
         // Registers are read in a session at a negotiated speed: the ME162 takes no `ACK 001`.

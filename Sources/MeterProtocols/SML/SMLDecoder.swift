@@ -17,8 +17,8 @@ package struct SMLDecoder: PushDecoder {
     private var position = 0
     /// Where four 1b stand for four that were sent twice.
     private var escaped: [Int] = []
-    /// A start sequence that was taken for escaped bytes: it is one when the frame fails.
-    private var hiddenStart: Int?
+    /// Start sequences that were taken for escaped bytes, the first and the last of them: they are such when the frame fails.
+    private var hiddenStarts: (first: Int, last: Int)?
     /// Nothing but messages without their transport, from the first byte on: a recording that was cut out of its frame.
     private var mayBeBare: Bool?
     /// The messages of this meter have a right CRC of their own, so one that has not is damaged, even if the frame's CRC fits by chance.
@@ -56,7 +56,7 @@ package struct SMLDecoder: PushDecoder {
         begin = 0
         position -= unneeded
         for index in escaped.indices { escaped[index] -= unneeded }
-        hiddenStart = hiddenStart.map { $0 - unneeded }
+        hiddenStarts = hiddenStarts.map { ($0.first - unneeded, $0.last - unneeded) }
     }
 
     private mutating func findStart() -> Bool {
@@ -75,7 +75,7 @@ package struct SMLDecoder: PushDecoder {
         begin = index
         position = index + 8
         escaped.removeAll(keepingCapacity: true)
-        hiddenStart = nil
+        hiddenStarts = nil
     }
 
     /// `true`: there is more to look at.
@@ -106,7 +106,7 @@ package struct SMLDecoder: PushDecoder {
         position = run + 8
         // What was cut off just behind four 1b, and then a start.
         if let other = buffer[position..<(position + 4)].firstIndex(where: { $0 != Self.escape }), follows(other, 0x01) {
-            hiddenStart = other - 4
+            hiddenStarts = (hiddenStarts?.first ?? other - 4, other - 4)
         }
         return true
     }
@@ -139,7 +139,8 @@ package struct SMLDecoder: PushDecoder {
         found.append(.noise(noise))
         isInFrame = false
         position = index
-        if let hiddenStart { start(at: hiddenStart) }
+        // What is behind the first is looked at again. Where there is no end in sight that could go on for long.
+        if let hiddenStarts { start(at: noise == .tooLong ? hiddenStarts.last : hiddenStarts.first) }
     }
 
     /// The next four 1b that have four more bytes behind them; without one, `position` goes on to where one could begin.
