@@ -69,9 +69,9 @@ package actor Aggregator {
     /// What the broker remembers of a meter whose saved total is gone.
     package func settle(_ total: RememberedTotal, of meter: String) {
         state.settle(total, of: meter, wall: clock.wall)
-        if let new = state.snapshot[meter]?.knownTotal {
+        if state.snapshot[meter]?.knownTotal != nil {
             switch total {
-            case .found: log.write(.notice, "\(meter): no saved total, continuing from the broker's: \(new.total)")
+            case .found(let known): log.write(.notice, "\(meter): no saved total, continuing from the broker's: \(known)")
             default: log.write(.notice, "\(meter): no saved total, counting from 0; set it with: jouled total \(meter) VALUE")
             }
         }
