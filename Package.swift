@@ -63,7 +63,7 @@ let package = Package(
             scripts: ["Golden"]),
         // Real parts: a pty, a real mosquitto; the scripts try the release binary.
         tests(
-            "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
+            "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "CLinux", "LinuxIO"],
             scripts: [
                 "binary-test", "broker-test", "checks.sh", "decoder-test", "descriptor-store", "faults.c", "gpio-lab", "gpio-test",
                 "home-assistant", "home_assistant.py", "home_assistant_checks.py", "home_assistant_lab.py", "install-test", "measure",

@@ -81,9 +81,9 @@ int clinux_bundle_add(int bundle, int descriptor) {
 
 int clinux_bundle_remove(int bundle, int descriptor) { return epoll_ctl(bundle, EPOLL_CTL_DEL, descriptor, 0); }
 
-int clinux_bundle_ready(int bundle, clinux_ready *ready, int count) {
+int clinux_bundle_ready(int bundle, clinux_ready *ready, int count, int milliseconds) {
     struct epoll_event events[64];
-    int found = epoll_wait(bundle, events, count < 64 ? count : 64, 0);
+    int found = epoll_wait(bundle, events, count < 64 ? count : 64, milliseconds);
     for (int i = 0; i < found; i++) ready[i] = (clinux_ready){events[i].data.fd, (events[i].events & EPOLLIN) != 0};
     return found;
 }

@@ -38,11 +38,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 
     // MARK: Time
 
-    package var now: Instant {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
+    package var now: Instant { .now }
 
     package var wall: WallTime {
         var time = timespec()
@@ -178,7 +174,6 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         /// The bell, then the descriptor of each wait in `ids`.
         var descriptors: [pollfd]
         var ids: [UInt64]
-        /// Rounded up, so that a deadline has really come when the sleep ends; -1 for ever.
         var milliseconds: Int32
     }
 
@@ -196,8 +191,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
                 sleep.descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
                 sleep.ids.append(wait.id)
             }
-            let rest = next.map { ($0 - now).nanoseconds }
-            sleep.milliseconds = rest.map { $0 <= 0 ? 0 : Int32(clamping: ($0 + 999_999) / 1_000_000) } ?? -1
+            sleep.milliseconds = now.milliseconds(to: next ?? .distantFuture)
             return sleep
         }
     }
@@ -225,19 +219,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 extension EventLoop {
     /// Runs the loop on a thread of its own, for ever.
     package func startThread(named name: String) {
-        var thread = pthread_t()
-        // SAFETY: the retained reference is taken back by the thread that this call starts, exactly once.
-        let me = Unmanaged.passRetained(self).toOpaque()
-        let failed = pthread_create(
-            &thread, nil,
-            { me in
-                guard let me else { return nil }
-                Unmanaged<EventLoop>.fromOpaque(me).takeRetainedValue().run()
-                return nil
-            }, me)
-        precondition(failed == 0, "the kernel gives no thread")
-        clinux_name_thread(thread, name)
-        pthread_detach(thread)
+        LinuxIO.startThread(named: name) { self.run() }
     }
 }
 

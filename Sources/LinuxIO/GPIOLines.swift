@@ -7,38 +7,33 @@ import Metering
 
 /// The input lines of the configuration, on whatever chips they are. Lines of one chip are taken together where libgpiod can; all are
 /// waited for at once.
-package actor GPIOLines: PulseLines {
+package struct GPIOLines: LineWatch {
     /// `libgpiod 1.6.3`.
     package static var library: String { String(cString: cgpio_version()) }
 
     private let pulses: [Configuration.Pulse]
     private let store: DescriptorStore
-    private nonisolated let loop: EventLoop
+    private let bell: Int32
     private var requests: [GPIORequest] = []
     private var batch = [cgpio_edge](repeating: cgpio_edge(), count: 64)
-    /// The requests and the chips' nodes as one descriptor.
+    private var ready = [clinux_ready](repeating: clinux_ready(), count: 64)
+    /// The requests, the bell and the chips' nodes as one descriptor.
     private let all = clinux_bundle()
     /// Watches the chips' device nodes: kernel 6.1 doesn't wake who waits for edges when a chip goes.
     private let nodes = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-    package init(_ pulses: [Configuration.Pulse], store: DescriptorStore, loop: EventLoop) {
+    package init(_ pulses: [Configuration.Pulse], store: DescriptorStore, bell: Int32) {
         precondition(all >= 0 && nodes >= 0, "the kernel gives no descriptors")
         self.pulses = pulses
         self.store = store
-        self.loop = loop
+        self.bell = bell
         clinux_bundle_add(all, nodes)
-    }
-
-    deinit {
-        Glibc.close(all)
-        Glibc.close(nodes)
+        clinux_bundle_add(all, bell)
     }
 
     // MARK: Taking lines
 
-    package func open() async -> [LineOpening] {
+    package mutating func open(_ now: Instant) -> [LineOpening] {
         var openings: [LineOpening] = []
         var missing: [GPIORequest.Line] = []
         let open = Set(requests.flatMap { $0.lines.map(\.index) })
@@ -54,13 +49,13 @@ package actor GPIOLines: PulseLines {
         while let chip = missing.first?.place.chip {
             let together = missing.filter { $0.place.chip == chip }
             missing.removeAll { $0.place.chip == chip }
-            take(together, &openings)
+            take(together, now, &openings)
         }
         return openings
     }
 
     /// Of the kept requests those whose lines are all wished for as they were; the others are let go.
-    private func takeKept(_ missing: inout [GPIORequest.Line], _ openings: inout [LineOpening]) {
+    private mutating func takeKept(_ missing: inout [GPIORequest.Line], _ openings: inout [LineOpening]) {
         while let kept = store.take() {
             guard let name = RequestName(kept.name), let lines = lines(of: name, among: missing) else {
                 store.discard(kept)
@@ -81,26 +76,26 @@ package actor GPIOLines: PulseLines {
         return lines.count == name.wishes.count ? lines : nil
     }
 
-    private func take(_ lines: [GPIORequest.Line], _ openings: inout [LineOpening]) {
+    private mutating func take(_ lines: [GPIORequest.Line], _ now: Instant, _ openings: inout [LineOpening]) {
         // One that is taken, or can't be had as it is wished, spoils it for the others.
-        if lines.count > 1, !cgpio_is_numbered || lines.count > RequestName.mostLines || !tryToTake(lines, &openings) {
-            for line in lines { take([line], &openings) }
+        if lines.count > 1, !cgpio_is_numbered || lines.count > RequestName.mostLines || !tryToTake(lines, now, &openings) {
+            for line in lines { take([line], now, &openings) }
         } else if lines.count == 1 {
             do throws(SystemError) {
-                begin(try GPIORequest(lines, now: loop.now), &openings, isNew: true)
+                begin(try GPIORequest(lines, now: now), &openings, isNew: true)
             } catch {
                 openings.append(LineOpening(line: lines[0].index, result: .failure(lines[0].place.words(for: error))))
             }
         }
     }
 
-    private func tryToTake(_ lines: [GPIORequest.Line], _ openings: inout [LineOpening]) -> Bool {
-        guard let request = try? GPIORequest(lines, now: loop.now) else { return false }
+    private mutating func tryToTake(_ lines: [GPIORequest.Line], _ now: Instant, _ openings: inout [LineOpening]) -> Bool {
+        guard let request = try? GPIORequest(lines, now: now) else { return false }
         begin(request, &openings, isNew: true)
         return true
     }
 
-    private func begin(_ request: GPIORequest, _ openings: inout [LineOpening], isNew: Bool = false) {
+    private mutating func begin(_ request: GPIORequest, _ openings: inout [LineOpening], isNew: Bool = false) {
         if isNew { store.add(KeptDescriptor(name: request.name.text, descriptor: request.descriptor)) }
         requests.append(request)
         clinux_bundle_add(all, request.descriptor)
@@ -110,64 +105,57 @@ package actor GPIOLines: PulseLines {
     }
 
     /// They may be kept for who comes next.
-    package func close() {
-        for request in requests {
-            clinux_bundle_remove(all, request.descriptor)
-            store.keep(request.giveAway())
-        }
+    package mutating func close() {
+        for request in requests { store.keep(request.giveAway()) }
         requests = []
+        Glibc.close(all)
+        Glibc.close(nodes)
     }
 
-    private func drop(_ request: GPIORequest) {
+    private mutating func drop(_ request: GPIORequest, _ receiver: inout some EdgeReceiver) {
         requests.removeAll { $0 === request }
         clinux_bundle_remove(all, request.descriptor)
         store.remove(request.name.text)
+        receiver.lost(request.lines.map(\.index), request.gone, .now)
     }
 
     // MARK: Reading
 
-    package func next(until deadline: Instant?) async -> PulseEvent {
-        while true {
-            let readiness = await loop.wait(readable: all, until: deadline)
-            if readiness == .timedOut { return .timedOut }
-            if let event = read() { return event }
-            if readiness == .cancelled { return .cancelled }
-        }
-    }
-
-    private func read() -> PulseEvent? {
-        var ready = [clinux_ready](repeating: clinux_ready(), count: requests.count + 1)
-        let count = max(Int(clinux_bundle_ready(all, &ready, Int32(ready.count))), 0)
-        var edges: [LineEdge] = []
-        var full: [Int] = []
-        for event in ready[..<count] {
-            guard let request = requests.first(where: { $0.descriptor == event.descriptor }) else {
-                if let gone = lookAtNodes() { return edges.isEmpty ? gone : .edges(edges, full: full) }
-                continue
-            }
-            let waiting = event.is_readable != 0 ? request.read(&batch) : .gone(request.gone)
-            switch waiting {
-            case .edges(let new, let lines):
-                edges += new
-                full += lines
-            case .gone(let reason):
-                // The next call says it again.
-                guard edges.isEmpty else { return .edges(edges, full: full) }
-                drop(request)
-                return .closed(request.lines.map(\.index), reason)
+    package mutating func wait(milliseconds: Int32, _ receiver: inout some EdgeReceiver) -> Bool {
+        let count = Int(clinux_bundle_ready(all, &ready, Int32(ready.count), milliseconds))
+        var (isOver, edges) = (false, 0)
+        for index in 0..<max(count, 0) {
+            let event = ready[index]
+            if event.descriptor == bell {
+                isOver = true
+            } else if let place = requests.indices.first(where: { requests[$0].descriptor == event.descriptor }) {
+                edges += event.is_readable != 0 ? read(requests[place], &receiver) : 0
+                if event.is_readable == 0 { drop(requests[place], &receiver) }
+            } else {
+                lookAtNodes(&receiver)
             }
         }
-        return edges.isEmpty ? nil : .edges(edges, full: full)
+        return isOver && edges == 0
     }
 
-    private func lookAtNodes() -> PulseEvent? {
-        // Left unread while one is gone, so that the next call says it again.
-        if let gone = requests.first(where: { !$0.isAlive }) {
-            drop(gone)
-            return .closed(gone.lines.map(\.index), gone.gone)
+    private mutating func read(_ request: GPIORequest, _ receiver: inout some EdgeReceiver) -> Int {
+        guard case .read(let count, let isFull) = request.read(&batch, { receiver.push($0, of: $1) }) else {
+            drop(request, &receiver)
+            return 0
         }
+        if isFull { receiver.overflowed(request.lines[0].index, .now) }
+        return count
+    }
+
+    /// Something happened to the chips' device nodes: all is read when no other chip is gone.
+    private mutating func lookAtNodes(_ receiver: inout some EdgeReceiver) {
+        for gone in requests where !gone.isAlive { drop(gone, &receiver) }
         var changes = [UInt8](repeating: 0, count: 4096)
         while Glibc.read(nodes, &changes, changes.count) > 0 {}
-        return nil
     }
+}
+
+/// The configuration's lines, counted on a thread of their own.
+package func gpioLines(_ pulses: [Configuration.Pulse], store: DescriptorStore) -> any PulseLines {
+    PulseThread { counter, bell in waitForPulses(GPIOLines(pulses, store: store, bell: bell), counter) }
 }

@@ -23,6 +23,9 @@ final class GPIORequest {
     let name: RequestName
     let descriptor: Int32
     let beginnings: [OpenLine.Beginning]
+    /// Of the lines: on the chip, and in the configuration.
+    private let offsets: [UInt32]
+    private let indices: [Int]
     private var isGivenAway = false
 
     /// What tells whether a line that was taken before is the one that is wished now.
@@ -37,6 +40,7 @@ final class GPIORequest {
     /// Goes on with what was kept.
     init(_ lines: [Line], _ name: RequestName, kept: KeptDescriptor) {
         self.lines = lines
+        (offsets, indices) = (lines.map(\.place.offset), lines.map(\.index))
         self.name = name
         descriptor = kept.descriptor
         beginnings = lines.map { _ in .kept }
@@ -58,6 +62,7 @@ final class GPIORequest {
         }
         let descriptor = try taken.get()
         self.lines = lines
+        (offsets, indices) = (lines.map(\.place.offset), lines.map(\.index))
         self.name = name
         self.descriptor = descriptor
         beginnings = lines.enumerated().map { index, line in
@@ -117,23 +122,22 @@ final class GPIORequest {
     }
 
     enum Waiting {
-        case edges([LineEdge], full: [Int])
-        case gone(PortError)
+        case read(count: Int, isFull: Bool)
+        case gone
     }
 
-    /// The edges that wait, as many as the kernel ever keeps; more come with the next call.
-    func read(_ batch: inout [cgpio_edge]) -> Waiting {
+    /// The edges that wait, as many as there is room for; more come with the next call. `tell` gets each, and its line's place in the
+    /// configuration.
+    func read(_ batch: inout [cgpio_edge], _ tell: (_ edge: Edge, _ line: Int) -> Void) -> Waiting {
         let count = Int(cgpio_read(descriptor, &batch, UInt32(batch.count)))
-        guard count >= 0 else { return .gone(gone) }
-        let edges = batch[..<count].map { edge in
-            LineEdge(
-                line: index(edge.offset),
-                Edge(
-                    edge.is_rising ? .rising : .falling, at: Instant(nanoseconds: Int64(clamping: edge.nanoseconds)), number: edge.number))
+        guard count >= 0 else { return .gone }
+        for position in 0..<count {
+            let edge = batch[position]
+            let at = Instant(nanoseconds: Int64(clamping: edge.nanoseconds))
+            tell(Edge(edge.is_rising ? .rising : .falling, at: at, number: edge.number), index(edge.offset))
         }
         // Without numbers the kernel's queue is of one line, and drops the newest: nothing was lost when there was room.
-        let isFull = !cgpio_is_numbered && count == Int(cgpio_queue)
-        return .edges(edges, full: isFull ? [lines[0].index] : [])
+        return .read(count: count, isFull: !cgpio_is_numbered && count == Int(cgpio_queue))
     }
 
     var gone: PortError {
@@ -141,7 +145,9 @@ final class GPIORequest {
     }
 
     private func index(_ offset: UInt32) -> Int {
-        lines.count == 1 ? lines[0].index : lines.first { $0.place.offset == offset }?.index ?? lines[0].index
+        var position = 0
+        while position < offsets.count - 1, offsets[position] != offset { position += 1 }
+        return indices[position]
     }
 }
 

@@ -58,13 +58,14 @@ package struct GPIOTrial {
         var count = 0
         var end = start + (isActive ? Self.longestWatch : Self.firstWatch)
         var batch = [cgpio_edge](repeating: cgpio_edge(), count: 64)
-        while await loop.wait(readable: request.descriptor, until: end) == .ready, case .edges(let edges, _) = request.read(&batch) {
-            for edge in edges.map(\.edge) {
+        while await loop.wait(readable: request.descriptor, until: end) == .ready {
+            let waiting = request.read(&batch) { edge, _ in
                 if isActive { active = active + (edge.at - since) }
                 isActive = edge.direction == pulse.activeEdge
                 since = edge.at
                 count += 1
             }
+            guard case .read = waiting else { break }
             end = start + Self.longestWatch
         }
         if isActive { active = active + (loop.now - since) }

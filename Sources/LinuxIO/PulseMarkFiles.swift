@@ -8,7 +8,6 @@ import Synchronization
 /// The marks of the pulse counters as files in a folder that the kernel keeps in RAM: they outlive the process, not the machine.
 package final class PulseMarkFiles: PulseJournal {
     private let prefix: String
-    private let descriptors: Mutex<[String: Int32]> = Mutex([:])
 
     /// Marks that belong to the totals of `state`. `nil` where there is no such folder.
     package init?(state: String) {
@@ -16,8 +15,6 @@ package final class PulseMarkFiles: PulseJournal {
         // Another daemon may count elsewhere, into other totals, on the same machine.
         prefix = folder + "/" + String(CheckSum.crc32(Array(state.utf8)), radix: 16) + "."
     }
-
-    deinit { descriptors.withLock { for descriptor in $0.values { close(descriptor) } } }
 
     /// systemd's choice; without systemd root's, or the user's own.
     private static func folder() -> String? {
@@ -32,18 +29,34 @@ package final class PulseMarkFiles: PulseJournal {
     }
 
     package func mark(of meter: String) -> PulseMark? {
-        guard case .success(let bytes) = readBounded(prefix + meter, limit: PulseMark.size) else { return nil }
-        return PulseMark(bytes)
+        guard case .success(let bytes) = readBounded(prefix + meter, limit: PulseMark.size), bytes.count == PulseMark.size else {
+            return nil
+        }
+        return PulseMark(bytes.withUnsafeBytes { $0.loadUnaligned(as: PulseMark.Words.self) })
     }
 
-    /// One page of memory is written in one go: who is killed meanwhile has written the old mark or the new one.
-    package func note(_ mark: PulseMark, of meter: String) {
-        let bytes = mark.bytes
-        descriptors.withLock { descriptors in
-            if descriptors[meter] == nil {
-                descriptors[meter] = open(prefix + meter, O_WRONLY | O_CREAT | O_CLOEXEC, 0o640)
+    package func page(of meter: String) -> any PulseJournalPage { Page(path: prefix + meter) }
+
+    private final class Page: PulseJournalPage {
+        private let path: String
+        private let descriptor = Atomic<Int32>(-1)
+
+        init(path: String) {
+            self.path = path
+            open()
+        }
+
+        deinit { close(descriptor.load(ordering: .relaxed)) }
+
+        private func open() {
+            descriptor.store(Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o640), ordering: .relaxed)
+        }
+
+        /// One page of memory is written in one go: who is killed meanwhile has written the old mark or the new one.
+        func note(_ mark: PulseMark) {
+            withUnsafeBytes(of: mark.words) { words in
+                _ = pwrite(descriptor.load(ordering: .relaxed), words.baseAddress, words.count, 0)
             }
-            if let descriptor = descriptors[meter] { _ = pwrite(descriptor, bytes, bytes.count, 0) }
         }
     }
 }

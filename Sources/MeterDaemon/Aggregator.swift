@@ -7,6 +7,9 @@ package actor Aggregator {
     private let log: any Log
     private let alarm: any Alarm
     private var state: MeterState
+    /// The pulse inputs by their places, and what is counted of them.
+    private let pulses: [String]
+    private let reports: PulseReports
     private var sinks: [Newest<Snapshot>] = []
     private var totalSinks: [Newest<[String: PulseTotal]>] = []
     private var turnSinks: [AsyncStream<Void>.Continuation] = []
@@ -16,8 +19,12 @@ package actor Aggregator {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    package init(_ state: MeterState, executor: any SerialExecutor, clock: any Clockwork, log: any Log) {
+    package init(
+        _ state: MeterState, pulses: [String], _ reports: PulseReports, executor: any SerialExecutor, clock: any Clockwork, log: any Log
+    ) {
         self.state = state
+        self.pulses = pulses
+        self.reports = reports
         self.executor = executor
         self.clock = clock
         self.log = log
@@ -28,6 +35,8 @@ package actor Aggregator {
     package func snapshots() -> Newest<Snapshot> {
         let sink = Newest(state.snapshot)
         sinks.append(sink)
+        reports.gainListener()
+        alarm.set(state.deadline)
         return sink
     }
 
@@ -49,15 +58,22 @@ package actor Aggregator {
     /// What is known of the optical meters, by their names.
     package var memories: [String: MeterMemory] { state.memories }
 
-    package var snapshot: Snapshot { state.snapshot }
+    package var snapshot: Snapshot {
+        let hasNews = takeReports()
+        state.advance(to: clock.now)
+        if hasNews { changed() }
+        return state.snapshot
+    }
 
     package func change(_ change: @Sendable (inout MeterState, Instant, WallTime) -> Void) {
+        takeReports()
         change(&state, clock.now, clock.wall)
         changed()
     }
 
     /// Says why not, or `nil`.
     package func setTotal(_ total: Quantity, of meter: String) -> String? {
+        if takeReports() { changed() }
         let refusal = state.setTotal(total, of: meter, wall: clock.wall)
         if refusal == nil {
             log.write(.notice, "\(meter): total set to \(total)")
@@ -81,9 +97,23 @@ package actor Aggregator {
     /// What happens by itself: silence makes a meter unavailable, and power falls.
     package func run() async {
         while await alarm.goesOff() {
+            takeReports()
             state.advance(to: clock.now)
             changed()
         }
+    }
+
+    /// Hears of the pulses, until no more will come.
+    package func listen() async {
+        for await _ in reports.rings where takeReports() { changed() }
+    }
+
+    /// Of pulses that were counted nobody may say that they did not come.
+    @discardableResult
+    private func takeReports() -> Bool {
+        let reports = reports.take()
+        for report in reports { state.record(report.reading, of: pulses[report.line], now: clock.now, wall: clock.wall) }
+        return !reports.isEmpty
     }
 
     /// Nothing more will come: the sinks say their last words.
@@ -97,7 +127,8 @@ package actor Aggregator {
     }
 
     private func changed() {
-        alarm.set(state.deadline)
+        // Power that nobody looks at may fall when somebody does.
+        alarm.set(state.deadline(ofPulses: !sinks.isEmpty))
         for remark in state.takeRemarks() { log.write(.warning, remark) }
         if state.turns != turns {
             turns = state.turns

@@ -6,11 +6,9 @@ import Publishing
 package struct Daemon: Sendable {
     /// The world outside.
     package struct Surroundings: Sendable {
-        /// Where all but the pulses runs, and where the pulses run.
+        /// Where all but the pulses runs.
         package var executor: any SerialExecutor & TaskExecutor
-        package var pulseExecutor: any SerialExecutor & TaskExecutor
         package var clock: any Clockwork
-        package var pulseClock: any Clockwork
         package var log: any Log
         package var port: @Sendable (Configuration.Meter) -> any SerialPort
         package var lines: @Sendable ([Configuration.Pulse]) -> any PulseLines
@@ -23,16 +21,14 @@ package struct Daemon: Sendable {
         package var restart: (@Sendable () -> Void)?
 
         package init(
-            executor: any SerialExecutor & TaskExecutor, pulseExecutor: any SerialExecutor & TaskExecutor, clock: any Clockwork,
-            pulseClock: any Clockwork, log: any Log, port: @escaping @Sendable (Configuration.Meter) -> any SerialPort,
+            executor: any SerialExecutor & TaskExecutor, clock: any Clockwork, log: any Log,
+            port: @escaping @Sendable (Configuration.Meter) -> any SerialPort,
             lines: @escaping @Sendable ([Configuration.Pulse]) -> any PulseLines, journal: any PulseJournal,
             broker: (any MessageBroker)?, store: any TotalStore, memory: any MeterMemoryStore = NoMeterMemory(),
             announcements: any AnnouncementStore = NoAnnouncementStore(), restart: (@Sendable () -> Void)? = nil
         ) {
             self.executor = executor
-            self.pulseExecutor = pulseExecutor
             self.clock = clock
-            self.pulseClock = pulseClock
             self.log = log
             self.port = port
             self.lines = lines
@@ -51,6 +47,7 @@ package struct Daemon: Sendable {
     private let readers: [OpticalReader]
     private let keeper: TotalKeeper
     private let memoryKeeper: MemoryKeeper
+    private let reports: PulseReports
     /// The pulses of each input before the daemon began.
     private let counted: [String: Int64]
 
@@ -60,7 +57,10 @@ package struct Daemon: Sendable {
         self.surroundings = surroundings
         let state = await Self.restore(configuration, surroundings)
         counted = state.snapshot.totals.mapValues(\.pulses)
-        let aggregator = Aggregator(state, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
+        reports = PulseReports(lines: configuration.pulses.count)
+        let aggregator = Aggregator(
+            state, pulses: configuration.pulses.map(\.name), reports, executor: surroundings.executor, clock: surroundings.clock,
+            log: surroundings.log)
         self.aggregator = aggregator
         readers = configuration.meters.map { meter in
             let isTimedByPulses = configuration.pulses.contains { $0.of == meter.name }
@@ -70,7 +70,7 @@ package struct Daemon: Sendable {
         }
         keeper = TotalKeeper(
             store: surroundings.store, saveEvery: configuration.state.saveEvery, executor: surroundings.executor,
-            clock: surroundings.clock
+            clock: surroundings.clock, newest: { await aggregator.snapshot.totals }
         ) { meter, failure in
             let problem = failure.map { "the total can't be saved: \($0)" }
             await aggregator.change { state, _, _ in state.note(savingProblem: problem, of: meter) }
@@ -96,14 +96,15 @@ package struct Daemon: Sendable {
     /// Runs until `stop` yields or ends; then the inputs end, then the aggregator, then the sinks.
     package func run(until stop: AsyncStream<Void>) async {
         let toKeeper = await aggregator.newTotals()
-        let toBroker = await aggregator.snapshots()
+        let publisher = publisher()
+        let toBroker = publisher == nil ? nil : await aggregator.snapshots()
         let toMemory = await aggregator.turnings()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await aggregator.run() }
             await withTaskGroup(of: Void.self) { sinks in
                 sinks.addTask { await keeper.run(toKeeper) }
                 sinks.addTask { await memoryKeeper.run(toMemory) }
-                if let publisher = publisher() { sinks.addTask { await publisher.run(toBroker) } }
+                if let publisher, let toBroker { sinks.addTask { await publisher.run(toBroker) } }
                 await runInputs(until: stop)
                 await aggregator.finish()
             }
@@ -111,38 +112,23 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// Cancelling the inputs is how they are told to end. What forwards their reports is not cancelled: the last pulse counts.
+    /// Cancelling the inputs is how they are told to end. Who hears their reports is not cancelled: the last pulse counts.
     private func runInputs(until stop: AsyncStream<Void>) async {
-        await withTaskGroup(of: Void.self) { forwarders in
-            var pulses: [PulseCounter.Input] = []
-            for pulse in configuration.pulses {
-                // Reports are cumulative: the newest contains those it overtook.
-                let (reports, continuation) = AsyncStream.makeStream(of: PulseReading.self, bufferingPolicy: .bufferingNewest(1))
-                pulses.append(PulseCounter.Input(pulse, counted: counted[pulse.name] ?? 0, reports: continuation))
-                forwarders.addTask { await forward(reports, of: pulse.name) }
-            }
-            await withTaskGroup(of: Void.self) { [pulses] inputs in
+        await withTaskGroup(of: Void.self) { listeners in
+            if !configuration.pulses.isEmpty { listeners.addTask { await aggregator.listen() } }
+            await withTaskGroup(of: Void.self) { inputs in
                 for reader in readers { inputs.addTask { await reader.run() } }
-                inputs.addTask(executorPreference: surroundings.pulseExecutor) { await count(pulses) }
+                if !configuration.pulses.isEmpty { inputs.addTask { await countPulses() } }
                 for await _ in stop { break }
                 inputs.cancelAll()
             }
         }
     }
 
-    private func count(_ pulses: [PulseCounter.Input]) async {
-        guard !pulses.isEmpty else { return }
+    private func countPulses() async {
         let counter = PulseCounter(
-            pulses, lines: surroundings.lines(configuration.pulses), journal: surroundings.journal, executor: surroundings.pulseExecutor,
-            clock: surroundings.pulseClock, log: surroundings.log)
-        await counter.run()
-    }
-
-    /// Ends when the counter has finished its reports.
-    private func forward(_ reports: AsyncStream<PulseReading>, of name: String) async {
-        for await reading in reports {
-            await aggregator.change { state, now, wall in state.record(reading, of: name, now: now, wall: wall) }
-        }
+            configuration, counted: counted, reports: reports, journal: surroundings.journal, log: surroundings.log)
+        await surroundings.lines(configuration.pulses).run(counter)
     }
 
     private func publisher() -> MQTTPublisher? {

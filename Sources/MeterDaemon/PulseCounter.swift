@@ -1,100 +1,106 @@
 import MeterProtocols
 import Metering
 
-/// Counts the pulses of all lines. It has a thread of its own, and waits for nothing but edges: its reports are cumulative, so that one
-/// that is overtaken by the next loses nothing.
-package actor PulseCounter {
-    /// One line of those that it counts.
-    package struct Input: Sendable {
-        package var pulse: Configuration.Pulse
-        /// Every pulse counted on it before.
-        package var counted: Int64
-        /// What is reported of it; finished when all is counted.
-        package var reports: AsyncStream<PulseReading>.Continuation
+/// Counts the pulses of all lines. A value that is told what came and what time it is; who waits for edges, on which thread, is the affair of
+/// `PulseLines`.
+///
+/// What is counted goes into the journal, and only then to the aggregator: what is published was never more than the next process will know.
+package struct PulseCounter: EdgeReceiver, Sendable {
+    private struct Line: Sendable {
+        let name: String
+        let page: any PulseJournalPage
+        var tally: PulseTally
+        var pace: ReportPace
+        /// 0 while it is not open.
+        var request: UInt64 = 0
+        /// To note; to report.
+        var hasMoved = false
+        var hasNews = false
 
-        package init(_ pulse: Configuration.Pulse, counted: Int64, reports: AsyncStream<PulseReading>.Continuation) {
-            self.pulse = pulse
-            self.counted = counted
-            self.reports = reports
+        mutating func push(_ edge: Edge, isListenedTo: Bool) {
+            switch tally.push(edge) {
+            case .pulse:
+                pace.count(at: edge.at, isListenedTo: isListenedTo)
+                hasNews = true
+                hasMoved = true
+            case .more:
+                pace.hurry()
+                hasNews = true
+                hasMoved = true
+            case .nothing:
+                if tally.isPositionOfEachEdge { hasMoved = true }
+            }
+        }
+
+        /// Says whether somebody should be woken for it.
+        mutating func settle(_ now: Instant, _ index: Int, _ reports: PulseReports) -> Bool {
+            if hasMoved {
+                hasMoved = false
+                page.note(PulseMark(pulses: tally.reading.counted, request: request, position: tally.position))
+            }
+            if hasNews {
+                hasNews = false
+                reports.put(tally.reading, of: index)
+            }
+            guard pace.isDue(now) else { return false }
+            pace.reported(now)
+            return true
         }
     }
 
-    private struct Line {
-        var name: String
-        var reports: AsyncStream<PulseReading>.Continuation
-        var tally: PulseTally
-        /// 0 while it is not open.
-        var request: UInt64 = 0
-        /// To report; to note.
-        var hasNews = false
-        var hasMoved = false
-    }
-
-    private nonisolated let executor: any SerialExecutor
-    private let lines: any PulseLines
+    private var lines: [Line]
+    private let reports: PulseReports
     private let journal: any PulseJournal
-    private let clock: any Clockwork
     private let log: any Log
-    private var inputs: [Line]
-
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private var pause = Self.firstPause
+    /// When lines are to be opened; `nil` while all are open.
+    package private(set) var opensAt: Instant? = .distantPast
 
     /// A line that was let go for another wish may be held by systemd for a moment.
     private static let firstPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(10)
+    /// Who listens sees nothing that is older.
+    private static let longestSilence = Duration.seconds(1)
 
+    /// `counted`: every pulse of each line before, by its name.
     package init(
-        _ inputs: [Input], lines: any PulseLines, journal: any PulseJournal, executor: any SerialExecutor, clock: any Clockwork,
-        log: any Log
+        _ configuration: Configuration, counted: [String: Int64], reports: PulseReports, journal: any PulseJournal, log: any Log
     ) {
-        self.inputs = inputs.map { input in
-            Line(
-                name: input.pulse.name, reports: input.reports,
-                tally: PulseTally(active: input.pulse.activeEdge, minPulse: input.pulse.minPulse, counted: input.counted))
+        lines = configuration.pulses.map { pulse in
+            let counted = counted[pulse.name] ?? 0
+            journal.begin(pulse.name, counted: counted)
+            return Line(
+                name: pulse.name, page: journal.page(of: pulse.name),
+                tally: PulseTally(active: pulse.activeEdge, minPulse: pulse.minPulse, counted: counted),
+                pace: ReportPace(
+                    listenedEvery: min(pulse.publishEvery, Self.longestSilence), keptEvery: configuration.state.saveEvery))
         }
-        self.lines = lines
+        self.reports = reports
         self.journal = journal
-        self.executor = executor
-        self.clock = clock
         self.log = log
     }
 
-    /// Counts until the task is cancelled.
-    package func run() async {
-        for line in inputs { journal.begin(line.name, counted: line.tally.reading.counted) }
-        var pause = Self.firstPause
-        var opensAt: Instant? = clock.now
-        while true {
-            if let due = opensAt, due <= clock.now, !Task.isCancelled {
-                for opening in await lines.open() { begin(opening) }
-                opensAt = inputs.contains { $0.request == 0 } ? clock.now + pause : nil
-                pause = opensAt == nil ? Self.firstPause : min(pause * 2, Self.longestPause)
-            }
-            switch await lines.next(until: opensAt) {
-            case .edges(let edges, let full): count(edges, full)
-            case .timedOut: break
-            case .closed(let gone, let reason):
-                for index in gone { lose(index, reason) }
-                opensAt = opensAt ?? clock.now + pause
-            case .cancelled:
-                await lines.close()
-                for line in inputs { line.reports.finish() }
-                return
-            }
-        }
+    // MARK: Lines come and go
+
+    /// What can't be had is asked for again at `opensAt`.
+    package mutating func opened(_ openings: [LineOpening], _ now: Instant) {
+        for opening in openings { begin(opening) }
+        opensAt = lines.contains { $0.request == 0 } ? now + pause : nil
+        pause = opensAt == nil ? Self.firstPause : min(pause * 2, Self.longestPause)
+        settle(now)
     }
 
-    private func begin(_ opening: LineOpening) {
+    private mutating func begin(_ opening: LineOpening) {
         let index = opening.line
         switch opening.result {
-        case .failure(let error): inputs[index].tally.reading.problem = error.description
+        case .failure(let error): lines[index].tally.reading.problem = error.description
         case .success(let line):
-            inputs[index].tally.begin(isDebounced: line.isDebounced, at: position(line, inputs[index]))
-            inputs[index].request = line.request
-            inputs[index].tally.reading.problem = nil
-            if let remark = line.remark { log.write(.warning, "\(inputs[index].name): \(remark)") }
+            lines[index].tally.begin(isDebounced: line.isDebounced, at: position(line, lines[index]))
+            lines[index].request = line.request
+            lines[index].tally.reading.problem = nil
+            if let remark = line.remark { log.write(.warning, "\(lines[index].name): \(remark)") }
         }
-        inputs[index].reports.yield(inputs[index].tally.reading)
+        tellAtOnce(index)
     }
 
     /// Where the count stands in the edges of a request. A pulse that was on when the line was taken counts when it ends: whoever had the
@@ -107,34 +113,52 @@ package actor PulseCounter {
         return mark.position
     }
 
-    private func count(_ edges: [LineEdge], _ full: [Int]) {
-        for edge in edges {
-            let line = inputs[edge.line].tally.reading
-            inputs[edge.line].tally.push(edge.edge)
-            if inputs[edge.line].tally.isPositionOfEachEdge { inputs[edge.line].hasMoved = true }
-            if inputs[edge.line].tally.reading != line { inputs[edge.line].hasNews = true }
+    package mutating func lost(_ gone: [Int], _ reason: PortError, _ now: Instant) {
+        for index in gone {
+            lines[index].request = 0
+            lines[index].tally.reading.problem = reason.description
+            tellAtOnce(index)
         }
-        for index in full {
-            let bound = inputs[index].tally.overflowed(now: clock.now)
-            guard bound > 0 else { continue }
-            inputs[index].hasNews = true
-            log.write(.warning, "\(inputs[index].name): the kernel's queue was full: up to \(bound) pulses are lost")
-        }
-        for index in inputs.indices where inputs[index].hasNews || inputs[index].hasMoved { tell(index) }
+        opensAt = opensAt ?? now + pause
     }
 
-    /// The journal first: what is published was never more than the next process will know.
-    private func tell(_ index: Int) {
-        let line = inputs[index]
-        journal.note(PulseMark(pulses: line.tally.reading.counted, request: line.request, position: line.tally.position), of: line.name)
-        if line.hasNews { line.reports.yield(line.tally.reading) }
-        inputs[index].hasNews = false
-        inputs[index].hasMoved = false
+    private mutating func tellAtOnce(_ index: Int) {
+        lines[index].hasNews = true
+        lines[index].pace.hurry()
     }
 
-    private func lose(_ index: Int, _ reason: PortError) {
-        inputs[index].request = 0
-        inputs[index].tally.reading.problem = reason.description
-        inputs[index].reports.yield(inputs[index].tally.reading)
+    // MARK: Counting
+
+    /// When all that came at once is pushed, it is settled.
+    package mutating func push(_ edge: Edge, of index: Int) { lines[index].push(edge, isListenedTo: reports.hasListener) }
+
+    package mutating func overflowed(_ index: Int, _ now: Instant) {
+        let bound = lines[index].tally.overflowed(now: now)
+        guard bound > 0 else { return }
+        tellAtOnce(index)
+        log.write(.warning, "\(lines[index].name): the kernel's queue was full: up to \(bound) pulses are lost")
+    }
+
+    /// The journal first. Says when it wants to be settled again, or have lines opened, though nothing came: `deadline`.
+    @discardableResult
+    package mutating func settle(_ now: Instant) -> Instant {
+        var isToRing = false
+        var earliest = opensAt ?? .distantFuture
+        for index in lines.indices {
+            if lines[index].settle(now, index, reports) { isToRing = true }
+            earliest = min(earliest, lines[index].pace.due)
+        }
+        if isToRing { reports.ring() }
+        return earliest
+    }
+
+    /// In the distant future when it waits for nothing but edges.
+    package var deadline: Instant { lines.indices.reduce(opensAt ?? .distantFuture) { min($0, lines[$1].pace.due) } }
+
+    /// Nothing more will come.
+    package mutating func finish(_ now: Instant) {
+        settle(now)
+        reports.ring()
+        reports.finish()
     }
 }

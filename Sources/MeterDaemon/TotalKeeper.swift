@@ -10,6 +10,7 @@ package actor TotalKeeper {
     private let store: any TotalStore
     private let saveEvery: Duration
     private let clock: any Clockwork
+    private let current: @Sendable () async -> [String: PulseTotal]
     private let report: Report
     private let alarm: any Alarm
     private var newest: [String: PulseTotal] = [:]
@@ -20,13 +21,16 @@ package actor TotalKeeper {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    /// `newest`: not every pulse is told of, but who saves asks for all.
     package init(
-        store: any TotalStore, saveEvery: Duration, executor: any SerialExecutor, clock: any Clockwork, report: @escaping Report
+        store: any TotalStore, saveEvery: Duration, executor: any SerialExecutor, clock: any Clockwork,
+        newest: @escaping @Sendable () async -> [String: PulseTotal], report: @escaping Report
     ) {
         self.store = store
         self.saveEvery = saveEvery
         self.executor = executor
         self.clock = clock
+        current = newest
         self.report = report
         alarm = clock.makeAlarm()
     }
@@ -91,6 +95,11 @@ package actor TotalKeeper {
     }
 
     private func saveOnTime() async {
-        while await alarm.goesOff() { await save() }
+        while await alarm.goesOff() {
+            let known = newest
+            let current = await current()
+            if newest == known { newest = current }
+            await save()
+        }
     }
 }

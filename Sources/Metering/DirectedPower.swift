@@ -66,7 +66,11 @@ struct DirectedPower: Sendable {
     /// What came while nobody looked has no time.
     mutating func losesLight() { light?.rate.forget() }
 
-    mutating func recordLight(_ count: Int64, at: Instant) {
+    /// `before`: when the pulse before the newest came, as far as that is known.
+    mutating func recordLight(_ count: Int64, at: Instant, after before: Instant? = nil) {
+        if let before, let newest = light?.rate.newest, count - 1 > newest.count {
+            light?.rate.record(count - 1, asked: before - Self.jitter, answered: before)
+        }
         guard light?.rate.record(count, asked: at - Self.jitter, answered: at) == true else { return }
         light?.stepsOfRegisters = 0
     }

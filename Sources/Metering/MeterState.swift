@@ -80,10 +80,13 @@ package struct MeterState: Sendable {
     }
 
     /// When `advance` is due next.
-    package var deadline: Instant? {
+    package var deadline: Instant? { deadline(ofPulses: true) }
+
+    /// Without pulse meters: that their power falls can wait until somebody wants to know it.
+    package func deadline(ofPulses: Bool) -> Instant? {
         var earliest: Instant?
         for index in optical.indices { earliest = optical[index].deadline.earlier(earliest) }
-        for index in pulse.indices { earliest = pulse[index].deadline.earlier(earliest) }
+        for index in pulse.indices where ofPulses { earliest = pulse[index].deadline.earlier(earliest) }
         return earliest
     }
 

@@ -107,7 +107,7 @@ struct OpticalMeterState: Sendable {
 
     mutating func record(light: PulseReading, name: String) {
         if light.problem != nil { power.losesLight() }
-        if let at = light.lastPulse { power.recordLight(light.counted, at: at) }
+        if let at = light.lastPulse { power.recordLight(light.counted, at: at, after: light.pulseBefore) }
         lightProblem = light.problem.map { "\(name): \($0)" }
         guard snapshot.isAvailable else { return }
         snapshot.problem = problem

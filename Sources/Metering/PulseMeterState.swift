@@ -8,6 +8,8 @@ package struct PulseReading: Sendable, Equatable {
     package var lost: Int64 = 0
     /// When the newest pulse began.
     package var lastPulse: Instant?
+    /// When the one before it began; `nil` when nobody knows. Not every pulse is reported by itself: these two say what flows now.
+    package var pulseBefore: Instant?
     /// Why the line can't be read; `nil` when it is.
     package var problem: String?
 
@@ -73,8 +75,8 @@ struct PulseMeterState: Sendable {
             snapshot.readings += 1
             snapshot.readAt = wall
             snapshot.values[.lastReading] = .time(wall)
-            let at = new.lastPulse ?? now
-            rate.record(new.counted, asked: at - Self.jitter, answered: at)
+            if new.counted > reading.counted + 1, let before = new.pulseBefore { recordRate(new.counted - 1, at: before) }
+            recordRate(new.counted, at: new.lastPulse ?? now)
         }
         let isOldProblem = new.problem == reading.problem
         reading = new
@@ -85,6 +87,8 @@ struct PulseMeterState: Sendable {
         publish()
         estimatePower(at: now)
     }
+
+    private mutating func recordRate(_ count: Int64, at: Instant) { rate.record(count, asked: at - Self.jitter, answered: at) }
 
     /// Why what is counted can't be kept; `nil` when it can.
     mutating func note(savingProblem: String?) {

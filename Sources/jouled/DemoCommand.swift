@@ -116,15 +116,15 @@ struct DemoCommand: Command {
     ) -> Daemon.Surroundings {
         let seed = seed
         return Daemon.Surroundings(
-            executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses,
-            log: Journal(lowest: .warning), port: { TTYPort(path: $0.port, loop: threads.main) },
+            executor: threads.main, clock: threads.main, log: Journal(lowest: .warning),
+            port: { TTYPort(path: $0.port, loop: threads.main) },
             lines: { pulses in
                 let meters = pulses.map { pulse in
                     let watts: Int64 = pulse.name == "solar" ? 2400 : 1300
-                    let household = Household(seed: seed, profile: .steady(watts: watts), startedAt: threads.pulses.now)
+                    let household = Household(seed: seed, profile: .steady(watts: watts), startedAt: threads.main.now)
                     return VirtualS0(pulsesPerUnit: 1000, household: household, seed: seed)
                 }
-                return VirtualPulseLines(meters, loop: threads.pulses)
+                return VirtualPulseLines(meters: meters, loop: threads.main)
             },
             journal: NoPulseJournal(),
             broker: realBroker(configuration, threads.main),

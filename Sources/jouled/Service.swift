@@ -3,19 +3,16 @@ import MeterDaemon
 import Metering
 import Publishing
 
-/// The daemon's threads beside libmosquitto's own: all but the pulses; the pulses, which wait for nothing else; and what blocks.
+/// The daemon's threads beside libmosquitto's own, and that of the pulses, which waits for nothing else: what blocks has one, all else another.
 struct ServiceThreads {
     let main: EventLoop
-    let pulses: EventLoop
     let storage: EventLoop
     /// What must not be closed between two lives.
     let store = DescriptorStore()
 
     init(main: EventLoop) {
         self.main = main
-        pulses = EventLoop()
         storage = EventLoop()
-        pulses.startThread(named: "pulses")
         storage.startThread(named: "storage")
     }
 }
@@ -77,10 +74,9 @@ struct Service {
         let journal = PulseMarkFiles(state: configuration.state.directory) ?? NoPulseJournal() as any PulseJournal
         let files = TotalFiles(directory: configuration.state.directory, journal: journal, loop: threads.storage)
         return Daemon.Surroundings(
-            executor: threads.main, pulseExecutor: threads.pulses, clock: threads.main, pulseClock: threads.pulses, log: log,
-            port: { serialPort($0.port, loop: threads.main) },
-            lines: { GPIOLines($0, store: threads.store, loop: threads.pulses) }, journal: journal,
-            broker: realBroker(configuration, threads.main), store: files, memory: files,
+            executor: threads.main, clock: threads.main, log: log, port: { serialPort($0.port, loop: threads.main) },
+            lines: { gpioLines($0, store: threads.store) }, journal: journal, broker: realBroker(configuration, threads.main),
+            store: files, memory: files,
             announcements: AnnouncementFile(directory: configuration.state.directory, loop: threads.storage),
             restart: { Signals.askForRestart() })
     }

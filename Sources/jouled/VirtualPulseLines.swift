@@ -5,42 +5,27 @@ import Metering
 import VirtualMeters
 
 /// The S0 outputs of virtual meters, in real time.
-actor VirtualPulseLines: PulseLines {
-    private var meters: [VirtualS0]
-    /// The next edge of each; `nil` when nothing is used for ever.
-    private var upcoming: [Edge?]
-    private var isOpen = false
-    private nonisolated let loop: EventLoop
+struct VirtualPulseLines: PulseLines {
+    let meters: [VirtualS0]
+    let loop: EventLoop
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-    init(_ meters: [VirtualS0], loop: EventLoop) {
-        var meters = meters
-        upcoming = meters.indices.map { meters[$0].nextEdge() }
-        self.meters = meters
-        self.loop = loop
-    }
-
-    func open() -> [LineOpening] {
-        guard !isOpen else { return [] }
-        isOpen = true
-        return meters.indices.map { index in
-            LineOpening(
-                line: index, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))
+    func run(_ counter: PulseCounter) async {
+        var (counter, meters) = (counter, meters)
+        /// The next edge of each; `nil` when nothing is used for ever.
+        var upcoming = meters.indices.map { meters[$0].nextEdge() }
+        let line = OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)
+        counter.opened(meters.indices.map { LineOpening(line: $0, result: .success(line)) }, loop.now)
+        while !Task.isCancelled {
+            let next = upcoming.compactMap(\.?.at).min() ?? .distantFuture
+            await loop.sleep(until: min(next, counter.deadline))
+            for index in upcoming.indices {
+                while let edge = upcoming[index], edge.at <= loop.now {
+                    counter.push(edge, of: index)
+                    upcoming[index] = meters[index].nextEdge()
+                }
+            }
+            counter.settle(loop.now)
         }
+        counter.finish(loop.now)
     }
-
-    func next(until deadline: Instant?) async -> PulseEvent {
-        let first = upcoming.indices.filter { upcoming[$0] != nil }.min { due($0) < due($1) }
-        let wake = min(first.map(due) ?? .distantFuture, deadline ?? .distantFuture)
-        await loop.sleep(until: wake)
-        guard !Task.isCancelled else { return .cancelled }
-        guard let first, let edge = upcoming[first], edge.at <= loop.now else { return .timedOut }
-        upcoming[first] = meters[first].nextEdge()
-        return .edges([LineEdge(line: first, edge)])
-    }
-
-    private func due(_ index: Int) -> Instant { upcoming[index]?.at ?? .distantFuture }
-
-    func close() {}
 }

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import MeterDaemon
 import MeterProtocols
 import Metering
 import Testing
@@ -22,8 +23,9 @@ import Testing
         try inMemory { _ in
             let first = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
             #expect(first.mark(of: "heat") == nil)
-            first.note(PulseMark(pulses: 11, request: 34, position: LinePosition()), of: "heat")
-            first.note(mark, of: "heat")
+            let page = first.page(of: "heat")
+            page.note(PulseMark(pulses: 11, request: 34, position: LinePosition()))
+            page.note(mark)
             let second = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
             #expect(second.mark(of: "heat") == mark)
             #expect(second.mark(of: "solar") == nil)
@@ -35,11 +37,12 @@ import Testing
     @Test func aTornOneIsNone() throws {
         try inMemory { folder in
             let files = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
-            files.note(mark, of: "heat")
+            let page = files.page(of: "heat")
+            page.note(mark)
             let name = try #require(names(in: folder).first)
             truncate(folder + "/" + name, 20)
             #expect(files.mark(of: "heat") == nil)
-            files.note(mark, of: "heat")
+            page.note(mark)
             #expect(files.mark(of: "heat") == mark)
         }
     }

@@ -139,7 +139,7 @@ private func write(_ bytes: [UInt8], to path: String) {
         let journal = PocketJournal()
         let files = TotalFiles(directory: directory, journal: journal, loop: loop)
         try await files.save("heat", total(900))
-        journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition()), of: "heat")
+        journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition()))
         #expect(await files.load("heat") == .total(total(917)))
         // Restored by hand from an older day, it was counted all the same; counted to the end before, it says no less.
         try await files.save("heat", total(930))
@@ -150,7 +150,7 @@ private func write(_ bytes: [UInt8], to path: String) {
     @Test func theJournalOfAnotherTotalIsForgotten() async throws {
         let journal = PocketJournal()
         let files = TotalFiles(directory: directory, journal: journal, loop: loop)
-        journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition(number: 4)), of: "heat")
+        journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition(number: 4)))
         #expect(await files.load("heat") == .new)
         try await files.save("heat", total(0))
         #expect(await files.load("heat") == .total(total(0)))
@@ -190,8 +190,10 @@ private func write(_ bytes: [UInt8], to path: String) {
     }
 }
 
-private final class PocketJournal: PulseJournal {
-    private let marks = Mutex<[String: PulseMark]>([:])
-    func mark(of meter: String) -> PulseMark? { marks.withLock { $0[meter] } }
-    func note(_ mark: PulseMark, of meter: String) { marks.withLock { $0[meter] = mark } }
+/// Keeps one mark, whosever it is.
+private final class PocketJournal: PulseJournal, PulseJournalPage {
+    private let kept = Mutex<PulseMark?>(nil)
+    func mark(of meter: String) -> PulseMark? { kept.withLock { $0 } }
+    func page(of meter: String) -> any PulseJournalPage { self }
+    func note(_ mark: PulseMark) { kept.withLock { $0 = mark } }
 }

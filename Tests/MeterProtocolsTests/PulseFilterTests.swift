@@ -77,7 +77,7 @@ private struct Dice: RandomNumberGenerator {
         let row: Comment = "\(from), latched \(isLatched), \(length), to \(isActive ? "active" : "inactive")"
 
         let isCounted = from == .active && !isActive && !isLatched && isLong
-        #expect(pulse == (isCounted ? Pulse(at: before, length: rest) : nil), row)
+        #expect(pulse == (isCounted ? Pulse(at: before, end: before + rest) : nil), row)
         let isGap = from == .active && isActive || from == .inactive && !isActive
         #expect(wire.filter.missed == (isGap && isLong ? 1 : 0), row)
 

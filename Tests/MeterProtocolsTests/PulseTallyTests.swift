@@ -33,6 +33,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         #expect(tally.reading.recovered == 0)
         #expect(tally.reading.lost == 0)
         #expect(tally.reading.lastPulse == train.now - .milliseconds(60))
+        #expect(tally.reading.pulseBefore == train.now - .milliseconds(120))
         #expect(tally.position == LinePosition(number: 21, activeSince: train.now))
     }
 
@@ -67,7 +68,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
                     var first = tally(isDebounced: isDebounced)
                     for edge in train.edges(stop) { first.push(edge) }
                     let mark = PulseMark(pulses: first.reading.counted, request: 7, position: first.position)
-                    let known = try #require(PulseMark(mark.bytes))
+                    let known = try #require(PulseMark(mark.words))
                     #expect(known == mark)
                     _ = train.edges(unread)
                     var second = tally(isDebounced: isDebounced, at: known.position, counted: known.pulses)
@@ -132,16 +133,21 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
 
     @Test func marksThatAreDamagedAreNone() {
         let mark = PulseMark(pulses: 12, request: 34, position: LinePosition(number: 56, activeSince: Instant(nanoseconds: 78)))
-        #expect(mark.bytes.count == PulseMark.size)
-        for index in mark.bytes.indices {
-            for bit in 0..<8 {
-                var bytes = mark.bytes
-                bytes[index] ^= 1 << UInt8(bit)
-                #expect(PulseMark(bytes) == nil)
-            }
-            #expect(PulseMark(Array(mark.bytes.prefix(index))) == nil)
+        #expect(PulseMark(mark.words) == mark)
+        #expect(MemoryLayout<PulseMark.Words>.size == PulseMark.size)
+        for bit in 0..<PulseMark.size * 8 {
+            var words = mark.words
+            withUnsafeMutableBytes(of: &words) { $0[bit / 8] ^= 1 << UInt8(bit % 8) }
+            #expect(PulseMark(words) == nil)
         }
-        #expect(PulseMark([UInt8](repeating: 0, count: PulseMark.size)) == nil)
-        #expect(PulseMark(mark.bytes + [0]) == nil)
+        #expect(PulseMark((0, 0, 0, 0, 0, 0)) == nil)
+        // The words of two marks, mixed: as a write would leave it that was cut in the middle.
+        let next = PulseMark(pulses: 13, request: 34, position: LinePosition(number: 58))
+        // They begin alike.
+        for cut in stride(from: 16, to: PulseMark.size, by: 8) {
+            var words = mark.words
+            withUnsafeMutableBytes(of: &words) { torn in withUnsafeBytes(of: next.words) { torn.copyBytes(from: $0.prefix(cut)) } }
+            #expect(PulseMark(words) == nil)
+        }
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxIO
 import MeterDaemon
@@ -64,8 +65,9 @@ import Testing
         if case .failure(let error) = inspect(wish) { error.description } else { nil }
     }
 
+    /// The bell never rings.
     private func lines(_ pulses: [Configuration.Pulse], _ store: DescriptorStore = DescriptorStore()) -> GPIOLines {
-        GPIOLines(pulses, store: store, loop: loop)
+        GPIOLines(pulses, store: store, bell: clinux_eventfd())
     }
 
     private func sleep(_ milliseconds: Int) async { await loop.sleep(until: loop.now + .milliseconds(milliseconds)) }
@@ -85,27 +87,20 @@ import Testing
         _ pulses: [Configuration.Pulse], _ store: DescriptorStore = DescriptorStore(), from counted: Int64 = 0,
         journal: any PulseJournal = NoPulseJournal(), while body: () async -> Void
     ) async -> [PulseReading] {
-        let lines = lines(pulses, store)
-        var streams: [AsyncStream<PulseReading>] = []
-        var inputs: [PulseCounter.Input] = []
-        for pulse in pulses {
-            let (stream, reports) = AsyncStream.makeStream(of: PulseReading.self, bufferingPolicy: .bufferingNewest(1))
-            streams.append(stream)
-            inputs.append(PulseCounter.Input(pulse, counted: counted, reports: reports))
-        }
-        let counter = PulseCounter(inputs, lines: lines, journal: journal, executor: loop, clock: loop, log: NoLog())
+        let reports = PulseReports(lines: pulses.count)
+        let before = Dictionary(pulses.map { ($0.name, counted) }) { $1 }
+        var configuration = Configuration()
+        configuration.pulses = pulses
+        let counter = PulseCounter(configuration, counted: before, reports: reports, journal: journal, log: NoLog())
+        let lines = gpioLines(pulses, store: store)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await counter.run() }
+            group.addTask { await lines.run(counter) }
             await sleep(50)
             await body()
             await sleep(50)
             group.cancelAll()
         }
-        var readings: [PulseReading] = []
-        for stream in streams {
-            for await reading in stream { readings.append(reading) }
-        }
-        return readings
+        return reports.take().sorted { $0.line < $1.line }.map(\.reading)
     }
 
     // MARK: Finding
@@ -160,18 +155,22 @@ import Testing
 
     private func refuseTakenLine() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17", 27: "GPIO27"])
-        let first = lines([pulse()])
-        #expect(await first.open().map(\.isOpen) == [true])
+        var first = lines([pulse()])
+        let opened = first.open(.now)
+        #expect(opened.map(\.isOpen) == [true])
         let words = "GPIO17 (line 17 of \(chip.node), pinctrl) is in use by jouled"
         #expect(refusal(.name("GPIO17")) == words)
         // One that is taken is no hindrance for the other.
-        let second = lines([pulse(), pulse(.name("GPIO27"))])
-        let openings = await second.open()
+        var second = lines([pulse(), pulse(.name("GPIO27"))])
+        let openings = second.open(.now)
         #expect(openings.map(\.line).sorted() == [0, 1])
         for opening in openings {
             #expect(opening.problem == (opening.line == 0 ? words : nil))
         }
-        #expect(await second.open().map(\.problem) == [words])
+        let again = second.open(.now)
+        #expect(again.map(\.problem) == [words])
+        first.close()
+        second.close()
     }
 
     private func recogniseInversion() async throws {
@@ -216,24 +215,24 @@ import Testing
 
     private func readEdges() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
-        let lines = lines([pulse(minPulse: .milliseconds(5))])
-        _ = await lines.open()
+        var lines = lines([pulse(minPulse: .milliseconds(5))])
+        _ = lines.open(.now)
         var last = loop.now
-        #expect(await lines.next(until: last + .milliseconds(50)) == .timedOut)
+        let nothing = lines.next(within: 50)
+        #expect(nothing.edges.isEmpty)
         for isHigh in [false, true, false, true] {
             await sleep(30)
             let before = loop.now
             chip.pull(17, up: isHigh)
             let after = loop.now
-            guard case .edges(let edges, full: []) = await lines.next(until: loop.now + .seconds(5)), let edge = edges.first?.edge else {
-                Issue.record("no edge")
-                return
-            }
-            #expect(edges.count == 1)
+            let came = lines.next(within: 5000)
+            let edge = try #require(came.edges.first)
+            #expect(came.edges.count == 1 && came.full.isEmpty)
             #expect(edge.direction == (isHigh ? .rising : .falling))
             #expect(edge.at >= before && edge.at <= after && edge.at > last)
             last = edge.at
         }
+        lines.close()
     }
 
     /// The one that was on while the daemon was started again; what is over within the shortest pulse is none.
@@ -242,20 +241,15 @@ import Testing
         for minPulse in [5, 20] {
             for (duration, pulses) in [(100, 1), (2, 0)] as [(Int, Int64)] {
                 chip.pull(17, up: false)
-                let lines = lines([pulse(.name("GPIO17"), .asIs, minPulse: .milliseconds(minPulse))])
-                let opening = await lines.open()
-                guard case .success(let open)? = opening.first?.result else {
-                    Issue.record("\(opening)")
-                    return
-                }
+                var lines = lines([pulse(.name("GPIO17"), .asIs, minPulse: .milliseconds(minPulse))])
+                let open = try #require(lines.open(.now).first).result.get()
                 var tally = PulseTally(active: .falling, minPulse: .milliseconds(minPulse), counted: 0)
                 guard case .new(let activeSince) = open.beginning else { return }
                 tally.begin(isDebounced: open.isDebounced, at: LinePosition(activeSince: activeSince))
                 await sleep(duration)
                 chip.pull(17, up: true)
-                while case .edges(let edges, _) = await lines.next(until: loop.now + .milliseconds(100)) {
-                    for edge in edges { tally.push(edge.edge) }
-                }
+                lines.read(into: &tally, pause: 100)
+                lines.close()
                 // With the kernel's debouncing it was active when it was taken: it is a pulse, or the end of one.
                 #expect(tally.reading.counted == (open.isDebounced ? 1 : pulses))
             }
@@ -275,16 +269,28 @@ import Testing
 
     private func noticeRemoval() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
-        let lines = lines([pulse()])
-        _ = await lines.open()
-        async let end = lines.next(until: loop.now + .seconds(60))
+        let reports = PulseReports(lines: 1)
+        var configuration = Configuration()
+        configuration.pulses = [pulse()]
+        let counter = PulseCounter(configuration, counted: [:], reports: reports, journal: NoPulseJournal(), log: NoLog())
+        let thread = gpioLines([pulse()], store: DescriptorStore())
+        let counting = Task { await thread.run(counter) }
         await sleep(100)
+        #expect(reports.take().map(\.reading.problem) == [nil])
         let before = loop.now
         chip.unplug()
-        let reason = PortError("GPIO17 (line 17 of \(chip.node), pinctrl) is gone: was it unplugged?")
-        #expect(await end == .closed([0], reason))
+        let reason = "GPIO17 (line 17 of \(chip.node), pinctrl) is gone: was it unplugged?"
+        var problem: String?
+        for await _ in reports.rings {
+            problem = reports.take().first?.reading.problem
+            if problem != nil { break }
+        }
+        #expect(problem == reason)
         #expect(loop.now - before < .seconds(1))
-        #expect(await lines.open().map(\.problem) == ["no GPIO chip is here (/dev/gpiochip*)"])
+        await sleep(500)
+        #expect(reports.take().map(\.reading.problem) == ["no GPIO chip is here (/dev/gpiochip*)"])
+        counting.cancel()
+        await counting.value
 
         let readings = await count([pulse()]) {
             try? chip.plug()
@@ -319,7 +325,7 @@ import Testing
         reading.counted = counted
         reading.recovered = recovered
         reading.lost = lost
-        reading.lastPulse = readings.first?.lastPulse
+        (reading.lastPulse, reading.pulseBefore) = (readings.first?.lastPulse, readings.first?.pulseBefore)
         return reading
     }
 
@@ -356,15 +362,13 @@ import Testing
     /// 600 pulses while nobody reads: libgpiod 2 knows all of them, libgpiod 1 that some are missing.
     private func countWhatWaited() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
-        let lines = lines([pulse()])
-        let opening = await lines.open()
+        var lines = lines([pulse()])
+        let opening = lines.open(.now)
         var tally = PulseTally(active: .falling, minPulse: .milliseconds(20), counted: 0)
         tally.begin(isDebounced: opening.first?.isDebounced ?? false, at: LinePosition())
         await send(600, chip)
-        while case .edges(let edges, let full) = await lines.next(until: loop.now + .milliseconds(100)) {
-            for edge in edges { tally.push(edge.edge) }
-            if !full.isEmpty { _ = tally.overflowed(now: loop.now) }
-        }
+        lines.read(into: &tally, pause: 100)
+        lines.close()
         if Self.isNumbered {
             #expect(tally.reading.counted == 600)
             #expect(tally.reading.recovered == 600 - 512)
@@ -378,15 +382,14 @@ import Testing
     /// Too short for the kernel's debouncing: what is missing may have been bounce.
     private func boundWhatIsLost() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
-        let lines = lines([pulse(minPulse: .milliseconds(1))])
-        #expect(await lines.open().map(\.isDebounced) == [false])
+        var lines = lines([pulse(minPulse: .milliseconds(1))])
+        let opening = lines.open(.now)
+        #expect(opening.map(\.isDebounced) == [false])
         var tally = PulseTally(active: .falling, minPulse: .milliseconds(1), counted: 0)
         tally.begin(isDebounced: false, at: LinePosition())
         await send(600, chip, length: 2)
-        while case .edges(let edges, let full) = await lines.next(until: loop.now + .milliseconds(10)) {
-            for edge in edges { tally.push(edge.edge) }
-            if !full.isEmpty { _ = tally.overflowed(now: loop.now) }
-        }
+        lines.read(into: &tally, pause: 10)
+        lines.close()
         #expect(tally.reading.counted == (Self.isNumbered ? 512 : 8))
         #expect(tally.reading.recovered == 0)
         #expect(tally.reading.counted + tally.reading.lost >= 600)
@@ -449,10 +452,36 @@ private struct NoLog: Log {
 }
 
 /// Keeps one mark, whosever it is.
-private final class Pocket: PulseJournal {
+private final class Pocket: PulseJournal, PulseJournalPage {
     private let kept = Mutex<PulseMark?>(nil)
     func mark(of meter: String) -> PulseMark? { kept.withLock { $0 } }
-    func note(_ mark: PulseMark, of meter: String) { kept.withLock { $0 = mark } }
+    func page(of meter: String) -> any PulseJournalPage { self }
+    func note(_ mark: PulseMark) { kept.withLock { $0 = mark } }
+}
+
+/// Writes down what it is told.
+private struct Notes: EdgeReceiver {
+    var edges: [Edge] = []
+    var full: [Int] = []
+    mutating func push(_ edge: Edge, of line: Int) { edges.append(edge) }
+    mutating func overflowed(_ line: Int, _ now: Instant) { full.append(line) }
+    mutating func lost(_ lines: [Int], _ reason: PortError, _ now: Instant) { Issue.record("\(reason)") }
+}
+
+extension GPIOLines {
+    fileprivate mutating func next(within milliseconds: Int32) -> Notes {
+        var notes = Notes()
+        _ = wait(milliseconds: milliseconds, &notes)
+        return notes
+    }
+
+    /// Until nothing comes for so long.
+    fileprivate mutating func read(into tally: inout PulseTally, pause: Int32) {
+        while case let came = next(within: pause), !came.edges.isEmpty {
+            for edge in came.edges { tally.push(edge) }
+            if !came.full.isEmpty { _ = tally.overflowed(now: .now) }
+        }
+    }
 }
 
 extension LineOpening {

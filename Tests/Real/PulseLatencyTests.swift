@@ -6,23 +6,27 @@ import Metering
 import Testing
 
 /// Edges through a pipe, with their time stamps: what the kernel's queue is to the real line.
-private struct PipedLine: PulseLines {
+private struct PipedLine: LineWatch {
     let input: Int32
-    let loop: EventLoop
+    let bell: Int32
 
-    func open() async -> [LineOpening] {
+    func open(_ now: Instant) -> [LineOpening] {
         [LineOpening(line: 0, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))]
     }
 
-    func next(until deadline: Instant?) async -> PulseEvent {
-        guard await loop.wait(readable: input, until: deadline) == .ready else { return .cancelled }
+    func wait(milliseconds: Int32, _ receiver: inout some EdgeReceiver) -> Bool {
+        var ready = [pollfd(fd: input, events: Int16(POLLIN), revents: 0), pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
+        poll(&ready, 2, milliseconds)
+        guard ready[0].revents != 0 else { return ready[1].revents != 0 }
         // The time of the edge; negative when it falls.
         var time: Int64 = 0
-        guard read(input, &time, 8) == 8 else { return .closed([0], PortError("the pipe is closed")) }
-        return .edges([LineEdge(line: 0, Edge(time < 0 ? .falling : .rising, at: Instant(nanoseconds: abs(time))))])
+        if read(input, &time, 8) == 8 {
+            receiver.push(Edge(time < 0 ? .falling : .rising, at: Instant(nanoseconds: abs(time))), of: 0)
+        }
+        return false
     }
 
-    func close() async {}
+    func close() {}
 }
 
 private struct NoStore: TotalStore {
@@ -35,54 +39,73 @@ private struct Silence: Log {
 }
 
 /// From an edge at the port to the count in the aggregator, on the daemon's own threads. The time is printed, the count is checked.
-@Suite struct PulseLatencyTests {
-    @Test(.timeLimit(.minutes(1))) func everyPulseIsCountedAndSoon() async throws {
-        let main = EventLoop()
-        let pulses = EventLoop()
+@Suite(.serialized) struct PulseLatencyTests {
+    private let main = EventLoop()
+    private let ends: (input: Int32, output: Int32)
+
+    init() {
         main.startThread(named: "main test")
-        pulses.startThread(named: "pulse test")
         var ends: [Int32] = [0, 0]
         pipe(&ends)
-        let (input, output) = (ends[0], ends[1])
+        self.ends = (ends[0], ends[1])
+    }
+
+    private func send(_ direction: Edge.Direction) -> Instant {
+        let now = main.now
+        var time = direction == .falling ? -now.nanoseconds : now.nanoseconds
+        _ = write(ends.output, &time, 8)
+        return now
+    }
+
+    /// How long each of so many pulses took until who listens to the aggregator had it, half of the time as long as `rest`.
+    private func delays(_ count: Int64, rest: Duration, publishEvery: Duration) async throws -> [Duration] {
         var pulse = Configuration.Pulse(name: "heat", title: "Heat pump", line: .name("GPIO17"))
         pulse.minPulse = .milliseconds(1)
+        pulse.publishEvery = publishEvery
         var configuration = Configuration()
         configuration.pulses = [pulse]
+        let (main, input) = (main, ends.input)
         let daemon = await Daemon(
             configuration,
             Daemon.Surroundings(
-                executor: main, pulseExecutor: pulses, clock: main, pulseClock: pulses, log: Silence(),
-                port: { TTYPort(path: $0.port, loop: main) }, lines: { _ in PipedLine(input: input, loop: pulses) },
-                journal: NoPulseJournal(), broker: nil, store: NoStore()))
+                executor: main, clock: main, log: Silence(), port: { TTYPort(path: $0.port, loop: main) },
+                lines: { _ in PulseThread { waitForPulses(PipedLine(input: input, bell: $1), $0) } }, journal: NoPulseJournal(),
+                broker: nil,
+                store: NoStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let snapshots = await daemon.aggregator.snapshots()
         let running = Task(executorPreference: main) { await daemon.run(until: stop) }
 
         var delays: [Duration] = []
-        func send(_ direction: Edge.Direction) -> Instant {
-            let now = main.now
-            var time = direction == .falling ? -now.nanoseconds : now.nanoseconds
-            _ = write(output, &time, 8)
-            return now
-        }
         // The first edge only says where the line is.
         _ = send(.rising)
         try await Task.sleep(for: .milliseconds(20))
-        for count in 1...200 as ClosedRange<Int64> {
+        for count in 1...count {
             _ = send(.falling)
             try await Task.sleep(for: .milliseconds(4))
             let edge = send(.rising)
             for await snapshot in snapshots where snapshot["heat"]?.total?.pulses == count { break }
             delays.append(main.now - edge)
-            try await Task.sleep(for: .milliseconds(4))
+            try await Task.sleep(for: rest)
         }
-        delays.sort()
-        print("edge to count: median \(delays[100].nanoseconds / 1000) µs, 99 % \(delays[197].nanoseconds / 1000) µs")
-        #expect(await daemon.aggregator.snapshot["heat"]?.total?.pulses == 200)
-
+        #expect(await daemon.aggregator.snapshot["heat"]?.total?.pulses == count)
         stopping.finish()
         await running.value
-        close(input)
-        close(output)
+        close(ends.input)
+        close(ends.output)
+        delays.sort()
+        let (median, nearlyAll) = (delays[delays.count / 2].nanoseconds / 1000, delays[delays.count * 98 / 100].nanoseconds / 1000)
+        print("edge to count: median \(median) µs, 98 % \(nearlyAll) µs")
+        return delays
+    }
+
+    @Test(.timeLimit(.minutes(1))) func everyPulseIsCountedAndSoon() async throws {
+        _ = try await delays(200, rest: .milliseconds(4), publishEvery: .zero)
+    }
+
+    /// Those that come alone, with what is published usually.
+    @Test(.timeLimit(.minutes(1))) func aLonePulseWakesTheAggregator() async throws {
+        let delays = try await delays(12, rest: .milliseconds(1050), publishEvery: .seconds(5))
+        #expect(delays[6] < .milliseconds(50))
     }
 }

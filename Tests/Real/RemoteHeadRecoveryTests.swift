@@ -76,8 +76,8 @@ private struct RemoteMeter {
         let daemon = await Daemon(
             configuration,
             Daemon.Surroundings(
-                executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: Silence(),
-                port: { serialPort($0.port, loop: loop) }, lines: { GPIOLines($0, store: DescriptorStore(), loop: loop) },
+                executor: loop, clock: loop, log: Silence(),
+                port: { serialPort($0.port, loop: loop) }, lines: { gpioLines($0, store: DescriptorStore()) },
                 journal: NoPulseJournal(), broker: nil, store: NoStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let running = Task(executorPreference: loop) { await daemon.run(until: stop) }

@@ -75,8 +75,8 @@ private struct Silence: Log {
         let daemon = await Daemon(
             configuration,
             Daemon.Surroundings(
-                executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: Silence(),
-                port: { _ in port }, lines: { GPIOLines($0, store: DescriptorStore(), loop: loop) }, journal: NoPulseJournal(),
+                executor: loop, clock: loop, log: Silence(),
+                port: { _ in port }, lines: { gpioLines($0, store: DescriptorStore()) }, journal: NoPulseJournal(),
                 broker: nil, store: NoStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let house = house

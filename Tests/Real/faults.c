@@ -1,14 +1,20 @@
-// Preloaded into jouled: a disk that hangs, and a process that dies at any of its system calls.
+// Preloaded into jouled: a disk that hangs, a GPIO chip that can't set a bias, and a process that dies at any of its system calls.
 //
 // While the file $FAULTS_HANG exists, what changes files waits, and leaves a file $FAULTS_HANG.hung behind.
+// With $FAULTS_BIAS lines can't be had with pull-up, pull-down or no bias: as from a chip whose driver fails to set one.
 // $FAULTS_KILL=N: the N-th call that reads, writes or renames is the last; with an even N it is still performed.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/gpio.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,3 +60,30 @@ FAULTY(int, fdatasync, 1, (int file), file)
 FAULTY(int, rename, 1, (const char *from, const char *to), from, to)
 FAULTY(int, link, 1, (const char *from, const char *to), from, to)
 FAULTY(int, unlink, 1, (const char *path), path)
+
+#define BIAS_1 (GPIOHANDLE_REQUEST_BIAS_PULL_UP | GPIOHANDLE_REQUEST_BIAS_PULL_DOWN | GPIOHANDLE_REQUEST_BIAS_DISABLE)
+#define BIAS_2 (GPIO_V2_LINE_FLAG_BIAS_PULL_UP | GPIO_V2_LINE_FLAG_BIAS_PULL_DOWN | GPIO_V2_LINE_FLAG_BIAS_DISABLED)
+
+static int wants_bias(unsigned long request, void *argument) {
+    if (request == GPIO_GET_LINEEVENT_IOCTL) return (((struct gpioevent_request *)argument)->handleflags & BIAS_1) != 0;
+    if (request != GPIO_V2_GET_LINE_IOCTL) return 0;
+    struct gpio_v2_line_config *lines = &((struct gpio_v2_line_request *)argument)->config;
+    uint64_t flags = lines->flags;
+    for (unsigned i = 0; i < lines->num_attrs; i++)
+        if (lines->attrs[i].attr.id == GPIO_V2_LINE_ATTR_ID_FLAGS) flags |= lines->attrs[i].attr.flags;
+    return (flags & BIAS_2) != 0;
+}
+
+int ioctl(int file, unsigned long request, ...) {
+    static int (*real)(int, unsigned long, ...);
+    if (!real) real = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
+    va_list arguments;
+    va_start(arguments, request);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (getenv("FAULTS_BIAS") && wants_bias(request, argument)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return real(file, request, argument);
+}

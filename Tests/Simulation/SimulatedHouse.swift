@@ -87,7 +87,7 @@ final class SimulatedHouse: @unchecked Sendable {
         self.stopping = stopping
         isRunning = true
         let surroundings = Daemon.Surroundings(
-            executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: log, port: { [line] _ in line },
+            executor: loop, clock: loop, log: log, port: { [line] _ in line },
             lines: { [pulseLines] in pulseLines.wired(to: $0) }, journal: NoPulseJournal(), broker: broker, store: store,
             memory: memory, announcements: announcements,
             restart: { [self] in restarts += 1 })

@@ -43,6 +43,11 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
 ///
 /// On the loop, as its caller: nothing has to change places for each event.
 actor SimulatedPulseLines: PulseLines {
+    private enum Event {
+        case edges([Edge], of: Int)
+        case gone(Int)
+    }
+
     /// SAFETY: only used on the simulation's one thread.
     private final class Line: @unchecked Sendable {
         let name: String
@@ -59,7 +64,7 @@ actor SimulatedPulseLines: PulseLines {
     }
 
     private nonisolated let loop: SimulatedLoop
-    private nonisolated let inbox: Inbox<PulseEvent>
+    private nonisolated let inbox: Inbox<Event>
     // SAFETY: only used on the simulation's one thread.
     private nonisolated(unsafe) var lines: [Line] = []
     private nonisolated(unsafe) var wanted: [String] = []
@@ -87,7 +92,7 @@ actor SimulatedPulseLines: PulseLines {
             line.isThere = isThere
             guard !isThere, let place = line.place else { continue }
             line.place = nil
-            inbox.push(.closed([place], PortError("the GPIO chip is gone")))
+            inbox.push(.gone(place))
         }
     }
 
@@ -101,12 +106,29 @@ actor SimulatedPulseLines: PulseLines {
             line.upcoming = line.nextEdge()
         }
         loop.at(edges[edges.count - 1].at) { [edges] in
-            if line.isThere, let place = line.place { self.inbox.push(.edges(edges.map { LineEdge(line: place, $0) })) }
+            if line.isThere, let place = line.place { self.inbox.push(.edges(edges, of: place)) }
             self.schedule(line)
         }
     }
 
-    func open() -> [LineOpening] {
+    func run(_ counter: PulseCounter) async {
+        var counter = counter
+        while true {
+            if let due = counter.opensAt, due <= loop.now { counter.opened(open(), loop.now) }
+            switch await inbox.next(until: counter.deadline == .distantFuture ? nil : counter.deadline) {
+            case .event(.edges(let edges, let place)):
+                for edge in edges { counter.push(edge, of: place) }
+            case .event(.gone(let place)): counter.lost([place], PortError("the GPIO chip is gone"), loop.now)
+            case .timedOut: break
+            case .cancelled:
+                for line in lines { line.place = nil }
+                return counter.finish(loop.now)
+            }
+            counter.settle(loop.now)
+        }
+    }
+
+    private func open() -> [LineOpening] {
         wanted.enumerated().compactMap { place, name in
             guard let line = lines.first(where: { $0.name == name }), line.isThere else {
                 return LineOpening(line: place, result: .failure(PortError("no GPIO line is called GPIO17")))
@@ -116,18 +138,6 @@ actor SimulatedPulseLines: PulseLines {
             return LineOpening(
                 line: place, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))
         }
-    }
-
-    func next(until deadline: Instant?) async -> PulseEvent {
-        switch await inbox.next(until: deadline) {
-        case .event(let event): event
-        case .timedOut: .timedOut
-        case .cancelled: .cancelled
-        }
-    }
-
-    func close() {
-        for line in lines { line.place = nil }
     }
 }
 

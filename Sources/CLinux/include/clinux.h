@@ -37,8 +37,8 @@ typedef struct {
     // Else it has failed.
     int is_readable;
 } clinux_ready;
-// Those that are, at most `count`, without waiting.
-int clinux_bundle_ready(int bundle, clinux_ready *ready, int count);
+// Those that are, at most `count`; when none is, it waits so long for one, for ever when that is negative.
+int clinux_bundle_ready(int bundle, clinux_ready *ready, int count, int milliseconds);
 
 // Gives back the pages of code and constants; those that are needed again come back from their files. Most were for the start alone.
 void clinux_forget_code(void);

@@ -3,20 +3,26 @@ import MeterProtocols
 /// Keeps what was counted in RAM that outlives the process, though no power cut. It is written at every pulse, before anybody hears of it.
 package protocol PulseJournal: Sendable {
     func mark(of meter: String) -> PulseMark?
-    func note(_ mark: PulseMark, of meter: String)
+    /// Where the marks of this meter are written.
+    func page(of meter: String) -> any PulseJournalPage
+}
+
+package protocol PulseJournalPage: Sendable {
+    func note(_ mark: PulseMark)
 }
 
 extension PulseJournal {
     /// From now on this is the count: of another one, which belonged to another total, nothing is left.
     package func begin(_ meter: String, counted: Int64) {
         guard let mark = mark(of: meter), mark.pulses != counted else { return }
-        note(PulseMark(pulses: counted, request: 0, position: LinePosition()), of: meter)
+        page(of: meter).note(PulseMark(pulses: counted, request: 0, position: LinePosition()))
     }
 }
 
 /// Where there is no such RAM.
-package struct NoPulseJournal: PulseJournal {
+package struct NoPulseJournal: PulseJournal, PulseJournalPage {
     package init() {}
     package func mark(of meter: String) -> PulseMark? { nil }
-    package func note(_ mark: PulseMark, of meter: String) {}
+    package func page(of meter: String) -> any PulseJournalPage { self }
+    package func note(_ mark: PulseMark) {}
 }

@@ -1,14 +1,20 @@
 import MeterProtocols
 import Metering
 
-/// The input lines that pulses arrive on, by their places in the configuration.
+/// The input lines that pulses arrive on, by their places in the configuration, and whoever waits for them.
 package protocol PulseLines: Sendable {
-    /// Finds and takes those that are not open, and says how that went with each. What can't be had may be asked for again.
-    func open() async -> [LineOpening]
-    /// The next edges, each line's in order, as many as wait; or the deadline, or the end of some lines. When the task is cancelled,
-    /// first what waits.
-    func next(until deadline: Instant?) async -> PulseEvent
-    func close() async
+    /// Takes the lines and tells the counter of all that comes, until the task is cancelled: then first of what waits.
+    func run(_ counter: PulseCounter) async
+}
+
+/// Who is told of what comes on the lines.
+package protocol EdgeReceiver {
+    /// The next edge of a line.
+    mutating func push(_ edge: Edge, of line: Int)
+    /// The kernel's queue, of edges without numbers, had no room for more when it was read.
+    mutating func overflowed(_ line: Int, _ now: Instant)
+    /// These are gone until they are opened again.
+    mutating func lost(_ lines: [Int], _ reason: PortError, _ now: Instant)
 }
 
 package struct LineOpening: Sendable {
@@ -43,23 +49,4 @@ package struct OpenLine: Sendable, Equatable {
         self.isDebounced = isDebounced
         self.remark = remark
     }
-}
-
-package struct LineEdge: Sendable, Equatable {
-    package var line: Int
-    package var edge: Edge
-
-    package init(line: Int, _ edge: Edge) {
-        self.line = line
-        self.edge = edge
-    }
-}
-
-package enum PulseEvent: Sendable, Equatable {
-    /// `full`: lines whose queue, of edges without numbers, had no room for more when it was read.
-    case edges([LineEdge], full: [Int] = [])
-    case timedOut
-    /// These lines are gone until they are opened again.
-    case closed([Int], PortError)
-    case cancelled
 }

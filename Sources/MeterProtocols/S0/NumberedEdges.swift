@@ -6,15 +6,15 @@ import Metering
 /// meanwhile: every other edge ends one. The line's level at the beginning is of no account.
 struct NumberedEdges: Sendable {
     private let active: Edge.Direction
-    /// What is shorter, as far as the kernel's late looks at the line tell, was hum. It is of account where no edge is missing.
-    private let shortest: Duration
+    /// Nanoseconds. What is shorter, as far as the kernel's late looks at the line tell, was hum. It is of account where no edge is missing.
+    private let shortest: Int64
     /// Of the newest edge; `nil` when nobody knows which were counted.
     private(set) var number: UInt64?
     private(set) var activeSince: Instant?
 
     init(active: Edge.Direction, minPulse: Duration, number: UInt64?, activeSince: Instant?) {
         self.active = active
-        shortest = minPulse * 3 / 4
+        shortest = minPulse.nanoseconds / 4 * 3
         self.number = number
         self.activeSince = activeSince
     }
@@ -31,7 +31,7 @@ struct NumberedEdges: Sendable {
         number = edge.number
         activeSince = ends ? nil : edge.at
         // Of a pulse that was on when the line was taken nobody knows when it began.
-        if step == 1, ends, previous > 0, began < edge.at, edge.at - began < shortest { return (0, 0, began) }
+        if step == 1, ends, previous > 0, began < edge.at, edge.at.nanoseconds - began.nanoseconds < shortest { return (0, 0, began) }
         return (pulses, step == 1 ? 0 : pulses - (ends ? 1 : 0), began)
     }
 

@@ -4,11 +4,13 @@ import Metering
 package struct Pulse: Sendable, Hashable {
     /// When the line became active.
     package var at: Instant
-    package var length: Duration
+    package var end: Instant
 
-    package init(at: Instant, length: Duration) {
+    package var length: Duration { end - at }
+
+    package init(at: Instant, end: Instant) {
         self.at = at
-        self.length = length
+        self.end = end
     }
 }
 
@@ -56,7 +58,7 @@ package struct PulseFilter: Sendable {
         case (.active, .inactive):
             guard isArmed, held >= minimum else { return nil }
             isArmed = false
-            return Pulse(at: Instant(nanoseconds: now &- held), length: .nanoseconds(held))
+            return Pulse(at: Instant(nanoseconds: now &- held), end: edge.at)
         case (.unknown, .inactive):
             // The end of a pulse whose beginning nobody saw.
             isArmed = false

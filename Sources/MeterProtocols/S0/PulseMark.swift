@@ -14,40 +14,36 @@ package struct PulseMark: Sendable, Hashable {
         self.position = position
     }
 
-    private static let title: UInt64 = 0x6A6F_756C_6564_0001
+    private static let title: UInt64 = 0x6A6F_756C_6564_0002
     /// No time of the monotonic clock.
     private static let inactive = Int64.min
-    private static let words = 5
-    /// The words and their check sum.
-    package static let size = words * 8 + 4
+    package static let size = 48
 
-    /// It is written at every pulse, so it is no text.
-    package var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.size)
-        Self.append(Self.title, to: &bytes)
-        Self.append(UInt64(bitPattern: pulses), to: &bytes)
-        Self.append(request, to: &bytes)
-        Self.append(position.number, to: &bytes)
-        Self.append(UInt64(bitPattern: position.activeSince?.nanoseconds ?? Self.inactive), to: &bytes)
-        Self.append(UInt64(CheckSum.crc32(bytes)), count: 4, to: &bytes)
-        return bytes
+    /// As it is written, at every pulse: no text, and the last word checks the others.
+    package typealias Words = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+    package var words: Words {
+        let activeSince = UInt64(bitPattern: position.activeSince?.nanoseconds ?? Self.inactive)
+        let words: Words = (Self.title, UInt64(bitPattern: pulses), request, position.number, activeSince, 0)
+        return (words.0, words.1, words.2, words.3, words.4, Self.check(words))
     }
 
-    private static func append(_ word: UInt64, count: UInt64 = 8, to bytes: inout [UInt8]) {
-        for index in 0..<count { bytes.append(UInt8(truncatingIfNeeded: word >> (8 * index))) }
-    }
-
-    /// `nil` unless every byte is as it was written.
-    package init?(_ bytes: [UInt8]) {
-        guard bytes.count == Self.size else { return nil }
-        let words = (0..<Self.words).map { word in
-            bytes[word * 8..<word * 8 + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    /// Each step is reversible, so that no change of a single word is missed.
+    private static func check(_ words: Words) -> UInt64 {
+        var check: UInt64 = 0
+        for word in [words.0, words.1, words.2, words.3, words.4] {
+            check = (check ^ word) &* 0x9E37_79B9_7F4A_7C15
+            check ^= check >> 32
         }
-        let activeSince = Int64(bitPattern: words[4])
+        return check
+    }
+
+    /// `nil` unless all is as it was written.
+    package init?(_ words: Words) {
+        let activeSince = Int64(bitPattern: words.4)
         self.init(
-            pulses: Int64(bitPattern: words[1]), request: words[2],
-            position: LinePosition(number: words[3], activeSince: activeSince == Self.inactive ? nil : Instant(nanoseconds: activeSince)))
-        guard words[0] == Self.title, pulses >= 0, self.bytes == bytes else { return nil }
+            pulses: Int64(bitPattern: words.1), request: words.2,
+            position: LinePosition(number: words.3, activeSince: activeSince == Self.inactive ? nil : Instant(nanoseconds: activeSince)))
+        guard words.0 == Self.title, words.5 == Self.check(words), pulses >= 0 else { return nil }
     }
 }

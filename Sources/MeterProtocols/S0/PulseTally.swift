@@ -16,15 +16,13 @@ package struct LinePosition: Sendable, Hashable {
 /// All that is counted of one line, whatever happens to it: pulses by their edges, what the kernel's numbers say of edges that were lost,
 /// and what can have been lost where there are no numbers.
 package struct PulseTally: Sendable {
-    private enum Counting: Sendable {
-        case byWidth(PulseFilter)
-        case byNumber(NumberedEdges)
-    }
-
     package var reading: PulseReading
     private let active: Edge.Direction
     private let minPulse: Duration
-    private var counting: Counting
+    /// The one counts where edges are numbered and debounced, the other where they are not.
+    private var isByNumber = false
+    private var edges: NumberedEdges
+    private var filter: PulseFilter
     /// Of the newest edge, where edges have numbers; `nil` when nobody knows which were counted.
     private var number: UInt64?
     private var lastEdge: Instant?
@@ -33,7 +31,8 @@ package struct PulseTally: Sendable {
     package init(active: Edge.Direction, minPulse: Duration, counted: Int64) {
         self.active = active
         self.minPulse = minPulse
-        counting = .byWidth(PulseFilter(active: active, minPulse: minPulse))
+        edges = NumberedEdges(active: active, minPulse: minPulse, number: nil, activeSince: nil)
+        filter = PulseFilter(active: active, minPulse: minPulse)
         reading = PulseReading()
         reading.counted = counted
     }
@@ -42,48 +41,54 @@ package struct PulseTally: Sendable {
     package mutating func begin(isDebounced: Bool, at position: LinePosition?) {
         number = position?.number
         lastEdge = nil
-        counting =
-            isDebounced
-            ? .byNumber(NumberedEdges(active: active, minPulse: minPulse, number: position?.number, activeSince: position?.activeSince))
-            : .byWidth(PulseFilter(active: active, minPulse: minPulse, activeSince: position?.activeSince))
+        isByNumber = isDebounced
+        edges = NumberedEdges(active: active, minPulse: minPulse, number: position?.number, activeSince: position?.activeSince)
+        filter = PulseFilter(active: active, minPulse: minPulse, activeSince: position?.activeSince)
     }
 
     /// Who goes on needs to know of each edge, not only of pulses: where edges have no numbers that can be trusted.
-    package var isPositionOfEachEdge: Bool { if case .byWidth = counting { true } else { false } }
+    package var isPositionOfEachEdge: Bool { !isByNumber }
 
     package var position: LinePosition {
-        switch counting {
-        case .byWidth(let filter): LinePosition(number: number ?? 0, activeSince: filter.activeSince)
-        case .byNumber(let edges): LinePosition(number: edges.number ?? 0, activeSince: edges.activeSince)
-        }
+        isByNumber
+            ? LinePosition(number: edges.number ?? 0, activeSince: edges.activeSince)
+            : LinePosition(number: number ?? 0, activeSince: filter.activeSince)
     }
 
-    package mutating func push(_ edge: Edge) {
-        switch counting {
-        case .byWidth(var filter):
-            pushByWidth(edge, &filter)
-            counting = .byWidth(filter)
-        case .byNumber(var edges):
-            let news = edges.push(edge)
-            counting = .byNumber(edges)
-            guard news.pulses > 0 else { break }
-            reading.counted += news.pulses
-            reading.recovered += news.recovered
-            reading.lastPulse = news.at
-        }
+    /// What an edge has changed in the reading.
+    package enum News: Sendable, Equatable {
+        case nothing
+        /// One more pulse, which was seen whole.
+        case pulse
+        case more
+    }
+
+    @discardableResult
+    package mutating func push(_ edge: Edge) -> News {
         lastEdge = edge.at
+        guard isByNumber else { return pushByWidth(edge) }
+        let news = edges.push(edge)
+        guard news.pulses > 0 else { return .nothing }
+        count(news.pulses, at: news.at)
+        reading.recovered += news.recovered
+        return news.pulses == 1 && news.recovered == 0 ? .pulse : .more
     }
 
-    private mutating func pushByWidth(_ edge: Edge, _ filter: inout PulseFilter) {
+    private mutating func pushByWidth(_ edge: Edge) -> News {
+        let (lost, missed) = (reading.lost, filter.missed)
         // What is missing before it may have been bounce: at most every other one ended a pulse.
         if let number, edge.number > number { reading.lost += Int64(clamping: (edge.number - number) / 2) }
         number = edge.number
-        let missed = filter.missed
-        if let pulse = filter.push(edge) {
-            reading.counted += 1
-            reading.lastPulse = pulse.at
-        }
+        let pulse = filter.push(edge)
         reading.lost += filter.missed - missed
+        if let pulse { count(1, at: pulse.at) }
+        return reading.lost != lost ? .more : pulse != nil ? .pulse : .nothing
+    }
+
+    private mutating func count(_ pulses: Int64, at newest: Instant) {
+        reading.counted += pulses
+        reading.pulseBefore = pulses == 1 ? reading.lastPulse : nil
+        reading.lastPulse = newest
     }
 
     /// The kernel's queue of edges without numbers was full: what came after the newest of them until now may be lost. At most so many

@@ -7,27 +7,22 @@ import Publishing
 import Testing
 
 /// A line with a pulse of 25 ms every 50 ms.
-private actor SteadyLine: PulseLines {
-    private nonisolated let loop: EventLoop
-    private var last: LineEdge?
+private struct SteadyLine: PulseLines {
+    let loop: EventLoop
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-    init(_ loop: EventLoop) { self.loop = loop }
-
-    func open() -> [LineOpening] {
-        [LineOpening(line: 0, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))]
+    func run(_ counter: PulseCounter) async {
+        var counter = counter
+        let line = OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)
+        counter.opened([LineOpening(line: 0, result: .success(line))], loop.now)
+        var direction = Edge.Direction.rising
+        while !Task.isCancelled {
+            await loop.sleep(until: loop.now + .milliseconds(25))
+            counter.push(Edge(direction, at: loop.now), of: 0)
+            counter.settle(loop.now)
+            direction = direction == .falling ? .rising : .falling
+        }
+        counter.finish(loop.now)
     }
-
-    func next(until deadline: Instant?) async -> PulseEvent {
-        await loop.sleep(until: loop.now + .milliseconds(25))
-        if Task.isCancelled { return .cancelled }
-        let edge = LineEdge(line: 0, Edge(last?.edge.direction == .falling ? .rising : .falling, at: loop.now))
-        last = edge
-        return .edges([edge])
-    }
-
-    func close() {}
 }
 
 /// The daemon with its state on disk, a pulse meter and a real broker.
@@ -49,8 +44,8 @@ private struct PulseHouse {
         daemon = await Daemon(
             configuration,
             Daemon.Surroundings(
-                executor: loop, pulseExecutor: loop, clock: loop, pulseClock: loop, log: log,
-                port: { TTYPort(path: $0.port, loop: loop) }, lines: { _ in SteadyLine(loop) }, journal: NoPulseJournal(),
+                executor: loop, clock: loop, log: log,
+                port: { TTYPort(path: $0.port, loop: loop) }, lines: { _ in SteadyLine(loop: loop) }, journal: NoPulseJournal(),
                 broker: MosquittoBroker(.local(broker.port), will: will, loop: loop),
                 store: TotalFiles(directory: directory, journal: NoPulseJournal(), loop: loop)))
     }

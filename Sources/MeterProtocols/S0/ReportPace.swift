@@ -1,0 +1,64 @@
+import Metering
+
+/// Decides which pulses of a line are worth waking somebody for: one that comes alone; one that came sooner or later than the one before let
+/// expect, for then the power has changed, and the next one, which says to what. Of a steady stream every pulse says the same, and to be woken now and then is enough: when it
+/// lasts, and when the next pulse is overdue.
+package struct ReportPace: Sendable {
+    /// What a pulse may be early or late and still be expected: less than 10 % of power in any stream that is not reported pulse by pulse.
+    private static let tolerance = (parts: Int64(16), jitter: Int64(2_000_000))
+    /// A stream that never is steady.
+    private static let leastPause: Int64 = 100_000_000
+    private static let never = Instant.distantFuture.nanoseconds
+
+    /// How often to tell of a steady stream, when somebody listens and when nobody does.
+    private let (listenedEvery, keptEvery): (Int64, Int64)
+    private var reported = Int64.min / 2
+    /// Between the newest two pulses when the newest report was made.
+    private var expected: Int64 = 0
+    private var newest = Int64.min / 2
+    private var interval: Int64 = 0
+    private var dueAt = Self.never
+    /// The newest pulse was; one that is not reported is worth it.
+    private var wasUnexpected = false
+    private var isUrgent = false
+
+    package init(listenedEvery: Duration, keptEvery: Duration) {
+        (self.listenedEvery, self.keptEvery) = (listenedEvery.nanoseconds, keptEvery.nanoseconds)
+    }
+
+    /// When what was counted is to be reported; in the distant future while all is.
+    package var due: Instant { Instant(nanoseconds: dueAt) }
+
+    package func isDue(_ now: Instant) -> Bool { dueAt <= now.nanoseconds }
+
+    /// A pulse ended.
+    package mutating func count(at end: Instant, isListenedTo: Bool) {
+        let (now, pause) = (end.nanoseconds, isListenedTo ? listenedEvery : keptEvery)
+        interval = now &- newest
+        newest = now
+        let allowance = expected / Self.tolerance.parts &+ Self.tolerance.jitter
+        let isUnexpected = (interval &- expected).magnitude > UInt64(allowance)
+        isUrgent = isUrgent || isUnexpected || wasUnexpected
+        wasUnexpected = isUnexpected
+        if now &- reported >= pause {
+            dueAt = now
+        } else if isUrgent {
+            dueAt = min(dueAt, reported &+ min(Self.leastPause, pause))
+        } else {
+            dueAt = min(reported &+ pause, now &+ expected &+ allowance)
+        }
+    }
+
+    /// There is more to say than that a pulse ended.
+    package mutating func hurry() {
+        dueAt = 0
+        isUrgent = true
+    }
+
+    package mutating func reported(_ now: Instant) {
+        reported = now.nanoseconds
+        expected = interval
+        dueAt = Self.never
+        isUrgent = false
+    }
+}

@@ -1,0 +1,162 @@
+import MeterDaemon
+import MeterProtocols
+import Metering
+import Synchronization
+import Testing
+
+/// Keeps the marks, and looks whether anybody has heard of a pulse that is not noted.
+private final class WatchfulJournal: PulseJournal, PulseJournalPage {
+    private let mark = Mutex<PulseMark?>(nil)
+    private let reports: PulseReports
+    private let early = Atomic(0)
+
+    init(_ reports: PulseReports) { self.reports = reports }
+
+    var heardTooEarly: Int { early.load(ordering: .relaxed) }
+    var newest: PulseMark? { mark.withLock { $0 } }
+
+    func mark(of meter: String) -> PulseMark? { newest }
+    func page(of meter: String) -> any PulseJournalPage { self }
+    func note(_ new: PulseMark) {
+        let known = newest?.pulses ?? 0
+        if reports.take().contains(where: { $0.reading.counted > known }) { early.add(1, ordering: .relaxed) }
+        mark.withLock { $0 = new }
+    }
+}
+
+private final class Lines: Log {
+    private let lines = Mutex<[String]>([])
+    var all: [String] { lines.withLock { $0 } }
+    func write(_ level: LogLevel, _ message: String) { lines.withLock { $0.append(message) } }
+}
+
+private let start = Instant(nanoseconds: 1_000_000_000)
+
+/// A counter of two lines, the time, and the number of each line's newest edge.
+private struct Bench {
+    let reports = PulseReports(lines: 2)
+    let log = Lines()
+    var counter: PulseCounter
+    var now = start
+    var numbers: [UInt64] = [0, 0]
+
+    init(counted: Int64 = 0, journal: (PulseReports) -> any PulseJournal = { _ in NoPulseJournal() }) {
+        var configuration = Configuration()
+        configuration.pulses = ["heat", "solar"].map { Configuration.Pulse(name: $0, title: $0, line: .name($0)) }
+        counter = PulseCounter(configuration, counted: ["heat": counted], reports: reports, journal: journal(reports), log: log)
+    }
+
+    mutating func open(_ lines: [Int] = [0, 1], remark: String? = nil) {
+        let line = OpenLine(request: 5, beginning: .new(activeSince: nil), isDebounced: true, remark: remark)
+        counter.opened(lines.map { LineOpening(line: $0, result: .success(line)) }, now)
+    }
+
+    mutating func pulse(_ line: Int = 0, length: Int = 30, rest: Int = 33) {
+        for (direction, pause) in [(Edge.Direction.falling, rest), (.rising, length)] {
+            now = now + .milliseconds(pause)
+            numbers[line] += 1
+            counter.push(Edge(direction, at: now, number: numbers[line]), of: line)
+            counter.settle(now)
+        }
+    }
+}
+
+@Suite struct PulseCounterTests {
+    /// Nobody is woken for each pulse of a stream, but who asks knows of all.
+    @Test func whoAsksKnowsOfEachPulse() throws {
+        var bench = Bench(counted: 40)
+        bench.open()
+        _ = bench.reports.take()
+        for count in 41...200 as ClosedRange<Int64> {
+            bench.pulse()
+            let report = try #require(bench.reports.take().first)
+            #expect(report.line == 0)
+            #expect(report.reading.counted == count)
+            #expect(report.reading.lastPulse == bench.now - .milliseconds(30))
+            #expect(bench.reports.take().isEmpty)
+        }
+    }
+
+    @Test func nobodyHearsOfWhatIsNotNoted() throws {
+        var made: WatchfulJournal?
+        var bench = Bench { reports in
+            let journal = WatchfulJournal(reports)
+            made = journal
+            return journal
+        }
+        let journal = try #require(made)
+        bench.open([0])
+        for length in 0..<100 { bench.pulse(length: 25 + length % 7) }
+        #expect(journal.heardTooEarly == 0)
+        #expect(journal.newest == PulseMark(pulses: 100, request: 5, position: LinePosition(number: 200)))
+    }
+
+    /// One ring for all that came by then, and the last one before the end.
+    @Test func theLastPulseIsHeard() async {
+        var bench = Bench()
+        bench.open()
+        for _ in 0..<7 { bench.pulse() }
+        bench.counter.finish(bench.now)
+        var rings = 0
+        for await _ in bench.reports.rings { rings += 1 }
+        #expect(rings == 1)
+        #expect(bench.reports.take().map(\.reading.counted) == [7, 0])
+    }
+
+    @Test func whatCannotBeHadIsAskedForAgain() {
+        var bench = Bench()
+        bench.counter.opened(
+            [
+                LineOpening(line: 0, result: .failure(PortError("in use"))),
+                LineOpening(line: 1, result: .success(OpenLine(request: 5, beginning: .new(activeSince: nil), isDebounced: true))),
+            ], bench.now)
+        #expect(bench.reports.take().map(\.reading.problem) == ["in use", nil])
+        var pauses: [Duration] = []
+        for _ in 0..<9 {
+            guard let due = bench.counter.opensAt else { break }
+            pauses.append(due - bench.now)
+            bench.now = due
+            bench.counter.opened([LineOpening(line: 0, result: .failure(PortError("in use")))], bench.now)
+        }
+        #expect(pauses == [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000].map { .milliseconds($0) })
+        bench.pulse(1)
+        bench.open([0])
+        #expect(bench.counter.opensAt == nil)
+        #expect(bench.reports.take().map(\.reading.counted) == [0, 1])
+    }
+
+    @Test func aLineThatIsLostIsAProblemAndComesBack() {
+        var bench = Bench()
+        bench.open()
+        bench.pulse()
+        bench.counter.lost([0, 1], PortError("unplugged"), bench.now)
+        bench.counter.settle(bench.now)
+        #expect(bench.reports.take().map(\.reading.problem) == ["unplugged", "unplugged"])
+        #expect(bench.counter.deadline == bench.now + .milliseconds(100))
+        bench.open()
+        bench.numbers = [0, 0]
+        bench.pulse()
+        let readings = bench.reports.take().map(\.reading)
+        #expect(readings.map(\.problem) == [nil, nil])
+        #expect(readings.map(\.counted) == [2, 0])
+    }
+
+    @Test func whatIsNotAsWishedIsSaid() {
+        var bench = Bench()
+        bench.open([1], remark: "the chip can't set pull-up")
+        #expect(bench.log.all == ["solar: the chip can't set pull-up"])
+    }
+
+    /// A counter that nobody settles in time is due at once, and then not until something comes.
+    @Test func itSaysWhenItIsDue() {
+        var bench = Bench()
+        bench.open()
+        #expect(bench.counter.deadline == .distantFuture)
+        for _ in 0..<40 { bench.pulse() }
+        bench.now = bench.now + .milliseconds(10)
+        let due = bench.counter.deadline
+        #expect(due > bench.now && due < bench.now + .milliseconds(100))
+        bench.counter.settle(due)
+        #expect(bench.counter.deadline == .distantFuture)
+    }
+}
