@@ -14,7 +14,7 @@ import Metering
         switch (words.first, words.dropFirst().first.flatMap { Language(rawValue: $0) }, words.last) {
         case ("mutate", nil, let count?): mutate(Int(count) ?? 0)
         case ("decode", let language?, let rounds?): decode(language, Int(rounds) ?? 0)
-        case ("write", let language?, let count?): save((0..<(Int(count) ?? 0)).flatMap { language.telegram(4 * $0) }, "/dev/stdout")
+        case ("write", let language?, let count?): save((0..<(Int(count) ?? 0)).flatMap { language.telegram(12 * $0) }, "/dev/stdout")
         case ("seeds", let language?, let folder?):
             for (number, seed) in language.seeds.enumerated() { save(seed, "\(folder)/own-\(number)") }
         default: fail("see Tests/DecoderTrials/Trials.swift")
