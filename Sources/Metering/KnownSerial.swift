@@ -1,5 +1,5 @@
-/// The serial number of a meter. Another one is believed when several readouts in a row say so: a misread digit is no other meter, and
-/// Home Assistant would get a device for each.
+/// The serial number of a meter. Another one is believed when it was told for a minute, three times at least: a misread digit is no other
+/// meter, and Home Assistant would get a device for each.
 struct KnownSerial: Sendable {
     enum Verdict: Sendable, Equatable {
         case same
@@ -9,15 +9,18 @@ struct KnownSerial: Sendable {
         case exchanged(String)
     }
 
-    private static let readouts = (checked: 3, unchecked: 30)
+    private static let (times, length) = (3, Duration.seconds(60))
 
     private(set) var number: String?
-    private var stranger: (number: String, readouts: Int)?
+    private var stranger: (number: String, since: Instant, times: Int)?
 
     init(_ number: String? = nil) { self.number = number }
 
+    /// Another one was told, and not taken back since.
+    var isDoubted: Bool { stranger != nil }
+
     /// `nil` is a readout that does not say it: it is of the meter that spoke last.
-    mutating func hear(_ heard: String?, isChecked: Bool) -> Verdict {
+    mutating func hear(_ heard: String?, at now: Instant) -> Verdict {
         guard let known = number else {
             number = heard
             return .same
@@ -26,9 +29,10 @@ struct KnownSerial: Sendable {
             stranger = nil
             return .same
         }
-        let readouts = (stranger?.number == other ? stranger?.readouts ?? 0 : 0) + 1
-        stranger = (other, readouts)
-        guard readouts >= (isChecked ? Self.readouts.checked : Self.readouts.unchecked) else { return .stranger(other) }
+        var told = (number: other, since: now, times: 1)
+        if let stranger, stranger.number == other { told = (other, stranger.since, stranger.times + 1) }
+        stranger = told
+        guard told.times >= Self.times, now - told.since >= Self.length else { return .stranger(other) }
         number = other
         stranger = nil
         return .exchanged(known)

@@ -45,6 +45,7 @@ package struct MonotonicTotal: Sendable {
     /// So many readings over so long a time replace what is known. A meter that starts after a power cut may show anything for seconds.
     private static let storyReadings = 3
     package static let storyLength = Duration.seconds(15 * 60)
+    private static let firstLength = Duration.seconds(60)
     /// Registers are refreshed once in a second or two, and readings take their time.
     private static let slack = 5.0
     /// The clock on the wall may be wrong by years: it vouches for no more than this.
@@ -59,6 +60,9 @@ package struct MonotonicTotal: Sendable {
     private var at: Instant?
     private var changedAt = Instant(nanoseconds: 0)
     private var story: Story?
+    private var landmark = 0.0
+    /// Moves when it has grown by a tenth: to Home Assistant, what is less by more than that is a meter that begins anew.
+    private(set) var turns = 0
 
     package init() {}
 
@@ -66,25 +70,45 @@ package struct MonotonicTotal: Sendable {
     package init(remembered value: Quantity, at wall: WallTime) {
         self.value = value
         self.wall = wall
+        landmark = value.approximate
     }
 
     package mutating func record(_ new: Quantity, at now: Instant, wall: WallTime, _ rules: Rules) -> Verdict {
         let unit = Quantity(1, exponent: new.exponent).approximate
         guard !new.isNegative, Double(new.mantissa) * unit < Self.most else { return .impossible }
         guard let value else { return begin(new, now, wall, rules, unit) }
-        let rise = new.exponent == value.exponent ? Double(new.mantissa - value.mantissa) * unit : new.approximate - value.approximate
+        let rise = rise(to: new, from: value, unit)
         guard rise >= 0 else {
             // Whole kWh, until the PIN is entered again.
             if new.exponent > value.exponent, -rise < unit { return .waiting }
             return hold(new, now, wall, rules, unit, because: .backwards)
         }
-        // The last digit may be about to turn, whatever it stands for.
-        let allowed = rules.perHour * (elapsed(now, wall, rules) + Self.slack) / 3600 + min(unit, 1)
-        guard rise <= allowed else { return hold(new, now, wall, rules, unit, because: .tooFast) }
-        // How long it really was only the wall clock knows: without a checksum that is not enough.
-        if at == nil, !rules.isChecked { return begin(new, now, wall, rules, unit) }
-        accept(new, now, wall)
+        guard rise <= allowed(now, wall, rules, unit) else { return hold(new, now, wall, rules, unit, because: .tooFast) }
+        // How long nobody read only the wall clock knows: more than some seconds can bring must be told for some time.
+        // So must whole kWh where the digits behind are known.
+        if at == nil, rise > rules.perHour * Self.slack / 3600 + min(unit, 1) || rise > 0 && new.exponent > value.exponent {
+            tell(new, now, rules, unit)
+            guard let story, story.newest == new, story.readings > 1, now - story.since >= Self.firstLength else { return .waiting }
+        }
+        accept(new, now, wall, unit)
         return .accepted
+    }
+
+    /// It may have come to this since what is known.
+    package func fits(_ new: Quantity, at now: Instant, wall: WallTime, _ rules: Rules) -> Bool {
+        guard let value else { return false }
+        let unit = Quantity(1, exponent: new.exponent).approximate
+        let rise = rise(to: new, from: value, unit)
+        return rise > -unit && rise <= allowed(now, wall, rules, unit)
+    }
+
+    private func rise(to new: Quantity, from value: Quantity, _ unit: Double) -> Double {
+        new.exponent == value.exponent ? Double(new.mantissa - value.mantissa) * unit : new.approximate - value.approximate
+    }
+
+    /// The last digit may be about to turn, whatever it stands for.
+    private func allowed(_ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double) -> Double {
+        rules.perHour * (elapsed(now, wall, rules) + Self.slack) / 3600 + min(unit, 1)
     }
 
     /// Nothing it could be held against; without a checksum that must be the next reading.
@@ -93,7 +117,7 @@ package struct MonotonicTotal: Sendable {
             tell(new, now, rules, unit)
             guard let story, story.readings > 1, story.newest == new else { return .waiting }
         }
-        accept(new, now, wall)
+        accept(new, now, wall, unit)
         return .accepted
     }
 
@@ -104,7 +128,7 @@ package struct MonotonicTotal: Sendable {
         guard let story, let value, story.newest == new, story.readings >= Self.storyReadings, now - story.since >= Self.storyLength else {
             return verdict
         }
-        accept(new, now, wall)
+        accept(new, now, wall, unit)
         return .replaced(value)
     }
 
@@ -133,11 +157,13 @@ package struct MonotonicTotal: Sendable {
         return (rules.refresh > .zero ? max(unseen, min(now - changedAt, rules.refresh)) : unseen).seconds
     }
 
-    private mutating func accept(_ new: Quantity, _ now: Instant, _ wall: WallTime) {
+    private mutating func accept(_ new: Quantity, _ now: Instant, _ wall: WallTime, _ unit: Double) {
         if new != value { changedAt = now }
         value = new
         at = now
         self.wall = wall
         story = nil
+        let number = Double(new.mantissa) * unit
+        if number > landmark * 1.1 || number < landmark { (landmark, turns) = (number, turns + 1) }
     }
 }

@@ -25,8 +25,14 @@ struct OpticalMeterState: Sendable {
     /// What the reader says, and what the values say.
     private var readerProblem: String?
     private var valueProblem: String?
+    /// Why totals are held back, until they are read and fit: in a session each readout has others.
+    private var held: [Measurand: String] = [:]
     private var lightProblem: String?
-    private var problem: String? { readerProblem ?? valueProblem ?? lightProblem }
+    private var problem: String? { readerProblem ?? valueProblem ?? heldProblem ?? lightProblem }
+    private var heldProblem: String? {
+        guard !held.isEmpty else { return nil }
+        return Measurand.allCases.compactMap { held[$0] }.joined(separator: "; ")
+    }
 
     init(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration, remembered: MeterMemory) {
         snapshot = MeterSnapshot(name: meter.name, title: meter.title, kind: .optical)
@@ -78,7 +84,7 @@ struct OpticalMeterState: Sendable {
     mutating func record(_ readout: Readout, wall: WallTime) {
         readerProblem = nil
         valueProblem = readout.isLocked ? "the meter shows whole kWh only, and no power, until its PIN is entered" : nil
-        if recognise(readout) { recordRegisters(of: readout, wall: wall) }
+        if recognise(readout, wall: wall) { recordRegisters(of: readout, wall: wall) }
         telegrams += 1
         if let lastReading, isPaceKnown { pace = readout.at - lastReading }
         isPaceKnown = true
@@ -117,14 +123,15 @@ struct OpticalMeterState: Sendable {
     // MARK: Who it is
 
     /// False while it says that it is another meter.
-    private mutating func recognise(_ readout: Readout) -> Bool {
+    private mutating func recognise(_ readout: Readout, wall: WallTime) -> Bool {
         // C.1.0 is the meter's serial number, 0.0.0 its address, often the same number, but not the one for the other.
         let number = readout.isWhole ? readout.number : text(readout[OBISCode(96, 1, 0)])
         let isKnown = serial.number != nil
         let heard = number ?? (isKnown && !isAddress ? nil : text(readout[OBISCode(0, 0, 0)]))
         if let number, isAddress { serial.correct(number) }
         if heard != nil { isAddress = number == nil }
-        switch serial.hear(heard, isChecked: readout.isChecked) {
+        let goesOn = heard == nil && serial.isDoubted && continues(in: readout, wall: wall)
+        switch serial.hear(goesOn ? serial.number : heard, at: readout.at) {
         case .same: break
         case .stranger(let other):
             countError()
@@ -141,9 +148,24 @@ struct OpticalMeterState: Sendable {
         return true
     }
 
+    /// Its totals go on where the known meter was: then it was the number that was misread.
+    private func continues(in readout: Readout, wall: WallTime) -> Bool {
+        var goesOn = false
+        for register in readout.registers {
+            guard let measurand = Measurand(register.code), let total = totals[measurand],
+                case .number(let number, let sent?) = register.value,
+                number.mantissa != 0, let unit = measurand.unit, let exponent = sent.exponent(to: unit)
+            else { continue }
+            guard total.fits(number.scaled(by: exponent), at: readout.at, wall: wall, rules(readout)) else { return false }
+            goesOn = true
+        }
+        return goesOn
+    }
+
     /// Another meter: its totals begin where they are.
     private mutating func beginAgain(after old: String) {
         totals = [:]
+        held = [:]
         sums = TariffSums()
         sendsPower = false
         forgetSteps()
@@ -181,8 +203,12 @@ struct OpticalMeterState: Sendable {
     }
 
     private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, in readout: Readout, wall: WallTime) {
-        let rules = MonotonicTotal.Rules(perHour: Double(maxPower) / 1000, isChecked: readout.isChecked)
-        switch totals[measurand, default: MonotonicTotal()].record(value, at: readout.at, wall: wall, rules) {
+        var total = totals[measurand] ?? MonotonicTotal()
+        let turnsBefore = total.turns
+        let verdict = total.record(value, at: readout.at, wall: wall, rules(readout))
+        turns += total.turns - turnsBefore
+        totals[measurand] = total
+        switch verdict {
         case .accepted: publish(value, of: measurand, in: readout)
         case .replaced(let old):
             publish(value, of: measurand, in: readout)
@@ -196,7 +222,12 @@ struct OpticalMeterState: Sendable {
         }
     }
 
+    private func rules(_ readout: Readout) -> MonotonicTotal.Rules {
+        MonotonicTotal.Rules(perHour: Double(maxPower) / 1000, isChecked: readout.isChecked)
+    }
+
     private mutating func publish(_ value: Quantity, of measurand: Measurand, in readout: Readout) {
+        if !held.isEmpty { held[measurand] = nil }
         if snapshot.values[measurand] == nil { turns += 1 }
         snapshot.values[measurand] = .number(value)
         if measurand == .energyImport { power.record(value, .imported, in: readout) }
@@ -205,7 +236,7 @@ struct OpticalMeterState: Sendable {
 
     private mutating func hold(_ measurand: Measurand, _ why: String) {
         countError()
-        valueProblem = "\(measurand.rawValue) \(why)"
+        held[measurand] = "\(measurand.rawValue) \(why)"
     }
 
     private func heldText(_ measurand: Measurand) -> String { totals[measurand]?.value?.description ?? "the last value" }

@@ -91,7 +91,7 @@ struct SubMeterState: Sendable {
         snapshot.readAt = wall
         problem = nil
         var remark: String?
-        switch serial.hear(meter.serial, isChecked: isChecked) {
+        switch serial.hear(meter.serial, at: now) {
         case .same: break
         case .stranger(let other):
             problem = "it says that it is meter \(other), no longer \(serial.number ?? ""): held until confirmed"

@@ -110,6 +110,7 @@ extension ReadoutSession {
         guard !message.isCommand else { return unexpected(now) }
         switch DataBlock.answer(message.body, to: round[asked]) {
         case .register(let register):
+            answered.insert(register.code)
             if !refusals.isEmpty { refusals[register.code] = nil }
             deliver([register], now)
             // Energy flows the other way: the rest of the round is of yesterday.
@@ -124,10 +125,11 @@ extension ReadoutSession {
         asked < round.count ? turn(now) : finishRound(now)
     }
 
-    /// A bit that turned on the way to the meter makes another question of ours; a register that is refused again and again is not there.
+    /// A bit that turned on the way to the meter makes another question of ours; a register that is refused again and again is not there,
+    /// unless it was once: a total must not stand still for ever because the meter was in a bad mood.
     private mutating func countRefusal(of code: OBISCode) {
         refusals[code, default: 0] += 1
-        if refusals[code, default: 0] >= Self.refusalsAllowed { remaining.removeAll { $0 == code } }
+        if refusals[code, default: 0] >= Self.refusalsAllowed, !answered.contains(code) { remaining.removeAll { $0 == code } }
     }
 
     private mutating func finishRound(_ now: Instant) {

@@ -38,6 +38,8 @@ extension ReadoutSession {
         if let identification = incoming.takeUnfinishedIdentification() { return identify(identification, now) }
         actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
         failedSignOns += 1
+        // Nobody exchanges a meter in less.
+        if failedSignOns == 3 { forgetMeter() }
         let pause = Self.pausesAfterSilence[min(failedSignOns, Self.pausesAfterSilence.count) - 1]
         let advice =
             plan.hasFixedSpeed

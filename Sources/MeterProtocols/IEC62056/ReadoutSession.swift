@@ -120,6 +120,7 @@ package struct ReadoutSession: MeterSession {
     /// Without those that this meter keeps refusing.
     var remaining: [OBISCode]
     var refusals: [OBISCode: Int] = [:]
+    var answered: Set<OBISCode> = []
     /// What is asked for in this round, and which of them is next.
     var round: [OBISCode] = []
     var asked = 0
@@ -170,14 +171,19 @@ package struct ReadoutSession: MeterSession {
     package mutating func closed() -> [Action] {
         phase = .closed
         deadline = nil
-        goal = .readout
         // Whoever closed it has said why.
         saidProblem = nil
-        // It may be another meter that comes back.
+        forgetMeter()
+        return take()
+    }
+
+    /// It may be another meter that comes back: the readout says so.
+    mutating func forgetMeter() {
+        goal = .readout
         remaining = plan.registers
         refusals = [:]
+        answered = []
         (usesR5, triedBothCommands) = (nil, false)
-        return take()
     }
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [Action] {
