@@ -4,6 +4,8 @@ import Metering
 struct AnnouncementLedger: Sendable {
     /// A connection that carries nothing any more is found out in less.
     private static let surelyArrived = Duration.seconds(60)
+    /// When a device goes, Home Assistant 2024.12 empties its topic itself some time later, whatever came there meanwhile.
+    private static let cleanUp = Duration.seconds(5)
 
     private struct Old: Sendable {
         var announcement: Announcement
@@ -15,6 +17,9 @@ struct AnnouncementLedger: Sendable {
     private var old: [Old] = []
     /// Of what was said over this connection, by topics.
     private var digests: [String: UInt32] = [:]
+    /// The topics that were emptied lately, and what is to be said there then.
+    private var emptiedAt: [String: Instant] = [:]
+    private var waiting: [MQTTMessage] = []
     /// Changes with `announcements`.
     private(set) var revision = 0
 
@@ -42,15 +47,28 @@ struct AnnouncementLedger: Sendable {
     /// Nobody knows what of it arrived before the last one ended.
     mutating func connected() {
         forget()
+        emptiedAt = [:]
         for index in old.indices { old[index].takenBackAt = nil }
     }
 
-    mutating func forget() { digests = [:] }
+    mutating func forget() {
+        digests = [:]
+        waiting = []
+    }
 
     /// When `settle` is due.
-    var deadline: Instant? { old.lazy.compactMap(\.takenBackAt).min().map { $0 + Self.surelyArrived } }
+    var deadline: Instant? {
+        let arrival = old.lazy.compactMap(\.takenBackAt).min().map { $0 + Self.surelyArrived }
+        guard let end = emptiedAt.values.min().map({ $0 + Self.cleanUp }) else { return arrival }
+        return min(end, arrival ?? end)
+    }
 
-    mutating func settle(now: Instant) {
+    mutating func settle(now: Instant, into messages: inout [MQTTMessage]) {
+        if !emptiedAt.isEmpty {
+            emptiedAt = emptiedAt.filter { $0.value + Self.cleanUp > now }
+            messages += waiting.filter { emptiedAt[$0.topic] == nil }
+            waiting.removeAll { emptiedAt[$0.topic] == nil }
+        }
         guard !old.isEmpty else { return }
         let before = old.count
         old.removeAll { $0.takenBackAt.map { $0 + Self.surelyArrived <= now } ?? false }
@@ -84,7 +102,12 @@ struct AnnouncementLedger: Sendable {
             let digest = CheckSum.crc32(Array(message.payload.utf8))
             guard digests[message.topic] != digest else { continue }
             digests[message.topic] = digest
-            messages.append(message)
+            guard emptiedAt[message.topic] != nil else {
+                messages.append(message)
+                continue
+            }
+            waiting.removeAll { $0.topic == message.topic }
+            waiting.append(message)
         }
     }
 
@@ -97,7 +120,7 @@ struct AnnouncementLedger: Sendable {
     mutating func dropDiscovery(now: Instant, into messages: inout [MQTTMessage]) {
         for index in old.indices where old[index].announcement.form != .off && old[index].takenBackAt == nil {
             old[index].takenBackAt = now
-            messages += old[index].announcement.configsTakenBack
+            send(old[index].announcement.configsTakenBack, of: old[index].announcement, now: now, into: &messages)
             var rest = old[index].announcement
             rest.form = .off
             guard !announcements.contains(rest) else { continue }
@@ -115,11 +138,21 @@ struct AnnouncementLedger: Sendable {
             old[index].takenBackAt = now
             // Nothing of it goes.
             if taken.isEmpty { without.append(index) }
-            for message in taken { digests[message.topic] = nil }
-            messages += taken
+            send(taken, of: old[index].announcement, now: now, into: &messages)
         }
         guard !without.isEmpty else { return }
         for index in without.reversed() { old.remove(at: index) }
         revision += 1
+    }
+
+    private mutating func send(_ taken: [MQTTMessage], of gone: Announcement, now: Instant, into messages: inout [MQTTMessage]) {
+        // Where nothing stands there is nothing to take back but what waits.
+        messages += taken.filter { emptiedAt[$0.topic] == nil }
+        let configs = Set(gone.configTopics)
+        for message in taken {
+            digests[message.topic] = nil
+            waiting.removeAll { $0.topic == message.topic }
+            if message.payload.isEmpty, configs.contains(message.topic) { emptiedAt[message.topic] = emptiedAt[message.topic] ?? now }
+        }
     }
 }

@@ -107,9 +107,9 @@ package struct MQTTPublication: Sendable {
 
     package mutating func tick(now: Instant) -> [MQTTMessage] {
         guard isConnected else { return [] }
-        ledger.settle(now: now)
-        if let repeatAt, repeatAt <= now { return publishAll(now: now) }
         var messages: [MQTTMessage] = []
+        ledger.settle(now: now, into: &messages)
+        if let repeatAt, repeatAt <= now { return messages + publishAll(now: now) }
         publish(now: now, into: &messages)
         return messages
     }

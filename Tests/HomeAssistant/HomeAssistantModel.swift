@@ -15,6 +15,8 @@ package struct HomeAssistantModel {
     package private(set) var deleted: [String] = []
     /// Every retained message; what a Home Assistant that starts is told.
     package private(set) var retained: [String: String] = [:]
+    /// Of devices and entities that went.
+    private var topicsToCleanUp: Set<String> = []
     private let prefix: String
 
     package init(prefix: String = "homeassistant") { self.prefix = prefix }
@@ -26,6 +28,7 @@ package struct HomeAssistantModel {
         if payload.isEmpty {
             let there = entities.filter { $0.value.topic == topic }.map(\.key)
             if there.isEmpty && topic.hasPrefix(prefix + "/device/") { complaints.append("\(topic): nothing to clean up") }
+            if !there.isEmpty { topicsToCleanUp.insert(topic) }
             remove(there, isMigration: false)
         } else if payload == #"{"migrate_discovery":true}"# {
             let there = entities.filter { $0.value.topic == topic }.map(\.key)
@@ -34,6 +37,15 @@ package struct HomeAssistantModel {
         } else {
             discover(topic, payload)
         }
+    }
+
+    /// Some time after something went, 2024.12 empties its topic itself, and obeys that as if it came from elsewhere.
+    package mutating func cleanUp() {
+        for topic in topicsToCleanUp.sorted() where retained[topic] != nil {
+            complaints.append("\(topic): what came there meanwhile is gone")
+            receive(topic, "", isRetained: true)
+        }
+        topicsToCleanUp = []
     }
 
     private mutating func remove(_ names: [String], isMigration: Bool) {

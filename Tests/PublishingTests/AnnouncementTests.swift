@@ -42,13 +42,55 @@ import Testing
         bench.meter.values = [:]
         _ = bench.read([.energyImport: number("0.0")])
         let messages = bench.connect()
-        let configs = messages.filter { $0.topic.contains("/jouled_grid/") }
-        let takenBack = configs.prefix { $0.payload.isEmpty }
+        let takenBack = messages.filter { $0.topic.contains("/jouled_grid/") }
         #expect(takenBack.count == (form == .device ? 1 : 4))
-        #expect(configs.dropFirst(takenBack.count).allSatisfy { $0.payload.contains("jouled_4712") && !$0.payload.contains("4711") })
+        #expect(takenBack.allSatisfy { $0.payload.isEmpty })
         #expect(messages.payloads("jouled/grid/power") == [""])
         #expect(messages.payloads("jouled/grid/energy_import") == ["0.0"])
         #expect(messages.payloads("jouled/grid/json").first?.contains("power") == false)
+        let later = bench.pass(.seconds(6)).filter { $0.1.topic.contains("/jouled_grid/") }
+        #expect(later.count == (form == .device ? 1 : 3))
+        #expect(later.allSatisfy { $0.0 == 5 && $0.1.payload.contains("jouled_4712") && !$0.1.payload.contains("4711") })
+        #expect(bench.homeAssistant.complaints == [])
+        #expect(ids(bench).filter { $0.contains("4711") } == [] && ids(bench).contains("sensor jouled_4712_energy_import"))
+        #expect(bench.pass(.seconds(120)).allSatisfy { !$0.1.topic.contains("/jouled_grid/") })
+    }
+
+    /// Under the eyes of Home Assistant, and again before it has cleaned up.
+    @Test(arguments: [DiscoveryForm.device, .components]) func takesBackOneAfterTheOther(form: DiscoveryForm) {
+        var bench = first(form)
+        bench.meter.serial = "4712"
+        var messages = bench.read([:])
+        _ = bench.pass(.seconds(2))
+        bench.meter.serial = "4713"
+        bench.meter.values = [.power: number("3")]
+        messages += bench.read([:])
+        #expect(messages.allSatisfy { !$0.topic.contains("/jouled_grid/") || $0.payload.isEmpty })
+        // Who asks for all of it meanwhile does not get it sooner.
+        messages = bench.repeated()
+        #expect(messages.allSatisfy { !$0.topic.contains("/jouled_grid/") })
+        _ = bench.pass(.seconds(6))
+        #expect(bench.homeAssistant.complaints == [])
+        let grid = ids(bench).filter { $0.contains("_471") }
+        let expected = ["sensor jouled_4713_power", "binary_sensor jouled_4713_link", "sensor jouled_4713_problem"]
+        #expect(grid == Set(expected))
+        #expect(bench.homeAssistant.restarted().entities.keys.sorted() == bench.homeAssistant.entities.keys.sorted())
+    }
+
+    /// The connection ends in between.
+    @Test(arguments: [DiscoveryForm.device, .components]) func isTakenBackAgainOverTheNextConnection(form: DiscoveryForm) {
+        var bench = first(form)
+        bench.meter.serial = "4712"
+        let lost = bench.publication.update(Snapshot(meters: [bench.meter] + bench.others), now: bench.now, wall: bench.wall)
+        #expect(lost.contains { $0.topic.contains("/jouled_grid/") && $0.payload.isEmpty })
+        bench.publication.disconnected()
+        bench.wait(.seconds(1))
+        _ = bench.connect()
+        #expect(ids(bench).allSatisfy { !$0.contains("_471") })
+        _ = bench.pass(.seconds(4))
+        #expect(ids(bench).allSatisfy { !$0.contains("_471") })
+        _ = bench.pass(.seconds(1))
+        #expect(ids(bench).contains("sensor jouled_4712_power") && bench.homeAssistant.complaints == [])
     }
 
     /// What the process before announced, in another form, below another topic, or of meters that are gone.
@@ -161,10 +203,11 @@ import Testing
         before.others[0].serial = "815"
         before.others[0].values = [.power: number("9")]
         _ = before.read([:])
-        let (after, _) = successor(of: before, discovery: form) { next in
+        var (after, _) = successor(of: before, discovery: form) { next in
             next.meter.serial = "815"
             next.others[0].serial = "4711"
         }
+        _ = after.pass(.seconds(6))
         #expect(after.homeAssistant.complaints == [])
         #expect(after.homeAssistant.entities["sensor jouled_815_power"]?.config.stateTopic == "jouled/grid/power")
         #expect(after.homeAssistant.entities["sensor jouled_4711_power"]?.config.stateTopic == "jouled/solar/power")

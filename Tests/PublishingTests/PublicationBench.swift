@@ -35,9 +35,13 @@ struct PublicationBench {
 
     mutating func connect() -> [MQTTMessage] { hear(publication.connected(now: now)) }
 
+    mutating func repeated() -> [MQTTMessage] { hear(publication.repeated(now: now)) }
+
     @discardableResult
     mutating func hear(_ messages: [MQTTMessage]) -> [MQTTMessage] {
         for message in messages { homeAssistant.receive(message.topic, message.payload, isRetained: message.retain) }
+        // Faster than all of them come, and slower than one of them.
+        homeAssistant.cleanUp()
         return messages
     }
 
