@@ -128,13 +128,14 @@ package actor Aggregator {
 
     private func changed() {
         // Power that nobody looks at may fall when somebody does.
-        alarm.set(state.deadline(ofPulses: !sinks.isEmpty))
-        for remark in state.takeRemarks() { log.write(.warning, remark) }
-        if state.turns != turns {
-            turns = state.turns
+        let news = state.takeNews(ofPulses: !sinks.isEmpty)
+        alarm.set(news.deadline)
+        for remark in news.remarks { log.write(.warning, remark) }
+        if news.turns != turns {
+            turns = news.turns
             for sink in turnSinks { sink.yield() }
         }
-        let (before, snapshot) = (told, state.snapshot)
+        let (before, snapshot) = (told, news.snapshot)
         told = snapshot
         logProblems(of: snapshot, before)
         for sink in sinks { sink.put(snapshot) }

@@ -64,6 +64,13 @@ package struct MeterState: Sendable {
         order.append(place)
     }
 
+    /// All that a change may have changed, at once: each question by itself would take a copy of everything.
+    package mutating func takeNews(
+        ofPulses: Bool
+    ) -> (snapshot: Snapshot, deadline: Instant?, remarks: [String], turns: Int) {
+        (snapshot, deadline(ofPulses: ofPulses), takeRemarks(), turns)
+    }
+
     package var snapshot: Snapshot {
         var meters: [MeterSnapshot] = []
         meters.reserveCapacity(order.count + 2)

@@ -14,7 +14,9 @@ package struct Snapshot: Sendable, Equatable {
 
     /// The same totals in the same places.
     package func hasTotals(of other: Snapshot) -> Bool {
-        meters.count == other.meters.count && meters.indices.allSatisfy { meters[$0].total == other.meters[$0].total }
+        guard meters.count == other.meters.count else { return false }
+        for index in meters.indices where meters[index].total != other.meters[index].total { return false }
+        return true
     }
 }
 

@@ -121,6 +121,7 @@ struct SteadyLine: Sendable {
 
     private static func reaches(_ boxes: [Box], from first: Int = 0, bounds: (Int) -> Bounds) -> [Reach] {
         var reaches: [Reach] = []
+        reaches.reserveCapacity(boxes.count)
         var (shortest, longest) = (0.0, Double.infinity)
         let newest = boxes[boxes.count - 1]
         for oldest in stride(from: boxes.count - 2, through: first, by: -1) {

@@ -22,7 +22,17 @@ package struct MeterIdentity: Sendable, Equatable {
         manufacturer = meter.manufacturer
         model = meter.model
         serial = meter.serial
-        if case .text(let text)? = meter.values[.firmware] { firmware = text }
+        firmware = Self.firmware(of: meter)
+    }
+
+    /// The meter may say something else of itself, or something more; its name and kind stay.
+    func isOf(_ meter: MeterSnapshot) -> Bool {
+        serial == meter.serial && model == meter.model && manufacturer == meter.manufacturer && title == meter.title
+            && firmware == Self.firmware(of: meter)
+    }
+
+    private static func firmware(of meter: MeterSnapshot) -> String? {
+        if case .text(let text)? = meter.values[.firmware] { text } else { nil }
     }
 }
 

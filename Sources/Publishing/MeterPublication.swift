@@ -24,7 +24,8 @@ struct MeterPublication: Sendable {
     }
 
     let name: String
-    private var newest: MeterSnapshot?
+    private var newest: MeterSnapshot
+    private var isFirst = true
     /// Something came since the last `publish`; without, that has nothing to do before `due`.
     private var hasNews = false
     private var due: Instant?
@@ -58,6 +59,7 @@ struct MeterPublication: Sendable {
 
     init(_ meter: MeterSnapshot, topics: Topics, every: Duration, discovery: Discovery) {
         name = meter.name
+        newest = meter
         self.topics = topics
         jsonTopic = topics.json(meter.name)
         self.every = every
@@ -72,7 +74,8 @@ struct MeterPublication: Sendable {
 
     mutating func update(_ meter: MeterSnapshot, wall: WallTime) {
         // Most often it is another meter that has something new.
-        guard meter.readings != newest?.readings || meter != newest else { return }
+        guard isFirst || meter.readings != newest.readings || meter != newest else { return }
+        isFirst = false
         newest = meter
         hasNews = true
         isAvailable = meter.isAvailable
@@ -81,10 +84,9 @@ struct MeterPublication: Sendable {
             readings = meter.readings
             readAt = meter.readAt ?? wall
         }
-        let new = MeterIdentity(meter)
-        if new != identity {
-            if let old = identity.serial, old != new.serial { retire { meter.values[$0] == nil } }
-            identity = new
+        if !identity.isOf(meter) {
+            if let old = identity.serial, old != meter.serial { retire { meter.values[$0] == nil } }
+            identity = MeterIdentity(meter)
             mustAnnounce = true
         }
         let wasSet = meter.total?.base != total?.base || meter.total?.basePulses != total?.basePulses
