@@ -11,7 +11,10 @@ final class SimulatedLoop: SerialExecutor, TaskExecutor, Clockwork, @unchecked S
     private let actors: Actors
     @exclusivity(unchecked) private var timers = TimerHeap()
 
-    var wall: WallTime { WallTime(millisecondsSince1970: 1_767_225_600_000 + (now - began).nanoseconds / 1_000_000) }
+    /// What the clock on the wall is wrong by.
+    @exclusivity(unchecked) var wallError = Duration.zero
+
+    var wall: WallTime { WallTime(millisecondsSince1970: 1_767_225_600_000 + (now - began + wallError).nanoseconds / 1_000_000) }
 
     init() {
         jobs = Jobs()
