@@ -22,6 +22,8 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     case pulses, pulsesLost = "pulses_lost", pulsesRecovered = "pulses_recovered"
     case drift, driftPulses = "drift_pulses", driftPercent = "drift_percent"
     case serial, firmware, meterError = "meter_error"
+    /// How far its clock is ahead of ours.
+    case meterClockOffset = "meter_clock_offset"
     case telegrams, errors, lastReading = "last_reading"
 
     /// The unit it is published in; `nil` for texts, time stamps, factors and plain counts. Volume and flow may also be in litres.
@@ -42,6 +44,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         case .volume: .cubicMetres
         case .flow: .cubicMetresPerHour
         case .driftPercent: .percent
+        case .meterClockOffset: .seconds
         case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .serial, .firmware, .meterError, .telegrams, .errors,
             .lastReading:
             nil
@@ -76,8 +79,8 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     /// About the meter and its reading, not about what flows through it.
     package var isDiagnostic: Bool {
         switch self {
-        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .driftPercent, .serial, .firmware, .meterError, .telegrams,
-            .errors, .lastReading:
+        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .driftPercent, .serial, .firmware, .meterError,
+            .meterClockOffset, .telegrams, .errors, .lastReading:
             true
         default: false
         }

@@ -7,6 +7,7 @@ struct OpticalMeterState: Sendable {
     private var sums = TariffSums()
     private var power = DirectedPower()
     private var sendsPower = false
+    private var clock = MeterClock()
     private var serial: KnownSerial
     /// The serial number is 0.0.0, not C.1.0.
     private var isAddress: Bool
@@ -104,6 +105,7 @@ struct OpticalMeterState: Sendable {
         for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
             record(register, in: readout, wall: wall)
         }
+        if let offset = clock.offset(in: readout, wall: wall) { snapshot.values[.meterClockOffset] = .number(Quantity(offset)) }
         estimatePower()
     }
 
@@ -169,7 +171,8 @@ struct OpticalMeterState: Sendable {
         sums = TariffSums()
         sendsPower = false
         forgetSteps()
-        snapshot.values = snapshot.values.filter { $0.key.isDiagnostic }
+        clock = MeterClock()
+        snapshot.values = snapshot.values.filter { $0.key.isDiagnostic && $0.key != .meterClockOffset }
         turns += 1
         remarks.append("the meter was exchanged: \(serial.number ?? "") is in the place of \(old)")
     }

@@ -45,6 +45,7 @@ struct Entity: Sendable, Equatable {
             isEnabled = false
         case .powerFactor, .powerFactorL1, .powerFactorL2, .powerFactorL3: become("power_factor", "measurement", precision: 2)
         case .powerError: isDiagnostic = true
+        case .meterClockOffset: isEnabled = false
         case .lastReading: deviceClass = "timestamp"
         default: break
         }
@@ -60,6 +61,7 @@ struct Entity: Sendable, Equatable {
             isEnabled = false
         case .voltAmperes: become("apparent_power", "measurement", precision: 0)
         case .hertz: become("frequency", "measurement", precision: 2)
+        case .seconds: become("duration", "measurement", precision: 0)
         case .cubicMetresPerHour: become("volume_flow_rate", "measurement", precision: 3)
         default: become(nil, "measurement", precision: nil)
         }
@@ -124,6 +126,7 @@ extension Measurand {
         case .serial: "Serial number"
         case .firmware: "Firmware"
         case .meterError: "Error code"
+        case .meterClockOffset: "Clock offset"
         case .telegrams: "Telegrams"
         case .errors: "Errors"
         case .lastReading: "Last reading"
@@ -143,7 +146,9 @@ extension Measurand {
     /// What may not be lost is acknowledged; the next momentary value comes soon.
     var qos: Int {
         switch self {
-        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .driftPercent, .serial, .firmware, .meterError: 1
+        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .driftPercent, .serial, .firmware, .meterError,
+            .meterClockOffset:
+            1
         default: isTotal ? 1 : 0
         }
     }

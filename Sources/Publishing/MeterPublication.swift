@@ -124,7 +124,7 @@ struct MeterPublication: Sendable {
             if let old = values.first(where: { $0.measurand == measurand }) { return old }
             guard let value = new[measurand] else { return nil }
             if measurand.isTariff && value.isZero { idle.insert(measurand) }
-            let isRare = measurand == .telegrams || measurand == .errors || measurand == .lastReading
+            let isRare = measurand == .telegrams || measurand == .errors || measurand == .lastReading || measurand == .meterClockOffset
             return Value(
                 measurand: measurand, topic: topics.value(name, measurand.rawValue),
                 every: isRare ? max(every, Self.diagnosticsEvery) : every, freshness: Freshness(of: measurand, every: every),

@@ -97,7 +97,8 @@ struct DemoCommand: Command {
     }
 
     private func virtualMeter(_ loop: EventLoop) -> VirtualME162 {
-        VirtualME162(household: Household(seed: seed, profile: .home, startedAt: loop.now), seed: seed, startedAt: loop.now)
+        VirtualME162(
+            household: Household(seed: seed, profile: .home, startedAt: loop.now), seed: seed, startedAt: loop.now, clock: loop.wall)
     }
 
     private func household(_ mqtt: Configuration.MQTT?, port: String, state: String) -> Configuration {

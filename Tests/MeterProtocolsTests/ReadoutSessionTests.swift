@@ -349,6 +349,63 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
         #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
     }
 
+    /// What was asked for besides 1.8.0 within `seconds`, and when.
+    private func questions(_ dialogue: inout Dialogue, for seconds: Int64, answer: (String) -> [UInt8]?) -> [String] {
+        let (begin, end) = (dialogue.now, dialogue.now + .seconds(seconds))
+        var asked: [String] = []
+        while dialogue.now < end {
+            guard case .send(let bytes)? = dialogue.wait().last else { continue }
+            guard bytes.starts(with: Array("\u{1}R1\u{2}".utf8)) else {
+                Issue.record("the session broke: \(bytes)")
+                return asked
+            }
+            let code = String(decoding: bytes.dropFirst(4).dropLast(4), as: UTF8.self)
+            let noises = dialogue.receive(answer(code) ?? Array("\u{2}(0033402.264*kWh)\u{3}T".utf8)).filter {
+                if case .noise = $0 { true } else { false }
+            }
+            #expect(noises == [])
+            if code != "1.8.0" { asked.append("\((dialogue.now - begin).components.seconds / 60) \(code)") }
+        }
+        return asked
+    }
+
+    private static let oneRegister = ReadoutSession.Plan(read: .registers, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
+
+    @Test func theClockIsReadOnceAnHour() {
+        var dialogue = inSession(Self.oneRegister)
+        let asked = questions(&dialogue, for: 2 * 3600 + 120) { code in
+            switch code {
+            case "0.9.1": framed(ControlCharacter.stx, "(12:34:56)")
+            case "0.9.2": framed(ControlCharacter.stx, "(26.03.01)")
+            default: nil
+            }
+        }
+        #expect(asked == ["1 0.9.1", "1 0.9.2", "61 0.9.1", "61 0.9.2", "121 0.9.1", "121 0.9.2"])
+    }
+
+    /// No noise, and no end of the session.
+    @Test func aClockThatIsRefusedIsLeftAlone() {
+        var dialogue = inSession(Self.oneRegister)
+        let asked = questions(&dialogue, for: 5 * 3600) { $0 == "0.9.1" ? framed(ControlCharacter.stx, "(ERROR)") : nil }
+        #expect(asked == ["1 0.9.1", "61 0.9.1", "121 0.9.1"])
+    }
+
+    /// It delays a register by one read at most, and spoils a session once an hour at most.
+    @Test func aClockThatIsNotAnsweredEndsTheSessionOnce() {
+        var dialogue = inSession(Self.oneRegister)
+        while dialogue.now < Instant(nanoseconds: 70_000_000_000) {
+            guard case .send(let bytes)? = dialogue.wait().last, !String(decoding: bytes, as: UTF8.self).contains("0.9.1") else { break }
+            _ = dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T")
+        }
+        #expect(dialogue.wait() == [.noise(.silence), .send(breakMessage)])
+        _ = dialogue.wait()
+        _ = dialogue.receive(identification, after: .milliseconds(1000))
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        _ = dialogue.receive(prompt)
+        #expect(questions(&dialogue, for: 3000) { _ in nil } == [])
+    }
+
     @Test func aMeterHeardToStaySlowIsReadSlowlyAtOnce() {
         var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
         var acknowledgements: [String] = []

@@ -102,7 +102,7 @@ import Testing
         #expect(
             hidden == [
                 .energyImportT2, .reactiveEnergyImport, .reactiveEnergyExport, .reactivePowerImport, .reactivePowerExport, .pulses,
-                .pulsesLost, .pulsesRecovered, .telegrams, .errors,
+                .pulsesLost, .pulsesRecovered, .meterClockOffset, .telegrams, .errors,
             ])
     }
 

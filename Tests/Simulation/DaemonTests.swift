@@ -31,6 +31,21 @@ import VirtualMeters
         #expect(readings >= 210, "\(readings) in 70 s")
     }
 
+    /// Once a minute is over, and then once an hour.
+    @Test func theMetersClockIsCompared() throws {
+        let house = SimulatedHouse(seed: 21, meterAhead: .seconds(3600 - 37))
+        house.start()
+        house.run(for: .seconds(60))
+        #expect(house.value("grid/meter_clock_offset") == nil)
+        house.run(for: .seconds(3700))
+        let topic = "jouled/grid/meter_clock_offset"
+        let values = house.broker.published.filter { $0.message.topic == topic && !$0.message.payload.isEmpty }
+        #expect((1...2).contains(values.count) && values.allSatisfy { ["-38", "-37", "-36"].contains($0.message.payload) })
+        #expect(house.value("grid/errors") == "0" && house.value("grid/problem") == "none")
+        let asked = house.log.lines.filter { $0.contains("grid") && $0.contains("refused") }
+        #expect(asked == [])
+    }
+
     @Test func totalsAreExactAndNeverRunBackwards() throws {
         let house = SimulatedHouse(seed: 3)
         house.start()

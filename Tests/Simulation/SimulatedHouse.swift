@@ -35,7 +35,7 @@ final class SimulatedHouse: @unchecked Sendable {
 
     init(
         seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500],
-        pushing: VirtualPushMeter.Kind? = nil
+        pushing: VirtualPushMeter.Kind? = nil, meterAhead: Duration = .seconds(3600)
     ) {
         let loop = loop
         broker = SimulatedBroker(loop)
@@ -45,7 +45,9 @@ final class SimulatedHouse: @unchecked Sendable {
             if let pushing {
                 VirtualPushMeter(pushing, household: household, faults: faults, seed: seed, startedAt: loop.now)
             } else {
-                VirtualME162(serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now)
+                VirtualME162(
+                    serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now, clock: loop.wall + meterAhead
+                )
             }
         line = SimulatedSerialLine(loop, meter: grid)
         var truth: [String: Truth] = [:]
@@ -122,4 +124,8 @@ final class SimulatedHouse: @unchecked Sendable {
     var transcript: [String] {
         broker.published.map { "\($0.at.nanoseconds) \($0.message.topic) \($0.message.payload)" } + log.lines
     }
+}
+
+private func + (wall: WallTime, duration: Duration) -> WallTime {
+    WallTime(millisecondsSince1970: wall.millisecondsSince1970 + duration.nanoseconds / 1_000_000)
 }

@@ -69,6 +69,7 @@ extension ReadoutSession {
         refusedSessions = 0
         speeds.succeeded()
         roundBegan = now
+        clock.begin(now)
         startRound(now)
     }
 
@@ -87,6 +88,7 @@ extension ReadoutSession {
     private mutating func startRound(_ now: Instant) {
         asked = 0
         round = cadence.round(of: remaining)
+        if let question = clock.question(besides: plan.registers, now) { round.append(question) }
         turn(now)
     }
 
@@ -112,9 +114,11 @@ extension ReadoutSession {
         case .register(let register):
             answered.insert(register.code)
             if !refusals.isEmpty { refusals[register.code] = nil }
+            if clock.isAsking(for: register.code) { clock.succeeded() }
             deliver([register], now)
             // Energy flows the other way: the rest of the round is of yesterday.
             if cadence.note(register) { return finishRound(now) }
+        case .refused where clock.isAsking(for: round[asked]): clock.failed()
         case .refused:
             actions.append(.noise(.refused))
             countRefusal(of: round[asked])
@@ -191,6 +195,7 @@ extension ReadoutSession {
     }
 
     private mutating func breakOff(_ now: Instant) {
+        if phase == .awaitingRegister, clock.isAsking(for: round[asked]) { clock.failed() }
         if phase == .awaitingReadout { speeds.failed(isSlow: incoming.holdsOnlyBreaks, now: now) }
         brokenSessions += 1
         // After three a meter that only has no programming mode is read out.

@@ -130,6 +130,7 @@ package struct ReadoutSession: MeterSession {
     var usesR5: Bool?
     var triedBothCommands = false
     var cadence: RegisterCadence
+    var clock = ClockCadence()
     var roundBegan: Instant
     /// When the registers that come next were asked for.
     var askedAt: Instant
@@ -184,6 +185,7 @@ package struct ReadoutSession: MeterSession {
         refusals = [:]
         answered = []
         (usesR5, triedBothCommands) = (nil, false)
+        clock = ClockCadence()
     }
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [Action] {
