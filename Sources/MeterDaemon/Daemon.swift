@@ -142,7 +142,7 @@ package struct Daemon: Sendable {
     private var commands: MQTTPublisher.Commands {
         var commands: MQTTPublisher.Commands = [:]
         commands[.restart] = surroundings.restart
-        commands[.read] = { [readers] in
+        commands[.read] = { @Sendable [readers] in
             for reader in readers { reader.readAgain() }
         }
         return commands
