@@ -190,8 +190,6 @@ import Testing
 extension String {
     fileprivate func replacingFirst(_ old: String, _ new: String) -> String {
         guard let range = firstRange(of: old) else { return self }
-        return replacingCharacters(before: range.lowerBound, new, after: range.upperBound)
+        return String(self[..<range.lowerBound]) + new + String(self[range.upperBound...])
     }
-
-    private func replacingCharacters(before start: Index, _ new: String, after end: Index) -> String { self[..<start] + new + self[end...] }
 }
