@@ -24,6 +24,7 @@ struct MosquittoFailure {
         if isSetup { return setupWords(settings) }
         if let answer, answer != 0 { return answerWords(answer, settings) }
         if let farewell, farewell >= 128 { return answerWords(farewell, settings) }
+        if isUnsupportedVersion { return answerWords(1, settings) }
         if settings.usesTLS, let words = tlsWords(settings) { return words }
         switch result {
         case MOSQ_ERR_EAI.rawValue: return "the name \(settings.host) is not known (\(String(cString: gai_strerror(code))))"
