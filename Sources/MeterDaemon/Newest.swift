@@ -11,16 +11,20 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
         var waiting: UnsafeContinuation<Void, Never>?
     }
 
-    private let state: Mutex<State>
+    private let lock = Mutex(())
+    // SAFETY: it is only touched in `withState`, by whoever holds the lock. A `Mutex<State>` stops Swift 6.0's compiler with an assertion.
+    private nonisolated(unsafe) var state: State
 
-    package init(_ value: Value? = nil) { state = Mutex(State(value: value)) }
+    package init(_ value: Value? = nil) { state = State(value: value) }
+
+    private func withState<Result: Sendable>(_ body: (inout State) -> Result) -> Result { lock.withLock { _ in body(&state) } }
 
     package func put(_ value: Value) { changeAndWake { $0.value = value } }
 
     package func finish() { changeAndWake { $0.isFinished = true } }
 
     private func changeAndWake(_ change: (inout State) -> Void) {
-        let waiting = state.withLock { state in
+        let waiting = withState { state in
             change(&state)
             return state.waiting.take()
         }
@@ -34,7 +38,7 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
 
         package mutating func next(isolation: isolated (any Actor)?) async -> Value? {
             while true {
-                let (value, isFinished) = newest.state.withLock { ($0.value.take(), $0.isFinished) }
+                let (value, isFinished) = newest.withState { ($0.value.take(), $0.isFinished) }
                 if value != nil || isFinished { return value }
                 await newest.wait(isolation: isolation)
             }
@@ -46,7 +50,7 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
     private func wait(isolation: isolated (any Actor)?) async {
         // SAFETY: it is kept in one place, and who takes it from there resumes it; with something there already, that is here.
         await withUnsafeContinuation { continuation in
-            let isThere = state.withLock { state in
+            let isThere = withState { state in
                 precondition(state.waiting == nil, "one task waits")
                 guard state.value == nil, !state.isFinished else { return true }
                 state.waiting = continuation
