@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import Metering
 import Testing
 
 /// Stands before a real broker as one that speaks MQTT 3.1.1 only: it refuses each greeting of another version as such a broker does.
@@ -29,16 +30,25 @@ final class OldBroker: Sendable {
             let count = read(client, &greeting, greeting.count)
             let version = count > 8 ? greeting[8] : 0
             versions.append(version)
-            if version == 4, let server = connected(to: behind) {
+            if version != 4 {
+                _ = write(client, [0x20, 2, 0, 1] as [UInt8], 4)
+            } else if let server = await brokerBehind(loop) {
                 _ = write(server, greeting, count)
                 await pass(client, server, loop)
                 close(server)
-            } else {
-                _ = write(client, [0x20, 2, 0, 1] as [UInt8], 4)
             }
             close(client)
         }
         return versions
+    }
+
+    /// A restart is not over when the client is back: no answer is not "this version is not spoken".
+    private func brokerBehind(_ loop: EventLoop) async -> Int32? {
+        while !Task.isCancelled {
+            if let server = connected(to: behind) { return server }
+            await loop.sleep(until: loop.now + .milliseconds(20))
+        }
+        return nil
     }
 
     /// Until one of them hangs up.
