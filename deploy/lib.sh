@@ -88,11 +88,13 @@ build_jobs() {
 
 # Builds the release binary (or another PRODUCT in the same way), stripped; leaves its path in $binary, or nothing where it fails.
 # lld, because the default linker maps everything writable and executable on arm64, and makes nothing read-only after start on either.
+# Its last two flags are a tenth of the binary: no names for others to link to, and addresses to correct at the start as bits (glibc 2.36).
 build_release() { # [PRODUCT]
     local jobs flags product=${1:-jouled}
     binary=
     jobs=$(build_jobs)
-    flags=(-c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -s --product "$product")
+    flags=(-c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -s)
+    flags+=(-Xlinker --no-export-dynamic -Xlinker -z -Xlinker pack-relative-relocs --product "$product")
     (cd "$top" && swift build --jobs "$jobs" "${flags[@]}") >&2 || return 1
     binary=$(cd "$top" && swift build "${flags[@]}" --show-bin-path)/$product
 }
