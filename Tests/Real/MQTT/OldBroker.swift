@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxIO
 import Metering
@@ -21,7 +22,8 @@ final class OldBroker: Sendable {
     func serve(_ loop: EventLoop) async -> [UInt8] {
         var versions: [UInt8] = []
         while await loop.wait(readable: listener, until: nil) == .ready {
-            let client = accept(listener, nil, nil)
+            // A connection that the next broker inherited would not be closed when it is closed here.
+            let client = clinux_accept(listener)
             var greeting = [UInt8](repeating: 0, count: 512)
             guard await loop.wait(readable: client, until: nil) == .ready else {
                 close(client)

@@ -59,7 +59,7 @@ final class RealBroker {
 
 /// A TCP socket, and its address on the loopback interface.
 private func withLoopback<R>(_ port: Int, _ body: (Int32, UnsafeMutablePointer<sockaddr>, inout socklen_t) -> R) -> R {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = UInt16(port).bigEndian
