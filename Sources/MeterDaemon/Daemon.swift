@@ -152,7 +152,7 @@ package struct Daemon: Sendable {
         var state = MeterState()
         for meter in configuration.meters {
             state.addOptical(
-                MeterDescription(name: meter.name, title: meter.title), maxPower: meter.maxPower,
+                MeterDescription(name: meter.name, title: meter.title), named: meter.named, maxPower: meter.maxPower,
                 staleAfter: max(.seconds(30), meter.every * 3 + .seconds(10)), remembered: await surroundings.memory.recall(meter.name))
         }
         for pulse in configuration.pulses {

@@ -165,7 +165,7 @@ struct UncheckedReadouts {
         else { return false }
         for (before, after) in zip(earlier.registers, later.registers) {
             guard before.code == after.code else { return false }
-            guard before.code.a == 1, before.code.d == 8, before.code.f == 255 else { continue }
+            guard before.code.isRisingCounter else { continue }
             guard case .number(let low, let unit) = before.value, case .number(let high, let other) = after.value, unit == other,
                 low <= high
             else { return false }

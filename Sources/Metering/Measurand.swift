@@ -62,17 +62,11 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// No connection that carries `maxPower` watts has more of it, in either direction: it was misread. `nil` where nothing is impossible.
+    /// What is beyond it was misread, in either direction. `nil` where nothing is impossible.
     func bound(maxPower: Int64) -> Quantity? {
         switch self {
-        case .power, .powerImport, .powerExport, .powerL1, .powerL2, .powerL3, .reactivePowerImport, .reactivePowerExport, .apparentPower:
-            Quantity(maxPower)
-        // Mains have a hundred volts at least.
-        case .currentL1, .currentL2, .currentL3, .currentN: Quantity(maxPower, exponent: -2)
-        case .voltageL1, .voltageL2, .voltageL3: Quantity(1_000)
-        case .frequency: Quantity(100)
         case .powerFactor, .powerFactorL1, .powerFactorL2, .powerFactorL3: Quantity(1)
-        default: nil
+        default: unit?.bound(maxPower: maxPower)
         }
     }
 

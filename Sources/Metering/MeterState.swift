@@ -35,10 +35,11 @@ package struct MeterState: Sendable {
     package init() {}
 
     package mutating func addOptical(
-        _ meter: MeterDescription, maxPower: Int64, staleAfter: Duration, remembered: MeterMemory = MeterMemory()
+        _ meter: MeterDescription, named: [NamedRegister] = [], maxPower: Int64, staleAfter: Duration,
+        remembered: MeterMemory = MeterMemory()
     ) {
         add(.optical(optical.count), meter.name)
-        optical.append(OpticalMeterState(meter, maxPower: maxPower, staleAfter: staleAfter, remembered: remembered))
+        optical.append(OpticalMeterState(meter, named, maxPower: maxPower, staleAfter: staleAfter, remembered: remembered))
         subMeters.append([])
         self.remembered.append(remembered)
     }

@@ -82,6 +82,14 @@ extension OBISCode: CustomStringConvertible {
 
     /// What an electricity meter prints: `1.8.0`, `1.8.0*01`.
     package var short: String { (a == 1 && b == 0 ? "" : "\(a)-\(b):") + "\(c).\(d).\(e)" + (f == 255 ? "" : "*\(f)") }
+
+    /// The same as it stands in the readouts of meters that are asked, and as they want to be asked for it: `C.7.21`, `F.F`, `1.8.0*01`.
+    package var printed: String {
+        if self == OBISCode(97, 97, 0) { return "F.F" }
+        guard a == 1, b == 0 else { return short }
+        let group = (96...99).contains(c) ? ["C", "F", "L", "P"][Int(c) - 96] : String(c)
+        return "\(group).\(d).\(e)" + (f == 255 ? "" : f < 10 ? "*0\(f)" : "*\(f)")
+    }
 }
 
 private func digit(_ byte: UInt8) -> Int16? {

@@ -5,6 +5,7 @@ struct OpticalMeterState: Sendable {
     private let staleAfter: Duration
     private var totals: [Measurand: MonotonicTotal] = [:]
     private var sums = TariffSums()
+    private var named: NamedRegisters
     private var power = DirectedPower()
     private var sendsPower = false
     private var clock = MeterClock()
@@ -27,16 +28,19 @@ struct OpticalMeterState: Sendable {
     private var readerProblem: String?
     private var valueProblem: String?
     /// Why totals are held back, until they are read and fit: in a session each readout has others.
-    private var held: [Measurand: String] = [:]
+    private var held: [String: String] = [:]
     private var lightProblem: String?
     private var problem: String? { readerProblem ?? valueProblem ?? heldProblem ?? lightProblem }
     private var heldProblem: String? {
         guard !held.isEmpty else { return nil }
-        return Measurand.allCases.compactMap { held[$0] }.joined(separator: "; ")
+        let names = Measurand.allCases.map(\.rawValue) + snapshot.named.map(\.name)
+        return names.compactMap { held[$0] }.joined(separator: "; ")
     }
 
-    init(_ meter: MeterDescription, maxPower: Int64, staleAfter: Duration, remembered: MeterMemory) {
+    init(_ meter: MeterDescription, _ named: [NamedRegister], maxPower: Int64, staleAfter: Duration, remembered: MeterMemory) {
         snapshot = MeterSnapshot(name: meter.name, title: meter.title, kind: .optical)
+        snapshot.named = named
+        self.named = NamedRegisters(named)
         self.maxPower = maxPower
         self.staleAfter = staleAfter
         serial = KnownSerial(remembered.serial)
@@ -105,8 +109,20 @@ struct OpticalMeterState: Sendable {
         for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
             record(register, in: readout, wall: wall)
         }
+        if !named.isEmpty { recordNamed(in: readout, wall: wall) }
         if let offset = clock.offset(in: readout, wall: wall) { snapshot.values[.meterClockOffset] = .number(Quantity(offset)) }
         estimatePower()
+    }
+
+    private mutating func recordNamed(in readout: Readout, wall: WallTime) {
+        for (name, verdict) in named.record(readout, wall: wall, maxPower: maxPower) {
+            switch verdict {
+            case .good: held[name] = nil
+            case .waiting: break
+            case .held(let why): hold(name, why)
+            }
+        }
+        snapshot.named = named.registers
     }
 
     // MARK: Its light
@@ -169,6 +185,8 @@ struct OpticalMeterState: Sendable {
         totals = [:]
         held = [:]
         sums = TariffSums()
+        for index in snapshot.named.indices { snapshot.named[index].value = nil }
+        named = NamedRegisters(snapshot.named)
         sendsPower = false
         forgetSteps()
         clock = MeterClock()
@@ -218,10 +236,10 @@ struct OpticalMeterState: Sendable {
             turns += 1
             remarks.append("\(measurand.rawValue) went from \(old) to \(value): it stayed there, so the meter was exchanged or set")
         case .waiting: break
-        case .impossible: hold(measurand, "can't be \(value)")
+        case .impossible: hold(measurand.rawValue, "can't be \(value)")
         // Without the number, which changes: it is said once.
-        case .backwards: hold(measurand, "ran backwards: held at \(heldText(measurand))")
-        case .tooFast: hold(measurand, "rose faster than \(maxPower) W: held until confirmed")
+        case .backwards: hold(measurand.rawValue, "ran backwards: held at \(heldText(measurand))")
+        case .tooFast: hold(measurand.rawValue, "rose faster than \(maxPower) W: held until confirmed")
         }
     }
 
@@ -230,16 +248,16 @@ struct OpticalMeterState: Sendable {
     }
 
     private mutating func publish(_ value: Quantity, of measurand: Measurand, in readout: Readout) {
-        if !held.isEmpty { held[measurand] = nil }
+        if !held.isEmpty { held[measurand.rawValue] = nil }
         if snapshot.values[measurand] == nil { turns += 1 }
         snapshot.values[measurand] = .number(value)
         if measurand == .energyImport { power.record(value, .imported, in: readout) }
         if measurand == .energyExport { power.record(value, .exported, in: readout) }
     }
 
-    private mutating func hold(_ measurand: Measurand, _ why: String) {
+    private mutating func hold(_ name: String, _ why: String) {
         countError()
-        held[measurand] = "\(measurand.rawValue) \(why)"
+        held[name] = "\(name) \(why)"
     }
 
     private func heldText(_ measurand: Measurand) -> String { totals[measurand]?.value?.description ?? "the last value" }

@@ -36,6 +36,8 @@ package struct MeterSnapshot: Sendable, Equatable {
     package var volumeUnit: Unit?
     /// A value that was never read is not here.
     package var values = MeasuredValues()
+    /// What its owner has named, in the order of the configuration, read or not.
+    package var named: [NamedRegister] = []
     /// The meter is being read.
     package var isAvailable = false
     /// Why it is not being read (or not right), in words.

@@ -55,7 +55,9 @@ package struct Discovery: Sendable {
     // MARK: A meter
 
     /// With the values that were seen; `idle` ones are offered but not shown.
-    package func device(_ meter: MeterIdentity, values: [Measurand], idle: Set<Measurand>, every: Duration) -> DiscoveredDevice {
+    package func device(
+        _ meter: MeterIdentity, values: [Measurand], named: [NamedRegister] = [], idle: Set<Measurand>, every: Duration
+    ) -> DiscoveredDevice {
         var facts = [
             ("manufacturer", meter.manufacturer), ("model", meter.model ?? (meter.isPulse ? "S0 pulse counter" : nil)),
             ("serial_number", meter.serial), ("sw_version", meter.firmware),
@@ -64,7 +66,7 @@ package struct Discovery: Sendable {
         return DiscoveredDevice(
             meter: meter.name, discovery: self, identifier: identifier(of: meter), title: meter.title, facts: facts,
             // The status comes last: Domoticz keeps only the last topic.
-            availability: [topics.availability(meter.name), topics.status], components: components(of: meter, values, idle, every))
+            availability: [topics.availability(meter.name), topics.status], components: components(of: meter, values, named, idle, every))
     }
 
     /// The identity that entities hang on: of the meter, not of the cable that it is read by.
@@ -74,9 +76,14 @@ package struct Discovery: Sendable {
     }
 
     private func components(
-        of meter: MeterIdentity, _ values: [Measurand], _ idle: Set<Measurand>, _ every: Duration
+        of meter: MeterIdentity, _ values: [Measurand], _ named: [NamedRegister], _ idle: Set<Measurand>, _ every: Duration
     ) -> [Component] {
-        var components = values.map { sensor($0, of: meter, isIdle: idle.contains($0), Freshness(of: $0, every: every)) }
+        var components = values.map { measurand in
+            var entity = Entity(measurand, medium: meter.medium, volumeUnit: meter.volumeUnit)
+            if idle.contains(measurand) { entity.isEnabled = false }
+            return sensor(measurand.rawValue, entity, of: meter, Freshness(of: measurand.unit, every: every))
+        }
+        components += named.map { sensor($0.name, Entity($0), of: meter, Freshness(of: $0.unit, every: every)) }
         if values.contains(.meterError) { components.append(fault(of: meter)) }
         if meter.isPulse { components.append(reading(of: meter)) }
         // Whether a meter is read, and why not, is seen while it is not.
@@ -106,9 +113,7 @@ package struct Discovery: Sendable {
         return .string(name.hasPrefix(meter.title + " ") ? String(name.dropFirst(meter.title.count + 1)) : name)
     }
 
-    private func sensor(_ measurand: Measurand, of meter: MeterIdentity, isIdle: Bool, _ freshness: Freshness?) -> Component {
-        let entity = Entity(measurand, medium: meter.medium, volumeUnit: meter.volumeUnit)
-        let key = measurand.rawValue
+    private func sensor(_ key: String, _ entity: Entity, of meter: MeterIdentity, _ freshness: Freshness?) -> Component {
         var members = head(of: meter, key, entity.name, topics.value(meter.name, key))
         let facts = [
             ("device_class", entity.deviceClass), ("state_class", entity.stateClass), ("unit_of_measurement", entity.unit),
@@ -117,7 +122,7 @@ package struct Discovery: Sendable {
         for case (let key, let text?) in facts { members.append((key, .string(text))) }
         if let precision = entity.precision { members.append(("suggested_display_precision", .number(String(precision)))) }
         if let freshness { members.append(("expire_after", .number(String(freshness.expiresAfter)))) }
-        if isIdle || !entity.isEnabled { members.append(("enabled_by_default", .bool(false))) }
+        if !entity.isEnabled { members.append(("enabled_by_default", .bool(false))) }
         return Component("sensor", key, members)
     }
 

@@ -51,9 +51,25 @@ struct Entity: Sendable, Equatable {
         }
     }
 
+    /// A number has the class that its unit has; a text is shown as it is.
+    init(_ register: NamedRegister) {
+        let words = register.name.split { $0 == "_" || $0 == "-" }.joined(separator: " ")
+        name = words.isEmpty ? register.name : words.prefix(1).uppercased() + words.dropFirst()
+        guard case .number(_, let unit)? = register.value else { return }
+        self.unit = unit?.rawValue
+        stateClass = "measurement"
+        if let unit { measure(unit) }
+        if register.code.isCounter {
+            deviceClass = unit == .wattHours || unit == .kilowattHours ? "energy" : nil
+            stateClass = register.code.isRisingCounter ? "total_increasing" : "total"
+        }
+        precision = nil
+        isEnabled = true
+    }
+
     private mutating func measure(_ unit: Unit) {
         switch unit {
-        case .watts: become("power", "measurement", precision: 0)
+        case .watts, .kilowatts: become("power", "measurement", precision: 0)
         case .volts: become("voltage", "measurement", precision: 1)
         case .amperes: become("current", "measurement", precision: 2)
         case .vars:
@@ -61,7 +77,7 @@ struct Entity: Sendable, Equatable {
             isEnabled = false
         case .voltAmperes: become("apparent_power", "measurement", precision: 0)
         case .hertz: become("frequency", "measurement", precision: 2)
-        case .seconds: become("duration", "measurement", precision: 0)
+        case .seconds, .minutes, .hours: become("duration", "measurement", precision: 0)
         case .cubicMetresPerHour: become("volume_flow_rate", "measurement", precision: 3)
         default: become(nil, "measurement", precision: nil)
         }

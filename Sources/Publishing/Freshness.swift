@@ -11,8 +11,8 @@ struct Freshness: Sendable, Equatable {
     let expiresAfter: Int
 
     /// Only power: all else either stays true, as a total does, or changes with every reading.
-    init?(of measurand: Measurand, every: Duration) {
-        guard measurand.unit == .watts else { return nil }
+    init?(of unit: Unit?, every: Duration) {
+        guard unit == .watts || unit == .kilowatts else { return nil }
         repeatEvery = max(Self.shortest, every)
         expiresAfter = Int((repeatEvery.nanoseconds * 3 + 999_999_999) / 1_000_000_000)
     }

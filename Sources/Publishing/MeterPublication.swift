@@ -12,7 +12,10 @@ struct MeterPublication: Sendable {
     private static let awaitedFor = Duration.seconds(600)
 
     private struct Value: Sendable {
-        let measurand: Measurand
+        /// `nil` of a register that its owner has named.
+        let measurand: Measurand?
+        var register: NamedRegister?
+        let key: String
         let topic: String
         let every: Duration
         /// Only of what is not true for long.
@@ -34,12 +37,13 @@ struct MeterPublication: Sendable {
     private let every: Duration
     private let discovery: Discovery
     private var identity: MeterIdentity
-    /// In the order of `Measurand`.
+    /// In the order of `Measurand`, and then as they came.
     private var values: [Value] = []
     /// Tariffs that were never above 0.
     private var idle: Set<Measurand> = []
     /// What an earlier process announced and this one did not see yet.
     private var awaited: Set<Measurand> = []
+    private var awaitedNames: Set<String> = []
     private var awaitedOf: String?
     private var awaitedSince = Instant(nanoseconds: 0)
 
@@ -85,34 +89,35 @@ struct MeterPublication: Sendable {
             readAt = meter.readAt ?? wall
         }
         if !identity.isOf(meter) {
-            if let old = identity.serial, old != meter.serial { retire { meter.values[$0] == nil } }
+            if let old = identity.serial, old != meter.serial { retire(for: meter) }
             identity = MeterIdentity(meter)
             mustAnnounce = true
         }
         let wasSet = meter.total?.base != total?.base || meter.total?.basePulses != total?.basePulses
         total = meter.total
         // A drift may not be known any more.
-        if wasSet { retire { meter.values[$0] == nil } }
+        if wasSet { retire(for: meter) }
         note(meter.values, totalWasSet: wasSet)
+        for register in meter.named where register.value != nil { note(register) }
     }
 
     private mutating func note(_ new: MeasuredValues, totalWasSet: Bool) {
         var known = 0
         var isPowerUrgent = false
         for index in values.indices {
-            guard let value = new[values[index].measurand] else { continue }
+            guard let measurand = values[index].measurand, let value = new[measurand] else { continue }
             known += 1
-            if totalWasSet && values[index].measurand.isTotal { values[index].mustGoAtOnce = true }
+            if totalWasSet && measurand.isTotal { values[index].mustGoAtOnce = true }
             guard values[index].newest != value else { continue }
             values[index].newest = value
             if Self.isUrgent(values[index], error: new[.powerError]) {
                 values[index].mustGoAtOnce = true
-                isPowerUrgent = isPowerUrgent || values[index].measurand == .power
+                isPowerUrgent = isPowerUrgent || measurand == .power
             }
             // A power and its error belong together, and the power comes before.
-            if values[index].measurand == .powerError, isPowerUrgent { values[index].mustGoAtOnce = true }
-            if !idle.isEmpty, idle.contains(values[index].measurand), !value.isZero {
-                idle.remove(values[index].measurand)
+            if measurand == .powerError, isPowerUrgent { values[index].mustGoAtOnce = true }
+            if !idle.isEmpty, idle.contains(measurand), !value.isZero {
+                idle.remove(measurand)
                 mustAnnounce = true
             }
         }
@@ -120,23 +125,42 @@ struct MeterPublication: Sendable {
     }
 
     private mutating func add(_ new: MeasuredValues) {
+        let named = values.filter { $0.measurand == nil }
         values = Measurand.allCases.compactMap { measurand in
             if let old = values.first(where: { $0.measurand == measurand }) { return old }
             guard let value = new[measurand] else { return nil }
             if measurand.isTariff && value.isZero { idle.insert(measurand) }
             let isRare = measurand == .telegrams || measurand == .errors || measurand == .lastReading || measurand == .meterClockOffset
             return Value(
-                measurand: measurand, topic: topics.value(name, measurand.rawValue),
-                every: isRare ? max(every, Self.diagnosticsEvery) : every, freshness: Freshness(of: measurand, every: every),
+                measurand: measurand, key: measurand.rawValue, topic: topics.value(name, measurand.rawValue),
+                every: isRare ? max(every, Self.diagnosticsEvery) : every, freshness: Freshness(of: measurand.unit, every: every),
                 newest: value)
         }
+        values += named
+        mustAnnounce = true
+    }
+
+    private mutating func note(_ register: NamedRegister) {
+        guard let new = register.value else { return }
+        let place = values.firstIndex { $0.register?.name == register.name }
+        // With another unit it is another entity.
+        if let place, let old = values[place].register?.value, old.isLike(new) {
+            values[place].register = register
+            values[place].newest = new.measured
+            return
+        }
+        let value = Value(
+            measurand: nil, register: register, key: register.name, topic: topics.value(name, register.name), every: every,
+            freshness: Freshness(of: register.unit, every: every), newest: new.measured)
+        if let place { values[place] = value } else { values.append(value) }
         mustAnnounce = true
     }
 
     /// Another meter was put under the head, and does not send all that the old one sent.
-    private mutating func retire(where isGone: (Measurand) -> Bool) {
+    private mutating func retire(for meter: MeterSnapshot) {
         let before = values.count
-        values.removeAll { isGone($0.measurand) }
+        let read = Set(meter.named.filter { $0.value != nil }.map(\.name))
+        values.removeAll { value in value.measurand.map { meter.values[$0] == nil } ?? !read.contains(value.key) }
         if values.count != before { mustAnnounce = true }
         idle = []
     }
@@ -146,7 +170,7 @@ struct MeterPublication: Sendable {
         guard let published = value.published, value.measurand != .powerError else { return false }
         switch (value.newest, published) {
         case (.text, _): return true
-        case (.number(let new), .number(let old)) where value.measurand.unit == .watts:
+        case (.number(let new), .number(let old)) where value.measurand?.unit == .watts:
             let (new, old) = (new.approximate, old.approximate)
             var enough = old.magnitude * 0.05
             if value.measurand == .power, case .number(let error)? = error {
@@ -174,7 +198,7 @@ struct MeterPublication: Sendable {
     ) -> Instant? {
         guard hasNews || isLast || due.map({ $0 <= now }) ?? false else { return due }
         hasNews = false
-        if !awaited.isEmpty { giveUpWaiting(now) }
+        if !awaited.isEmpty || !awaitedNames.isEmpty { giveUpWaiting(now) }
         if mustAnnounce { announce(now: now, ledger: &ledger, into: &messages) }
         if publishedAvailability != isAvailable {
             publishedAvailability = isAvailable
@@ -213,7 +237,7 @@ struct MeterPublication: Sendable {
         values[index].mustGoAtOnce = false
         let value = values[index]
         return MQTTMessage(
-            value.topic, value.newest.text, qos: value.measurand.qos, retain: true, expiresAfter: value.freshness?.expiresAfter)
+            value.topic, value.newest.text, qos: value.measurand?.qos ?? 1, retain: true, expiresAfter: value.freshness?.expiresAfter)
     }
 
     private mutating func publishJSON(now: Instant, isLast: Bool, into messages: inout [MQTTMessage]) -> Instant? {
@@ -233,8 +257,8 @@ struct MeterPublication: Sendable {
         if let serial = identity.serial { members.append(("serial", .string(serial))) }
         for value in values where value.measurand != .serial && value.measurand != .lastReading {
             switch value.newest {
-            case .number(let number): members.append((value.measurand.rawValue, .number(number.description)))
-            default: members.append((value.measurand.rawValue, .string(value.newest.text)))
+            case .number(let number): members.append((value.key, .number(number.description)))
+            default: members.append((value.key, .string(value.newest.text)))
             }
         }
         return .object(members)
@@ -246,11 +270,16 @@ struct MeterPublication: Sendable {
         if !identity.isPulse {
             guard !values.isEmpty, identity.serial != nil || readings >= Self.readingsWithoutSerial else { return }
         }
-        mustAnnounce = false
         recall(discovery.identifier(of: identity), now: now, ledger)
-        awaited.subtract(values.map(\.measurand))
-        let known = awaited.isEmpty ? values.map(\.measurand) : Measurand.allCases.filter(isKnown)
-        let device = discovery.device(identity, values: known, idle: idle.union(awaited.filter(\.isTariff)), every: every)
+        awaitedNames.subtract(values.map(\.key))
+        // What is known of them comes with them.
+        guard awaitedNames.isEmpty else { return }
+        mustAnnounce = false
+        let read = values.compactMap(\.measurand)
+        awaited.subtract(read)
+        let known = awaited.isEmpty ? read : Measurand.allCases.filter(isKnown)
+        let device = discovery.device(
+            identity, values: known, named: values.compactMap(\.register), idle: idle.union(awaited.filter(\.isTariff)), every: every)
         ledger.announce(device, now: now, into: &messages)
     }
 
@@ -265,11 +294,13 @@ struct MeterPublication: Sendable {
         awaitedSince = now
         let parts = ledger.parts(of: name, identifier: identifier)
         awaited = Set(parts.compactMap { $0.platform == "sensor" ? Measurand(rawValue: $0.key) : nil })
+        awaitedNames = Set(parts.map(\.key)).intersection(newest.named.map(\.name))
     }
 
     private mutating func giveUpWaiting(_ now: Instant) {
         guard readings >= Self.awaitedReadings, awaitedSince + Self.awaitedFor <= now else { return }
         awaited = []
+        awaitedNames = []
         mustAnnounce = true
     }
 }

@@ -1,3 +1,5 @@
+import Metering
+
 /// What the daemon itself can be told.
 package enum BridgeCommand: String, Sendable, CaseIterable {
     case restart, read
@@ -36,6 +38,12 @@ package struct Topics: Sendable, Equatable {
         guard topic.utf8.count > start.utf8.count + end.utf8.count, topic.hasPrefix(start), topic.hasSuffix(end) else { return nil }
         let meter = topic.dropFirst(start.count).dropLast(end.count)
         return meter.contains("/") ? nil : String(meter)
+    }
+
+    /// Below a meter these words have a meaning of their own, or will.
+    package static func isTaken(_ name: String) -> Bool {
+        Measurand(rawValue: name) != nil
+            || ["availability", "json", "link", "meter", "meter_fault", "problem", "read", "status", "time", "total"].contains(name)
     }
 
     package func objectID(_ meter: String) -> String { Self.identifier("\(base)_\(meter)") }

@@ -70,6 +70,27 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
     return dialogue
 }
 
+/// What has no quantity and is asked for by itself is not taken from the readout: the session might refuse it, and it would never change.
+@Test func theSessionReadsWhatWasNamed() {
+    var dialogue = signedOn(ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0), OBISCode(96, 7, 21)], every: .seconds(1)))
+    _ = dialogue.wait()
+    _ = dialogue.wait()
+    let actions = dialogue.receive(
+        framed(ControlCharacter.stx, "C.1.0(28342193)\r\n1.8.0(0033402.264*kWh)\r\nC.7.21(00012)\r\n0.2.1(7)\r\n!\r\n"))
+    let codes = actions.compactMap { if case .deliver(let readout) = $0 { readout.registers.map(\.code.short) } else { nil } }
+    #expect(codes == [["96.1.0", "1.8.0", "0.2.1"]])
+    _ = dialogue.wait()
+    _ = dialogue.receive(identification, after: .milliseconds(1000))
+    _ = dialogue.wait()
+    _ = dialogue.wait()
+    _ = dialogue.receive(prompt)
+    _ = dialogue.wait()
+    _ = dialogue.receive(framed(ControlCharacter.stx, "(0033402.264*kWh)"))
+    #expect(dialogue.wait() == [.send(framed(ControlCharacter.soh, "R1\u{2}C.7.21()"))], "as meters print it")
+    let printed = ["F.F", "L.1.0", "1.8.0*01", "1.8.0*12", "0-0:96.7.21"]
+    #expect(printed.map { OBISCode($0)?.printed } == printed)
+}
+
 @Suite struct ReadoutSessionTests {
     @Test func theWholeDialogueOfAnME162() {
         var dialogue = Dialogue(plan)

@@ -45,6 +45,8 @@ package struct Configuration: Sendable, Equatable {
         package var direction = Direction.auto
         package var read = Read.auto
         package var registers: [OBISCode] = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
+        /// Those of them that are published under a name of the owner's.
+        package var named: [NamedRegister] = []
         package var every = Duration.zero
         /// Watts.
         package var maxPower: Int64 = 25_000

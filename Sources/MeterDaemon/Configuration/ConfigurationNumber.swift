@@ -1,4 +1,5 @@
 import Metering
+import Publishing
 
 extension ConfigurationFormat where Value == Duration {
     static func duration(_ range: ClosedRange<Duration>) -> Self {
@@ -89,25 +90,46 @@ extension ConfigurationFormat where Value == Quantity {
     }
 }
 
-extension ConfigurationFormat where Value == [OBISCode] {
+extension ConfigurationFormat where Value == [NamedRegister] {
+    /// `"1.8.0"` or `"96.7.21=power_failures"`; without a name it is empty.
     static var registers: Self {
         Self { list in
             let expected = "expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"
             guard case .array(let items) = list.content else { return .failure(Refusal("\(list.summary), but \(expected)")) }
             guard (1...32).contains(items.count) else { return .failure(Refusal("a list of \(items.count); \(expected)")) }
-            var codes: [OBISCode] = []
+            var registers: [NamedRegister] = []
             for item in items {
                 guard case .string(let text) = item.content else {
                     return .failure(Refusal("\(item.summary), but expected a text in quotes, e.g. \"1.8.0\"", at: item.position))
                 }
-                guard text.utf8.count <= 32, let code = OBISCode(text) else {
-                    return .failure(Refusal("\(quoted(text)) is no OBIS code; expected e.g. \"1.8.0\"", at: item.position))
+                switch register(text, after: registers) {
+                case .success(let register): registers.append(register)
+                case .failure(let refusal): return .failure(Refusal(refusal.message, at: item.position))
                 }
-                guard !codes.contains(code) else { return .failure(Refusal("\(quoted(text)) is in the list twice", at: item.position)) }
-                codes.append(code)
             }
-            return .success(codes)
+            return .success(registers)
         }
+    }
+}
+
+private func register(_ text: String, after others: [NamedRegister]) -> Result<NamedRegister, Refusal> {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts[0].utf8.count <= 32, let code = OBISCode(parts[0]) else {
+        return .failure(Refusal("\(quoted(text)) is no OBIS code; expected e.g. \"1.8.0\""))
+    }
+    guard !others.contains(where: { $0.code == code }) else { return .failure(Refusal("\(quoted(text)) is in the list twice")) }
+    guard parts.count > 1 else { return .success(NamedRegister(code, name: "")) }
+    if let measurand = Measurand(code) {
+        return .failure(Refusal("\(code.short) is published as \(measurand.rawValue); expected \(quoted(parts[0])) without a name"))
+    }
+    return ConfigurationFormat.name.read(TOMLValue(.string(parts[1]), at: TOMLPosition(0, 0))).flatMap { name in
+        if Topics.isTaken(name) {
+            return .failure(Refusal("\(quoted(name)) is a name of jouled's own; expected another, e.g. \(quoted("my_" + name))"))
+        }
+        if let other = others.first(where: { $0.name == name }) {
+            return .failure(Refusal("\(quoted(name)) is the name of \(other.code.short) already; every register needs its own"))
+        }
+        return .success(NamedRegister(code, name: name))
     }
 }
 

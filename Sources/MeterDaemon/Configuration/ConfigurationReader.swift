@@ -66,7 +66,10 @@ package struct ConfigurationReader {
         meter.wakesUp = section.read("wake_up", .truth) ?? false
         meter.direction = section.read("direction", .choice()) ?? meter.direction
         meter.read = section.read("read", .choice()) ?? meter.read
-        meter.registers = section.read("registers", .registers) ?? meter.registers
+        if let list = section.read("registers", .registers) {
+            meter.registers = list.map(\.code)
+            meter.named = list.filter { !$0.name.isEmpty }
+        }
         meter.every = section.read("every", .duration(.zero ... .seconds(3600))) ?? meter.every
         meter.maxPower = section.read("max_power", .power) ?? meter.maxPower
         meter.publishEvery = section.read("publish_every", .duration(.zero ... .seconds(3600))) ?? meter.publishEvery

@@ -16,7 +16,8 @@ extension Configuration {
 extension Configuration.Meter {
     package var summary: String {
         let whose = "meter \(name) \(quoted(title)): \(port)"
-        let limits = "\(publishing(publishEvery)), at most \(maxPower) W"
+        let names = named.map { "\($0.code.short) as \($0.name), " }.joined()
+        let limits = "\(names)\(publishing(publishEvery)), at most \(maxPower) W"
         switch meterProtocol {
         case .d0Push: return "\(whose), listens for IEC 62056-21 mode D, \(limits)"
         case .sml: return "\(whose), listens for SML, \(limits)"

@@ -48,9 +48,10 @@ extension ReadoutSession {
     }
 
     /// What the session will not read again would be published for weeks as if it were of now.
+    /// Neither would what its owner has named, if the session refuses it.
     private func isFrozen(_ code: OBISCode) -> Bool {
-        guard let measurand = Measurand(code), !measurand.isDiagnostic else { return false }
-        return !plan.registers.contains(code)
+        guard let measurand = Measurand(code) else { return plan.registers.contains(code) }
+        return !measurand.isDiagnostic && !plan.registers.contains(code)
     }
 
     private mutating func nextReadout(_ now: Instant) {
@@ -101,7 +102,7 @@ extension ReadoutSession {
     mutating func sendRequest(_ now: Instant) {
         blocks = []
         var message: [UInt8] = [ControlCharacter.soh, UInt8(ascii: "R"), UInt8(ascii: usesR5 == true ? "5" : "1"), ControlCharacter.stx]
-        message += round[asked].short.utf8
+        message += round[asked].printed.utf8
         message += [UInt8(ascii: "("), UInt8(ascii: ")"), ControlCharacter.etx]
         message.append(BlockCheck.of(message.dropFirst()))
         askedAt = now

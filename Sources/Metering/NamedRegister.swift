@@ -1,0 +1,114 @@
+/// A register that its owner has named: it is published under that name, as it was read.
+package struct NamedRegister: Equatable, Sendable {
+    package var code: OBISCode
+    package var name: String
+    /// `nil` until it was read.
+    package var value: RegisterValue?
+
+    package init(_ code: OBISCode, name: String) {
+        self.code = code
+        self.name = name
+    }
+
+    package var unit: Unit? { if case .number(_, let unit)? = value { unit } else { nil } }
+}
+
+extension RegisterValue {
+    /// The payload of its topic.
+    package var measured: MeasuredValue {
+        switch self {
+        case .number(let number, _): .number(number)
+        case .text(let text): .text(text)
+        }
+    }
+
+    /// Another value of the same register, by its look.
+    package func isLike(_ other: RegisterValue) -> Bool {
+        switch (self, other) {
+        case (.number(_, let unit), .number(_, let otherUnit)): unit == otherUnit
+        case (.text, .text): true
+        default: false
+        }
+    }
+}
+
+extension OBISCode {
+    /// A current total of energy, or a balance of two.
+    package var isCounter: Bool { a == 1 && d == 8 && f == 255 }
+
+    /// 16.8.0 is import minus export, 36.8.0 that of L1.
+    package var isRisingCounter: Bool { isCounter && c % 20 != 16 }
+}
+
+/// What its owner has named of one meter.
+struct NamedRegisters: Sendable {
+    private(set) var registers: [NamedRegister]
+    private var totals: [MonotonicTotal]
+    /// What a telegram without a checksum said, and the next one must confirm.
+    private var unconfirmed: [RegisterValue?]
+
+    init(_ registers: [NamedRegister]) {
+        self.registers = registers
+        totals = registers.map { _ in MonotonicTotal() }
+        unconfirmed = registers.map { _ in nil }
+    }
+
+    var isEmpty: Bool { registers.isEmpty }
+
+    enum Verdict: Equatable { case good, waiting, held(String) }
+
+    /// What became of each that was read, by their names.
+    mutating func record(_ readout: Readout, wall: WallTime, maxPower: Int64) -> [(name: String, verdict: Verdict)] {
+        registers.indices.compactMap { index in
+            guard let value = readout[registers[index].code] else { return nil }
+            let verdict = verdict(on: value, index, in: readout, wall: wall, maxPower: maxPower)
+            if verdict == .good { registers[index].value = value }
+            return (registers[index].name, verdict)
+        }
+    }
+
+    private mutating func verdict(
+        on value: RegisterValue, _ index: Int, in readout: Readout, wall: WallTime, maxPower: Int64
+    ) -> Verdict {
+        guard case .number(let number, let unit?) = value else {
+            defer { unconfirmed[index] = value }
+            return readout.isChecked || value == unconfirmed[index] ? .good : .waiting
+        }
+        if let bound = unit.bound(maxPower: maxPower), number > bound || number < bound.negated {
+            return .held("is more than a connection of \(maxPower) W can have: not published")
+        }
+        guard registers[index].code.isRisingCounter, let exponent = unit.exponentToKilo else { return .good }
+        let rules = MonotonicTotal.Rules(perHour: Double(maxPower) / 1000, isChecked: readout.isChecked)
+        switch totals[index].record(number.scaled(by: exponent), at: readout.at, wall: wall, rules) {
+        case .accepted, .replaced: return .good
+        case .waiting: return .waiting
+        case .impossible: return .held("can't be \(number)")
+        case .backwards: return .held("ran backwards: held until confirmed")
+        case .tooFast: return .held("rose faster than \(maxPower) W: held until confirmed")
+        }
+    }
+}
+
+extension Unit {
+    /// Of energy.
+    fileprivate var exponentToKilo: Int? {
+        switch self {
+        case .wattHours, .varHours, .voltAmpereHours: -3
+        case .kilowattHours, .kilovarHours, .kilovoltAmpereHours: 0
+        default: nil
+        }
+    }
+
+    /// No connection that carries `maxPower` watts has more of it, in either direction: it was misread. `nil` where nothing is impossible.
+    func bound(maxPower: Int64) -> Quantity? {
+        switch self {
+        case .watts, .vars, .voltAmperes: Quantity(maxPower)
+        case .kilowatts, .kilovars, .kilovoltAmperes: Quantity(maxPower, exponent: -3)
+        // Mains have a hundred volts at least.
+        case .amperes: Quantity(maxPower, exponent: -2)
+        case .volts: Quantity(1_000)
+        case .hertz: Quantity(100)
+        default: nil
+        }
+    }
+}
