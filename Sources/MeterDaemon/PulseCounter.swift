@@ -27,6 +27,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
                 pace.hurry()
                 hasNews = true
                 hasMoved = true
+            case .hum: hasMoved = true
             case .nothing:
                 if tally.isPositionOfEachEdge { hasMoved = true }
             }

@@ -91,6 +91,21 @@ private struct Bench {
         #expect(journal.newest == PulseMark(pulses: 100, request: 5, position: LinePosition(number: 200)))
     }
 
+    /// What was dropped as hum is not counted by who goes on, by the numbers of its edges.
+    @Test func whatWasDroppedIsNotedToo() throws {
+        var made: WatchfulJournal?
+        var bench = Bench { reports in
+            let journal = WatchfulJournal(reports)
+            made = journal
+            return journal
+        }
+        let journal = try #require(made)
+        bench.open([0])
+        bench.pulse()
+        for _ in 0..<10 { bench.pulse(length: 10, rest: 10) }
+        #expect(journal.newest == PulseMark(pulses: 1, request: 5, position: LinePosition(number: 22)))
+    }
+
     /// One ring for all that came by then, and the last one before the end.
     @Test func theLastPulseIsHeard() async {
         var bench = Bench()

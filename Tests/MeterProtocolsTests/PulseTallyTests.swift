@@ -1,6 +1,7 @@
 import MeterProtocols
 import Metering
 import Testing
+import VirtualMeters
 
 /// A debounced line, as the kernel numbers its edges; what the reader is given of them is up to the test.
 private struct Train {
@@ -16,6 +17,26 @@ private struct Train {
     }
 
     mutating func edges(_ count: Int) -> [Edge] { (0..<count).map { _ in edge() } }
+}
+
+/// What the kernel's debouncing makes of a line: it looks at it some time after each change, and not at all when the next one comes before.
+private struct LateKernel {
+    var edges: [Edge] = []
+    private var isActive = false
+    private var changed: (isActive: Bool, look: Int64)?
+
+    mutating func change(_ isActive: Bool, at: Int64, late: Int64) {
+        look(before: at)
+        changed = (isActive, at + late)
+    }
+
+    mutating func look(before now: Int64 = .max) {
+        guard let change = changed, change.look <= now else { return }
+        changed = nil
+        guard change.isActive != isActive else { return }
+        isActive = change.isActive
+        edges.append(Edge(isActive ? .falling : .rising, at: Instant(nanoseconds: change.look), number: UInt64(edges.count) + 1))
+    }
 }
 
 private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePosition(), counted: Int64 = 0) -> PulseTally {
@@ -99,6 +120,48 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         }
         #expect(tally.reading.counted == 0)
         #expect(tally.position.number == 40)
+    }
+
+    @Test func aPulseWhoseBeginningWasSeenLateCounts() {
+        var kernel = LateKernel()
+        for (beginning, late) in [(1000, 11), (1060, 29), (2000, 29), (2060, 11)] as [(Int64, Int64)] {
+            kernel.change(true, at: beginning * 1_000_000, late: late * 1_000_000)
+            kernel.change(false, at: (beginning + 30) * 1_000_000, late: 11_000_000)
+        }
+        kernel.look()
+        #expect(kernel.edges.count == 8)
+        var whole = tally()
+        for edge in kernel.edges { whole.push(edge) }
+        #expect(whole.reading.counted == 4)
+        // Another process may begin anywhere.
+        for stop in 0...8 {
+            var first = tally()
+            for edge in kernel.edges.prefix(stop) { first.push(edge) }
+            var second = tally(at: first.position, counted: first.reading.counted)
+            for edge in kernel.edges.dropFirst(stop) { second.push(edge) }
+            #expect(second.reading.counted == 4, "\(stop)")
+        }
+    }
+
+    /// However late the kernel looks: what it has seen at all, and no shorter than `minPulse`, is counted.
+    @Test(arguments: [20, 30] as [Int64])
+    func whatTheKernelHasSeenCounts(shortest: Int64) {
+        var dice = SeededGenerator(seed: UInt64(shortest))
+        for longest in [12, 20, 30, 60] as [Int64] {
+            var kernel = LateKernel()
+            var now: Int64 = 1_000_000_000
+            for index in 0..<20_000 {
+                let late = Int64.random(in: 10_000_000...longest * 1_000_000, using: &dice)
+                // Where the first pulse begins is no question of lateness.
+                kernel.change(index % 2 == 0, at: now, late: index == 0 ? 10_000_000 : late)
+                now += Int64.random(in: shortest * 1_000_000...2 * shortest * 1_000_000, using: &dice)
+            }
+            kernel.look()
+            var tally = tally()
+            for edge in kernel.edges { tally.push(edge) }
+            #expect(tally.reading.counted == Int64(kernel.edges.count / 2), "\(longest)")
+            #expect(longest > shortest || kernel.edges.count == 20_000, "\(longest)")
+        }
     }
 
     @Test func edgesThatComeTwiceCountOnce() {

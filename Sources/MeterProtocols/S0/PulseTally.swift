@@ -58,6 +58,8 @@ package struct PulseTally: Sendable {
     /// What an edge has changed in the reading.
     package enum News: Sendable, Equatable {
         case nothing
+        /// Nothing, but who goes on must not count it either.
+        case hum
         /// One more pulse, which was seen whole.
         case pulse
         case more
@@ -68,7 +70,7 @@ package struct PulseTally: Sendable {
         lastEdge = edge.at
         guard isByNumber else { return pushByWidth(edge) }
         let news = edges.push(edge)
-        guard news.pulses > 0 else { return .nothing }
+        guard news.pulses > 0 else { return news.isHum ? .hum : .nothing }
         count(news.pulses, at: news.at)
         reading.recovered += news.recovered
         return news.pulses == 1 && news.recovered == 0 ? .pulse : .more
