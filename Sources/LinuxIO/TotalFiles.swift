@@ -9,15 +9,17 @@ package actor TotalFiles: TotalStore {
     private nonisolated let loop: EventLoop
     let directory: String
     private let journal: any PulseJournal
+    let ram: RunFolder?
     /// Of the directory that this began with. As long as it is open no other one has its number.
     private var held: Int32 = -1
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// `journal`: has counted on since the files were written, unless the power was cut.
-    package init(directory: String, journal: any PulseJournal, loop: EventLoop) {
+    /// `journal`: has counted on since the files were written, unless the power was cut; `ram`: knows what was read since.
+    package init(directory: String, journal: any PulseJournal, ram: RunFolder? = nil, loop: EventLoop) {
         self.directory = directory
         self.journal = journal
+        self.ram = ram
         self.loop = loop
     }
 
@@ -96,7 +98,7 @@ package actor TotalFiles: TotalStore {
 
     private func path(_ meter: String) -> String { directory + "/" + meter + ".total" }
 
-    func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
+    nonisolated func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw SystemError("open \(path)", errno) }
         defer { close(descriptor) }
@@ -106,7 +108,7 @@ package actor TotalFiles: TotalStore {
         guard fsync(descriptor) == 0 else { throw SystemError("fsync \(path)", errno) }
     }
 
-    func rename(_ from: String, to: String) throws(SystemError) {
+    nonisolated func rename(_ from: String, to: String) throws(SystemError) {
         guard Glibc.rename(from, to) == 0 else { throw SystemError("rename \(from)", errno) }
     }
 

@@ -10,6 +10,7 @@ package actor Aggregator {
     /// The pulse inputs by their places, and what is counted of them.
     private let pulses: [String]
     private let reports: PulseReports
+    private let memory: any MeterMemoryStore
     private var sinks: [Newest<Snapshot>] = []
     private var totalSinks: [Newest<[String: PulseTotal]>] = []
     private var turnSinks: [AsyncStream<Void>.Continuation] = []
@@ -20,11 +21,13 @@ package actor Aggregator {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package init(
-        _ state: MeterState, pulses: [String], _ reports: PulseReports, executor: any SerialExecutor, clock: any Clockwork, log: any Log
+        _ state: MeterState, pulses: [String], _ reports: PulseReports, memory: any MeterMemoryStore = NoMeterMemory(),
+        executor: any SerialExecutor, clock: any Clockwork, log: any Log
     ) {
         self.state = state
         self.pulses = pulses
         self.reports = reports
+        self.memory = memory
         self.executor = executor
         self.clock = clock
         self.log = log
@@ -68,6 +71,8 @@ package actor Aggregator {
     package func change(_ change: @Sendable (inout MeterState, Instant, WallTime) -> Void) {
         takeReports()
         change(&state, clock.now, clock.wall)
+        // Who is killed after it was told must not begin below it.
+        if let (meter, known) = state.takeMoved() { memory.note(meter, known) }
         changed()
     }
 

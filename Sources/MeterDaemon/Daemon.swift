@@ -59,8 +59,8 @@ package struct Daemon: Sendable {
         counted = state.snapshot.totals.mapValues(\.pulses)
         reports = PulseReports(lines: configuration.pulses.count)
         let aggregator = Aggregator(
-            state, pulses: configuration.pulses.map(\.name), reports, executor: surroundings.executor, clock: surroundings.clock,
-            log: surroundings.log)
+            state, pulses: configuration.pulses.map(\.name), reports, memory: surroundings.memory, executor: surroundings.executor,
+            clock: surroundings.clock, log: surroundings.log)
         self.aggregator = aggregator
         readers = configuration.meters.map { meter in
             let isTimedByPulses = configuration.pulses.contains { $0.of == meter.name }

@@ -31,6 +31,8 @@ package struct MeterState: Sendable {
     private var remarks: [String] = []
     /// Of the sub-meters.
     private var turnsBehind = 0
+    /// The optical meter whose totals moved, by its place.
+    private var moved: Int?
 
     package init() {}
 
@@ -106,8 +108,10 @@ package struct MeterState: Sendable {
     // MARK: Optical meters
 
     package mutating func record(_ readout: Readout, of meter: String, wall: WallTime) {
-        changeOptical(meter) { $0.record(readout, wall: wall) }
         guard case .optical(let place)? = places[meter] else { return }
+        let steps = optical[place].steps
+        optical[place].record(readout, wall: wall)
+        if optical[place].steps != steps { moved = place }
         if !optical[place].remarks.isEmpty {
             remarks += optical[place].remarks.map { "\(meter): \($0)" }
             optical[place].remarks = []
@@ -115,6 +119,8 @@ package struct MeterState: Sendable {
         for sub in readout.subMeters {
             let index = subMeters[place].firstIndex { $0.channel == sub.channel } ?? addSubMeter(sub, at: place)
             guard let index else { continue }
+            let before = subMeters[place][index].total.value
+            defer { if subMeters[place][index].total.value != before { moved = place } }
             let remark = subMeters[place][index].record(sub, isChecked: readout.isChecked, at: readout.at, wall: wall)
             guard let remark else { continue }
             remarks.append(remark)
@@ -154,13 +160,21 @@ package struct MeterState: Sendable {
     /// By the names of the optical meters. What was not read in this life is as an earlier one knew it.
     package var memories: [String: MeterMemory] {
         var memories: [String: MeterMemory] = [:]
-        for (index, meter) in optical.enumerated() {
-            var memory = meter.memory
-            memory.channels = remembered[index].channels
-            for sub in subMeters[index] { memory.channels[sub.channel] = sub.memory }
-            memories[meter.snapshot.name] = memory
-        }
+        for (place, meter) in optical.enumerated() { memories[meter.snapshot.name] = memory(at: place) }
         return memories
+    }
+
+    private func memory(at place: Int) -> MeterMemory {
+        var memory = optical[place].memory
+        memory.channels = remembered[place].channels
+        for sub in subMeters[place] { memory.channels[sub.channel] = sub.memory }
+        return memory
+    }
+
+    /// Of the meter of the last readout, if its totals moved.
+    package mutating func takeMoved() -> (meter: String, memory: MeterMemory)? {
+        guard let place = moved.take() else { return nil }
+        return (optical[place].snapshot.name, memory(at: place))
     }
 
     package mutating func countError(of meter: String) { changeOptical(meter) { $0.countError() } }

@@ -16,6 +16,8 @@ struct OpticalMeterState: Sendable {
     var remarks: [String] = []
     /// Moves when something came that the next life must know about.
     private(set) var turns = 0
+    /// Moves when any total does.
+    private(set) var steps = 0
     private var lastReading: Instant?
     /// When it counts as not being read any more.
     private var staleAt: Instant?
@@ -225,9 +227,10 @@ struct OpticalMeterState: Sendable {
 
     private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, in readout: Readout, wall: WallTime) {
         var total = totals[measurand] ?? MonotonicTotal()
-        let turnsBefore = total.turns
+        let (before, turnsBefore) = (total.value, total.turns)
         let verdict = total.record(value, at: readout.at, wall: wall, rules(readout))
         turns += total.turns - turnsBefore
+        if total.value != before { steps += 1 }
         totals[measurand] = total
         switch verdict {
         case .accepted: publish(value, of: measurand, in: readout)

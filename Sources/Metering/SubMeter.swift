@@ -66,7 +66,7 @@ struct SubMeterState: Sendable {
     let channel: UInt8
     private(set) var snapshot: MeterSnapshot
     private var serial: KnownSerial
-    private var total = MonotonicTotal()
+    private(set) var total = MonotonicTotal()
     private var problem: String?
     private let measurand: Measurand
     /// These tell their reading once in five minutes to once a day.
@@ -81,6 +81,7 @@ struct SubMeterState: Sendable {
         if let known = remembered?.totals[measurand] { total = MonotonicTotal(remembered: known.value, at: known.at) }
     }
 
+    /// What the next life shall hold against what it reads.
     var memory: MeterMemory {
         MeterMemory(serial: serial.number, totals: total.value.map { [measurand: MeterMemory.Total($0, at: total.wall)] } ?? [:])
     }

@@ -71,8 +71,9 @@ struct Service {
     private var surroundings: Daemon.Surroundings {
         let (threads, log) = (threads, log)
         if configuration.pulses.isEmpty { threads.store.discardRest() }
-        let journal = PulseMarkFiles(state: configuration.state.directory) ?? NoPulseJournal() as any PulseJournal
-        let files = TotalFiles(directory: configuration.state.directory, journal: journal, loop: threads.storage)
+        let ram = RunFolder(state: configuration.state.directory)
+        let journal = ram.map(PulseMarkFiles.init) ?? NoPulseJournal() as any PulseJournal
+        let files = TotalFiles(directory: configuration.state.directory, journal: journal, ram: ram, loop: threads.storage)
         return Daemon.Surroundings(
             executor: threads.main, clock: threads.main, log: log, port: { serialPort($0.port, loop: threads.main) },
             lines: { gpioLines($0, store: threads.store) }, journal: journal, broker: realBroker(configuration, threads.main),

@@ -21,22 +21,22 @@ import Testing
 
     @Test func outliveTheirWriter() throws {
         try inMemory { _ in
-            let first = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
+            let first = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled")))
             #expect(first.mark(of: "heat") == nil)
             let page = first.page(of: "heat")
             page.note(PulseMark(pulses: 11, request: 34, position: LinePosition()))
             page.note(mark)
-            let second = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
+            let second = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled")))
             #expect(second.mark(of: "heat") == mark)
             #expect(second.mark(of: "solar") == nil)
-            let elsewhere = try #require(PulseMarkFiles(state: "/home/me/jouled"))
+            let elsewhere = PulseMarkFiles(try #require(RunFolder(state: "/home/me/jouled")))
             #expect(elsewhere.mark(of: "heat") == nil)
         }
     }
 
     @Test func aTornOneIsNone() throws {
         try inMemory { folder in
-            let files = try #require(PulseMarkFiles(state: "/var/lib/jouled"))
+            let files = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled")))
             let page = files.page(of: "heat")
             page.note(mark)
             let name = try #require(names(in: folder).first)

@@ -182,6 +182,29 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
     }
 
+    /// What was read since it was saved, unless that was removed.
+    @Test func remembersInRAMWhatItHasNotSavedYet() async throws {
+        let ram = directory + "/ram"
+        mkdir(ram, 0o750)
+        let folder = RunFolder(ram, state: directory)
+        func memory(_ total: Int64) -> MeterMemory {
+            let wall = WallTime(millisecondsSince1970: 1_700_000_000_000 + total)
+            return MeterMemory(serial: "28342193", totals: [.energyImport: MeterMemory.Total(Quantity(total), at: wall)])
+        }
+        let first = TotalFiles(directory: directory, journal: NoPulseJournal(), ram: folder, loop: loop)
+        first.note("grid", memory(4))
+        #expect(await first.recall("grid") == MeterMemory())
+        try await first.remember("grid", memory(5))
+        first.note("grid", memory(7))
+        let second = TotalFiles(directory: directory, journal: NoPulseJournal(), ram: folder, loop: loop)
+        #expect(await second.recall("grid") == memory(7))
+        #expect(await files.recall("grid") == memory(5), "whose folder is elsewhere")
+        removeDirectory(ram)
+        second.note("grid", memory(8))
+        #expect(await second.recall("grid") == memory(5))
+        removeDirectory(directory)
+    }
+
     @Test func saysWhyItCanNotSave() async throws {
         let missing = TotalFiles(directory: directory + "/missing", journal: NoPulseJournal(), loop: loop)
         await #expect(throws: PortError.self) { try await missing.save("heat", total(5)) }

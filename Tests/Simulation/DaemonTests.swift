@@ -152,6 +152,17 @@ import VirtualMeters
         #expect(house.memory.saves == 4 && last == house.value("grid/energy_import"))
     }
 
+    /// Who is killed has not saved for an hour: what was published is in RAM.
+    @Test func whatWasPublishedIsNotedAtOnce() throws {
+        let house = SimulatedHouse(seed: 10)
+        house.start()
+        house.run(for: .seconds(900))
+        let saved = try #require(house.memory.memories["grid"]?.totals[.energyImport]?.value)
+        let noted = try #require(house.memory.notes["grid"]?.totals[.energyImport]?.value)
+        #expect(noted > saved)
+        #expect(noted.description == house.value("grid/energy_import"))
+    }
+
     @Test func whatCanNotBeRememberedIsSaidOnce() {
         let house = SimulatedHouse(seed: 10)
         house.memory.failure = PortError("no space left on device")

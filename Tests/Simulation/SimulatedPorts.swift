@@ -237,10 +237,14 @@ final class SimulatedStore: TotalStore, @unchecked Sendable {
 /// SAFETY: only used on the simulation's one thread.
 final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
     var memories: [String: MeterMemory] = [:]
+    /// In RAM.
+    var notes: [String: MeterMemory] = [:]
     var failure: PortError?
     private(set) var saves = 0
 
-    func recall(_ meter: String) async -> MeterMemory { memories[meter] ?? MeterMemory() }
+    func recall(_ meter: String) async -> MeterMemory { memories[meter].map { notes[meter] ?? $0 } ?? MeterMemory() }
+
+    func note(_ meter: String, _ memory: MeterMemory) { notes[meter] = memory }
 
     func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError) {
         if let failure { throw failure }

@@ -5,6 +5,8 @@ package protocol MeterMemoryStore: Sendable {
     /// An empty one where nothing is known.
     func recall(_ meter: String) async -> MeterMemory
     func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError)
+    /// At once, in RAM that outlives the process: `recall` gives the newest, if there is one that was remembered for longer, too.
+    func note(_ meter: String, _ memory: MeterMemory)
 }
 
 /// For what never ends, or never began.
@@ -12,4 +14,5 @@ package struct NoMeterMemory: MeterMemoryStore {
     package init() {}
     package func recall(_ meter: String) async -> MeterMemory { MeterMemory() }
     package func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError) {}
+    package func note(_ meter: String, _ memory: MeterMemory) {}
 }

@@ -35,6 +35,7 @@ private final class Mortal: MessageBroker, TotalStore, MeterMemoryStore, PulseJo
 
     func recall(_ meter: String) async -> MeterMemory { await memory.recall(meter) }
     func remember(_ meter: String, _ new: MeterMemory) async throws(PortError) { if isAlive { try await memory.remember(meter, new) } }
+    func note(_ meter: String, _ new: MeterMemory) { if isAlive { memory.note(meter, new) } }
 
     func mark(of meter: String) -> PulseMark? { marks.kept[meter] }
     func page(of meter: String) -> any PulseJournalPage { Page(life: self, meter: meter) }
@@ -146,6 +147,7 @@ final class HostileHouse: @unchecked Sendable {
             down(for: seconds) {
                 self.kill()
                 self.marks.kept = [:]
+                self.memory.notes = [:]
             }
             loop.wallError = .seconds(error)
             loop.at(loop.now + .seconds(set)) { self.loop.wallError = .zero }
