@@ -15,6 +15,8 @@ package struct AutoSession: MeterSession {
     private var turns = 0
     /// `nil` when something was heard in this turn, which then lasts until the port goes.
     private var changesAt: Instant?
+    /// What was asked for has come in this turn.
+    private var hasRead = false
 
     package init(plan: ReadoutSession.Plan, listensFirst: Bool = false) {
         self.listensFirst = listensFirst
@@ -36,14 +38,26 @@ package struct AutoSession: MeterSession {
     package mutating func opened(_ now: Instant) -> [ReadoutSession.Action] {
         (turn, turns) = (.asking, 0)
         if listensFirst { return listen(now) }
-        changesAt = now + Self.askingTimes[0]
-        return asking.opened(now)
+        return beginAsking(now)
     }
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action] {
         guard turn == .asking else { return listening.received(bytes, now) }
+        if !hasRead, let overheard = overhear(bytes, now) { return overheard }
         defer { if asking.isAnswered { changesAt = nil } }
-        return asking.received(bytes, now)
+        let actions = asking.received(bytes, now)
+        if !hasRead { hasRead = actions.contains { if case .deliver = $0 { true } else { false } } }
+        return actions
+    }
+
+    /// Where the speed does not change, at the port of another machine, a meter that speaks by itself is understood while it is asked; its
+    /// name would be taken for an answer, again and again.
+    private mutating func overhear(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action]? {
+        let actions = listening.received(bytes, now)
+        let speaks = actions.contains { if case .deliver(let readout) = $0 { readout.source != .iec62056 } else { false } }
+        guard speaks else { return nil }
+        (turn, changesAt) = (.listening, nil)
+        return asking.closed() + actions
     }
 
     package mutating func timedOut(_ now: Instant) -> [ReadoutSession.Action] {
@@ -67,9 +81,15 @@ package struct AutoSession: MeterSession {
     private mutating func ask(_ now: Instant) -> [ReadoutSession.Action] {
         turn = .asking
         turns += 1
-        changesAt = now + Self.askingTimes[min(turns, Self.askingTimes.count - 1)]
         // A session begins at this speed.
-        return listening.closed() + [.apply(ReadoutSession.fast)] + asking.opened(now)
+        return listening.closed() + [.apply(ReadoutSession.fast)] + beginAsking(now)
+    }
+
+    private mutating func beginAsking(_ now: Instant) -> [ReadoutSession.Action] {
+        changesAt = now + Self.askingTimes[min(turns, Self.askingTimes.count - 1)]
+        hasRead = false
+        _ = listening.opened(now)
+        return asking.opened(now)
     }
 
     private mutating func listen(_ now: Instant) -> [ReadoutSession.Action] {

@@ -170,6 +170,23 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.deadline.map { $0 - now > .seconds(60) } == true)
     }
 
+    /// At another machine's port the meter is understood while it is asked; that its name looks like an answer leads nowhere.
+    @Test(arguments: [dsmr5, modeD, smlTelegram()])
+    func overhearsWhatSpeaksByItself(_ telegram: [UInt8]) {
+        var plan = Self.plan
+        plan.hasFixedSpeed = true
+        var session = AutoSession(plan: plan)
+        _ = session.opened(start)
+        var readouts: [Readout] = []
+        for second in 0..<6 {
+            let now = start + .seconds(second)
+            while let deadline = session.deadline, deadline <= now { _ = session.timedOut(now) }
+            readouts += session.received(telegram, now).readouts
+        }
+        #expect(readouts.count >= 3 && session.farewell == [])
+        #expect(session.timedOut(start + .seconds(60)) == [], "nobody asks any more")
+    }
+
     @Test func listensAtTheOtherSpeedAndAsksAgain() {
         var session = AutoSession(plan: Self.plan)
         var now = untilItListens(&session).now
