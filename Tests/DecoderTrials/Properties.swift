@@ -78,6 +78,6 @@ private func registers(_ found: [Finding]) -> [[Register]] {
     found.compactMap { if case .readout(let readout) = $0 { readout.registers } else { nil } }
 }
 
-private func require(_ holds: Bool, _ words: @autoclosure () -> String) {
+func require(_ holds: Bool, _ words: @autoclosure () -> String) {
     if !holds { fatalError(words()) }
 }

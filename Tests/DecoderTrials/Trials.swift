@@ -7,7 +7,7 @@ import Metering
 ///   DecoderTrials mutate COUNT            so many damaged telegrams of each language; memory stays bounded meanwhile
 ///   DecoderTrials decode LANGUAGE ROUNDS  reads telegrams from standard input, decodes them so often, says how many values it got
 ///   DecoderTrials write LANGUAGE COUNT    writes telegrams to standard output, of the usual shape: libsml knows no other
-///   DecoderTrials seeds LANGUAGE FOLDER   writes what a fuzzer begins with
+///   DecoderTrials seeds LANGUAGE FOLDER   writes what a fuzzer begins with; `session` is the dialogue
 @main struct Trials {
     static func main() {
         let words = Array(CommandLine.arguments.dropFirst())
@@ -15,8 +15,8 @@ import Metering
         case ("mutate", nil, let count?): mutate(Int(count) ?? 0)
         case ("decode", let language?, let rounds?): decode(language, Int(rounds) ?? 0)
         case ("write", let language?, let count?): save((0..<(Int(count) ?? 0)).flatMap { language.telegram(12 * $0) }, "/dev/stdout")
-        case ("seeds", let language?, let folder?):
-            for (number, seed) in language.seeds.enumerated() { save(seed, "\(folder)/own-\(number)") }
+        case ("seeds", let language, let folder?):
+            for (number, seed) in (language?.seeds ?? sessionSeeds).enumerated() { save(seed, "\(folder)/own-\(number)") }
         default: fail("see Tests/DecoderTrials/Trials.swift")
         }
     }
