@@ -59,15 +59,14 @@ package struct WallTime: Comparable, Hashable, Sendable {
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
         let milliseconds = rest % 1000
         rest /= 1000
-        var text: [UInt8] = []
-        text.reserveCapacity(24)
-        text.append(year, digits: 4, then: "-")
-        text.append(month, digits: 2, then: "-")
-        text.append(day, digits: 2, then: "T")
-        text.append(rest / 3600, digits: 2, then: ":")
-        text.append(rest / 60 % 60, digits: 2, then: ":")
-        text.append(rest % 60, digits: 2, then: ".")
-        text.append(milliseconds, digits: 3, then: "Z")
+        var text = Array("0000-00-00T00:00:00.000Z".utf8)
+        text.write(year, at: 0..<4)
+        text.write(month, at: 5..<7)
+        text.write(day, at: 8..<10)
+        text.write(rest / 3600, at: 11..<13)
+        text.write(rest / 60 % 60, at: 14..<16)
+        text.write(rest % 60, at: 17..<19)
+        text.write(milliseconds, at: 20..<23)
         return String(decoding: text, as: UTF8.self)
     }
 
@@ -81,13 +80,12 @@ private func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(_ number: Int64, digits: Int, then end: Unicode.Scalar) {
-        let start = count
+    /// The last digits of it.
+    fileprivate mutating func write(_ number: Int64, at places: Range<Int>) {
         var rest = number.magnitude
-        for _ in 0..<digits {
-            insert(UInt8(ascii: "0") + UInt8(rest % 10), at: start)
+        for place in places.reversed() {
+            self[place] = UInt8(ascii: "0") + UInt8(rest % 10)
             rest /= 10
         }
-        append(UInt8(ascii: end))
     }
 }

@@ -58,7 +58,7 @@ struct OpticalMeterState: Sendable {
         return memory
     }
 
-    private var patience: Duration { max(staleAfter, pace * 3) }
+    private var patience: Duration { max(staleAfter, pace + pace + pace) }
 
     var deadline: Instant? { snapshot.isAvailable ? staleAt : nil }
 

@@ -67,8 +67,11 @@ struct SteadyLine: Sendable {
         for bend in Self.bends {
             // Further back than this the rate would be near 0 or below.
             let horizon = bend > 0 ? -0.4 / bend : -.infinity
+            let first = boxes.firstIndex { $0.after >= horizon } ?? 0
+            guard let needed = boxes.lastIndex(where: { -$0.count > most }), first <= needed else { continue }
             let curve = boxes.map { $0.bent(bend) }
-            let bent = Self.reaches(curve, from: boxes.firstIndex { $0.after >= horizon } ?? 0) { Self.bounds(of: $0, curve) }
+            guard Self.mayReach(needed, curve) else { continue }
+            let bent = Self.reaches(curve, from: first) { Self.bounds(of: $0, curve) }
             guard let longest = bent.last, longest.counts > most else { continue }
             most = longest.counts
             (reaches, self.bend) = (bent, bend)
@@ -117,6 +120,13 @@ struct SteadyLine: Sendable {
         var bounds = Bounds()
         for newer in (oldest + 1)..<boxes.count { bounds.narrow(boxes[oldest], boxes[newer]) }
         return bounds
+    }
+
+    /// By the pairs that it makes and those of the newest: few of all, and most often enough to see that no line passes them.
+    private static func mayReach(_ oldest: Int, _ boxes: [Box]) -> Bool {
+        var bounds = bounds(of: oldest, boxes)
+        for older in oldest..<boxes.count - 1 { bounds.narrow(boxes[older], boxes[boxes.count - 1]) }
+        return bounds.longest >= bounds.shortest && bounds.longest > 0
     }
 
     private static func reaches(_ boxes: [Box], from first: Int = 0, bounds: (Int) -> Bounds) -> [Reach] {

@@ -77,8 +77,8 @@ struct MeterPublication: Sendable {
     // MARK: What is new
 
     mutating func update(_ meter: MeterSnapshot, wall: WallTime) {
-        // Most often it is another meter that has something new.
-        guard isFirst || meter.readings != newest.readings || meter != newest else { return }
+        // Most often it is another meter that has something new. (`!=` would copy both to ask.)
+        guard isFirst || meter.readings != newest.readings || !(meter == newest) else { return }
         isFirst = false
         newest = meter
         hasNews = true
@@ -212,11 +212,11 @@ struct MeterPublication: Sendable {
         due = nil
         for index in values.indices {
             let isNew = values[index].published != values[index].newest
-            guard let next = isNew ? values[index].publishedAt + values[index].every : repetition(of: values[index]) else { continue }
+            guard let next = isNew ? values[index].publishedAt + values[index].every : repetition(of: index) else { continue }
             if next <= now || isNew && (isLast || values[index].published == nil || values[index].mustGoAtOnce) {
                 messages.append(say(index, now: now))
             }
-            if let next = values[index].published == values[index].newest ? repetition(of: values[index]) : next {
+            if let next = values[index].published == values[index].newest ? repetition(of: index) : next {
                 due = min(due ?? next, next)
             }
         }
@@ -225,9 +225,9 @@ struct MeterPublication: Sendable {
     }
 
     /// What does not change is said again before it expires, as long as it is known to be true.
-    private func repetition(of value: Value) -> Instant? {
-        guard isAvailable, let freshness = value.freshness else { return nil }
-        return value.publishedAt + freshness.repeatEvery
+    private func repetition(of index: Int) -> Instant? {
+        guard isAvailable, let freshness = values[index].freshness else { return nil }
+        return values[index].publishedAt + freshness.repeatEvery
     }
 
     private mutating func say(_ index: Int, now: Instant) -> MQTTMessage {

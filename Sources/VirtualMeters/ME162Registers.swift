@@ -58,14 +58,13 @@ struct ME162Registers: Sendable {
 
     /// Seven digits and three, kWh.
     private static func text(_ wattHours: Int64) -> String {
-        var digits = [UInt8](repeating: UInt8(ascii: "0"), count: 11)
+        var text = Array("0000000.000*kWh".utf8)
         var rest = wattHours
-        for index in digits.indices.reversed() where index != 7 {
-            digits[index] += UInt8(rest % 10)
+        for index in (0..<11).reversed() where index != 7 {
+            text[index] += UInt8(rest % 10)
             rest /= 10
         }
-        digits[7] = UInt8(ascii: ".")
-        return String(decoding: digits, as: UTF8.self) + "*kWh"
+        return String(decoding: text, as: UTF8.self)
     }
 
     private func time(at now: Instant) -> String {
