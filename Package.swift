@@ -51,15 +51,24 @@ let package = Package(
             path: "Tests/DecoderTrials", exclude: ["FuzzTarget.swift", "libsml.c"], swiftSettings: settings),
         // Does with discovery messages what Home Assistant does.
         .target(name: "HomeAssistant", dependencies: ["JSONReading"], path: "Tests/HomeAssistant", swiftSettings: settings),
+        // The whole daemon in virtual time; and a day of it, linked as the product is, which Tests/Real/measure times.
+        .target(
+            name: "SimulatedWorld",
+            dependencies: ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"],
+            path: "Tests/SimulatedWorld",
+            swiftSettings: settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+        .executableTarget(
+            name: "SimulatedDay", dependencies: ["Metering", "SimulatedWorld"], path: "Tests/SimulatedDay",
+            swiftSettings: settings),
         tests("MeteringTests", ["Metering"]),
         tests("MeterProtocolsTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
         tests("PublishingTests", ["HomeAssistant", "JSONReading", "Metering", "Publishing"]),
         tests("VirtualMetersTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
         tests("MeterDaemonTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon"]),
         tests("LinuxIOTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon", "LinuxIO"]),
-        // The whole daemon in virtual time.
         tests(
-            "Simulation", ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"],
+            "Simulation",
+            ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "SimulatedWorld"],
             scripts: ["Golden"]),
         // Real parts: a pty, a real mosquitto; the scripts try the release binary.
         tests(

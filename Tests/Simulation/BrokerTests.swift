@@ -1,6 +1,7 @@
 import MeterDaemon
 import Metering
 import Publishing
+import SimulatedWorld
 import Testing
 import VirtualMeters
 

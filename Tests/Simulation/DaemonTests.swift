@@ -2,6 +2,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 import Publishing
+import SimulatedWorld
 import Testing
 import VirtualMeters
 

@@ -2,6 +2,7 @@ import HomeAssistant
 import MeterDaemon
 import Metering
 import Publishing
+import SimulatedWorld
 import Testing
 import VirtualMeters
 

@@ -1,10 +1,11 @@
 import MeterDaemon
 import Metering
+import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// What an hour does not show, a day may. How long it takes is one of the figures of `Tests/Real/measure`, which runs this in release;
-/// without optimisation two hours must do.
+/// What an hour does not show, a day may; without optimisation two hours must do. How long the day takes is one of the figures of
+/// `Tests/Real/measure`, which runs it as `SimulatedDay`.
 @Suite struct SimulatedDayTests {
     #if DEBUG
         private static let hours: Int64 = 2
@@ -33,11 +34,8 @@ import VirtualMeters
 
     private func day(seed: UInt64) -> SimulatedHouse {
         let house = SimulatedHouse(seed: seed, bounce: false, pulseWatts: [300, 600])
-        let taken = ContinuousClock().measure {
-            house.start()
-            house.run(for: .seconds(Self.hours * 3600))
-        }
-        if Self.hours == 24 { print("simulated day: \((taken.seconds * 1000).rounded() / 1000) s") }
+        house.start()
+        house.run(for: .seconds(Self.hours * 3600))
         house.stop()
         return house
     }

@@ -1,5 +1,6 @@
 import Metering
 import Publishing
+import SimulatedWorld
 import Testing
 import VirtualMeters
 

@@ -3,6 +3,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 import Publishing
+import SimulatedWorld
 import VirtualMeters
 
 /// What a daemon leaves behind, and what it can reach: nothing any more once it was killed.

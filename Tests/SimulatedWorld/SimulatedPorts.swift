@@ -4,45 +4,10 @@ import MeterProtocols
 import Metering
 import Publishing
 
-/// Events for one task that asks for the next.
-///
-/// SAFETY: only used on the simulation's one thread.
-final class Inbox<Event: Sendable>: @unchecked Sendable {
-    private var events: [Event] = []
-    private let waiting: Waiting
-
-    init(_ loop: SimulatedLoop) { waiting = Waiting(loop) }
-
-    func push(_ event: Event) {
-        events.append(event)
-        waiting.end(.ended)
-    }
-
-    /// What has come already, if it is wanted.
-    func take(if isWanted: (Event) -> Bool) -> Event? {
-        guard let first = events.first, isWanted(first) else { return nil }
-        return events.removeFirst()
-    }
-
-    enum Next { case event(Event), timedOut, cancelled }
-
-    func next(until deadline: Instant?, isolation: isolated (any Actor)? = #isolation) async -> Next {
-        while true {
-            if Task.isCancelled { return .cancelled }
-            if !events.isEmpty { return .event(events.removeFirst()) }
-            switch await waiting.value(until: deadline) {
-            case .ended: continue
-            case .timedOut: return .timedOut
-            case .cancelled: return .cancelled
-            }
-        }
-    }
-}
-
 /// Pulse lines whose edges come from functions of time, and that can be pulled out.
 ///
 /// On the loop, as its caller: nothing has to change places for each event.
-actor SimulatedPulseLines: PulseLines {
+package actor SimulatedPulseLines: PulseLines {
     private enum Event {
         case edges([Edge], of: Int)
         case gone(Int)
@@ -69,25 +34,25 @@ actor SimulatedPulseLines: PulseLines {
     private nonisolated(unsafe) var lines: [Line] = []
     private nonisolated(unsafe) var wanted: [String] = []
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    init(_ loop: SimulatedLoop) {
+    package init(_ loop: SimulatedLoop) {
         self.loop = loop
         inbox = Inbox(loop)
     }
 
-    nonisolated func add(_ name: String, _ nextEdge: @escaping () -> Edge?) {
+    package nonisolated func add(_ name: String, _ nextEdge: @escaping () -> Edge?) {
         let line = Line(name, nextEdge)
         lines.append(line)
         schedule(line)
     }
 
-    nonisolated func wired(to pulses: [Configuration.Pulse]) -> SimulatedPulseLines {
+    package nonisolated func wired(to pulses: [Configuration.Pulse]) -> SimulatedPulseLines {
         wanted = pulses.map(\.name)
         return self
     }
 
-    nonisolated func pull(_ name: String, isThere: Bool) {
+    package nonisolated func pull(_ name: String, isThere: Bool) {
         for line in lines where line.name == name {
             line.isThere = isThere
             guard !isThere, let place = line.place else { continue }
@@ -111,7 +76,7 @@ actor SimulatedPulseLines: PulseLines {
         }
     }
 
-    func run(_ counter: PulseCounter) async {
+    package func run(_ counter: PulseCounter) async {
         var counter = counter
         while true {
             if let due = counter.opensAt, due <= loop.now { counter.opened(open(), loop.now) }
@@ -144,24 +109,24 @@ actor SimulatedPulseLines: PulseLines {
 /// A broker that keeps everything that was published, with its time, and can be away.
 ///
 /// On the loop, as its caller: nothing has to change places for each message.
-actor SimulatedBroker: MessageBroker {
-    struct Published: Equatable {
-        var at: Instant
-        var message: MQTTMessage
+package actor SimulatedBroker: MessageBroker {
+    package struct Published: Equatable {
+        package var at: Instant
+        package var message: MQTTMessage
     }
 
     private nonisolated let loop: SimulatedLoop
     // SAFETY: all these are only used on the simulation's one thread.
     private nonisolated(unsafe) var continuation: AsyncStream<BrokerEvent>.Continuation?
-    private(set) nonisolated(unsafe) var published: [Published] = []
+    package private(set) nonisolated(unsafe) var published: [Published] = []
     /// Listens to what is announced; the values are too many.
-    private(set) nonisolated(unsafe) var homeAssistant = HomeAssistantModel()
-    nonisolated(unsafe) var retained: [String: String] = [:]
+    package private(set) nonisolated(unsafe) var homeAssistant = HomeAssistantModel()
+    package nonisolated(unsafe) var retained: [String: String] = [:]
     /// What it lets nobody read; how long its retained messages take.
-    nonisolated(unsafe) var secrets: Set<String> = []
-    nonisolated(unsafe) var delay = Duration.milliseconds(5)
+    package nonisolated(unsafe) var secrets: Set<String> = []
+    package nonisolated(unsafe) var delay = Duration.milliseconds(5)
     private nonisolated(unsafe) var subscriptions: Set<String> = []
-    nonisolated(unsafe) var isThere = true {
+    package nonisolated(unsafe) var isThere = true {
         didSet {
             guard oldValue != isThere else { return }
             if !isThere { retained["jouled/status"] = "offline" }
@@ -170,18 +135,18 @@ actor SimulatedBroker: MessageBroker {
         }
     }
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    init(_ loop: SimulatedLoop) { self.loop = loop }
+    package init(_ loop: SimulatedLoop) { self.loop = loop }
 
-    func connect() -> AsyncStream<BrokerEvent> {
+    package func connect() -> AsyncStream<BrokerEvent> {
         let (stream, continuation) = AsyncStream.makeStream(of: BrokerEvent.self, bufferingPolicy: .bufferingNewest(1024))
         self.continuation = continuation
         continuation.yield(isThere ? .connected : .disconnected(reason: "connection refused"))
         return stream
     }
 
-    func publish(_ message: MQTTMessage) {
+    package func publish(_ message: MQTTMessage) {
         guard isThere else { return }
         published.append(Published(at: loop.now, message: message))
         if message.topic.hasPrefix("homeassistant/") {
@@ -192,12 +157,12 @@ actor SimulatedBroker: MessageBroker {
     }
 
     /// The same broker, and the same Home Assistant, in the daemon's next life.
-    nonisolated func inherit(_ broker: SimulatedBroker) {
+    package nonisolated func inherit(_ broker: SimulatedBroker) {
         retained = broker.retained
         homeAssistant = broker.homeAssistant
     }
 
-    func subscribe(_ topic: String) {
+    package func subscribe(_ topic: String) {
         // As mosquitto does: it grants what it then does not send.
         guard isThere, !secrets.contains(topic) else { return }
         subscriptions.insert(topic)
@@ -207,26 +172,28 @@ actor SimulatedBroker: MessageBroker {
         }
     }
 
-    func unsubscribe(_ topic: String) { subscriptions.remove(topic) }
+    package func unsubscribe(_ topic: String) { subscriptions.remove(topic) }
 
-    nonisolated func send(_ topic: String, _ payload: String, retained: Bool = false) {
+    package nonisolated func send(_ topic: String, _ payload: String, retained: Bool = false) {
         continuation?.yield(.received(topic: topic, payload: Array(payload.utf8), retained: retained))
     }
 
-    func disconnect(within seconds: Int) { continuation?.finish() }
+    package func disconnect(within seconds: Int) { continuation?.finish() }
 }
 
 /// SAFETY: only used on the simulation's one thread.
-final class SimulatedStore: TotalStore, @unchecked Sendable {
-    var totals: [String: StoredTotal] = [:]
-    var failure: PortError?
+package final class SimulatedStore: TotalStore, @unchecked Sendable {
+    package var totals: [String: StoredTotal] = [:]
+    package var failure: PortError?
     /// A disk takes its time.
-    var pause: (@Sendable () async -> Void)?
-    private(set) var saves = 0
+    package var pause: (@Sendable () async -> Void)?
+    package private(set) var saves = 0
 
-    func load(_ meter: String) async -> StoredTotal { totals[meter] ?? .new }
+    package init() {}
 
-    func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {
+    package func load(_ meter: String) async -> StoredTotal { totals[meter] ?? .new }
+
+    package func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {
         await pause?()
         if let failure { throw failure }
         saves += 1
@@ -235,18 +202,20 @@ final class SimulatedStore: TotalStore, @unchecked Sendable {
 }
 
 /// SAFETY: only used on the simulation's one thread.
-final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
-    var memories: [String: MeterMemory] = [:]
+package final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
+    package var memories: [String: MeterMemory] = [:]
     /// In RAM.
-    var notes: [String: MeterMemory] = [:]
-    var failure: PortError?
-    private(set) var saves = 0
+    package var notes: [String: MeterMemory] = [:]
+    package var failure: PortError?
+    package private(set) var saves = 0
 
-    func recall(_ meter: String) async -> MeterMemory { memories[meter].map { notes[meter] ?? $0 } ?? MeterMemory() }
+    package init() {}
 
-    func note(_ meter: String, _ memory: MeterMemory) { notes[meter] = memory }
+    package func recall(_ meter: String) async -> MeterMemory { memories[meter].map { notes[meter] ?? $0 } ?? MeterMemory() }
 
-    func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError) {
+    package func note(_ meter: String, _ memory: MeterMemory) { notes[meter] = memory }
+
+    package func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError) {
         if let failure { throw failure }
         saves += 1
         memories[meter] = memory
@@ -254,17 +223,19 @@ final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
 }
 
 /// SAFETY: only used on the simulation's one thread.
-final class SimulatedAnnouncements: AnnouncementStore, @unchecked Sendable {
-    var announcements: [Announcement] = []
-    var failure: PortError?
-    private(set) var saves = 0
+package final class SimulatedAnnouncements: AnnouncementStore, @unchecked Sendable {
+    package var announcements: [Announcement] = []
+    package var failure: PortError?
+    package private(set) var saves = 0
 
-    func load() async throws(PortError) -> [Announcement] {
+    package init() {}
+
+    package func load() async throws(PortError) -> [Announcement] {
         if let failure { throw failure }
         return announcements
     }
 
-    func save(_ announcements: [Announcement]) async throws(PortError) {
+    package func save(_ announcements: [Announcement]) async throws(PortError) {
         if let failure { throw failure }
         saves += 1
         self.announcements = announcements
@@ -272,7 +243,9 @@ final class SimulatedAnnouncements: AnnouncementStore, @unchecked Sendable {
 }
 
 /// SAFETY: only used on the simulation's one thread.
-final class SimulatedLog: Log, @unchecked Sendable {
-    private(set) var lines: [String] = []
-    func write(_ level: LogLevel, _ message: String) { lines.append(message) }
+package final class SimulatedLog: Log, @unchecked Sendable {
+    package private(set) var lines: [String] = []
+    package init() {}
+
+    package func write(_ level: LogLevel, _ message: String) { lines.append(message) }
 }

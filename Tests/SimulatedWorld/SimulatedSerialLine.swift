@@ -7,23 +7,23 @@ import VirtualMeters
 /// garbage where the speeds differ. It can be pulled out and plugged in again.
 ///
 /// SAFETY: only used on the simulation's one thread.
-final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
+package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
     /// The latency timer of the usual USB adapters.
     private static let chunk = Duration.milliseconds(16)
 
     private let loop: SimulatedLoop
-    private(set) var meter: any VirtualMeter
+    package private(set) var meter: any VirtualMeter
     private var inbox: Inbox<PortEvent>?
     private var speed = BaudRate.b9600
     private var advance: MovableDeadline?
-    private(set) var opened = 0
-    private(set) var bytesSent = 0
+    package private(set) var opened = 0
+    package private(set) var bytesSent = 0
 
-    var isPlugged = true {
+    package var isPlugged = true {
         didSet { if !isPlugged { inbox?.push(.closed(PortError("the adapter is gone"))) } }
     }
 
-    init(_ loop: SimulatedLoop, meter: any VirtualMeter) {
+    package init(_ loop: SimulatedLoop, meter: any VirtualMeter) {
         self.loop = loop
         self.meter = meter
         advance = MovableDeadline(loop) { [weak self] in
@@ -32,7 +32,7 @@ final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
         advance?.move(to: meter.nextDeadline)
     }
 
-    func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection {
+    package func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection {
         guard isPlugged else { throw PortError("the adapter is not there") }
         opened += 1
         speed = settings.speed
@@ -90,11 +90,21 @@ final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
         }
 
         func next(until deadline: Instant?) async -> PortEvent {
-            switch await inbox.next(until: deadline) {
-            case .event(.received(let bytes, let at)): gathered(bytes, at)
-            case .event(let event): event
-            case .timedOut: .timedOut
-            case .cancelled: .closed(.cancelled)
+            // `Inbox.next` does the same, two changes of place later: this is what the whole house does most.
+            while true {
+                if Task.isCancelled { return .closed(.cancelled) }
+                switch inbox.take() {
+                case .received(let bytes, let at)?: return gathered(bytes, at)
+                case let event?: return event
+                case nil: break
+                }
+                let end = await withTaskCancellationHandler {
+                    // SAFETY: `wait` keeps it, and resumes it once.
+                    await withUnsafeContinuation { inbox.wait($0, until: deadline, isOnActor: true) }
+                } onCancel: {
+                    inbox.end(.cancelled)
+                }
+                if case .timedOut = end { return .timedOut }
             }
         }
 

@@ -3,29 +3,29 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 import Publishing
-import Testing
 import VirtualMeters
 
 /// The whole daemon, with a virtual ME162, two pulse meters, a broker and a disk, in virtual time.
 ///
 /// SAFETY: only used on the simulation's one thread.
-final class SimulatedHouse: @unchecked Sendable {
-    let loop = SimulatedLoop()
-    let line: SimulatedSerialLine
-    let broker: SimulatedBroker
-    let store = SimulatedStore()
-    let memory = SimulatedMemory()
-    let announcements = SimulatedAnnouncements()
-    let log = SimulatedLog()
-    let pulseLines: SimulatedPulseLines
+package final class SimulatedHouse: @unchecked Sendable {
+    package let loop = SimulatedLoop()
+    package let line: SimulatedSerialLine
+    package let broker: SimulatedBroker
+    package let store = SimulatedStore()
+    package let memory = SimulatedMemory()
+    package let announcements = SimulatedAnnouncements()
+    package let log = SimulatedLog()
+    package let pulseLines: SimulatedPulseLines
     private let truth: [String: Truth]
-    var configuration = Configuration()
-    private(set) var daemon: Daemon?
+    package var configuration = Configuration()
+    package private(set) var daemon: Daemon?
     private var stopping: AsyncStream<Void>.Continuation?
-    private(set) var isRunning = false
+    package private(set) var isRunning = false
     /// How often it asked to be begun again.
-    private(set) var restarts = 0
+    package private(set) var restarts = 0
     private var reply: String?
+    private let complain: (String) -> Void
 
     /// SAFETY: only used on the simulation's one thread.
     private final class Truth: @unchecked Sendable {
@@ -33,10 +33,11 @@ final class SimulatedHouse: @unchecked Sendable {
         init(_ meter: VirtualS0) { self.meter = meter }
     }
 
-    init(
+    package init(
         seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500],
-        pushing: VirtualPushMeter.Kind? = nil, meterAhead: Duration = .seconds(3600)
+        pushing: VirtualPushMeter.Kind? = nil, meterAhead: Duration = .seconds(3600), complain: @escaping (String) -> Void
     ) {
+        self.complain = complain
         let loop = loop
         broker = SimulatedBroker(loop)
         pulseLines = SimulatedPulseLines(loop)
@@ -69,11 +70,11 @@ final class SimulatedHouse: @unchecked Sendable {
 
     /// Whatever happens in there, Home Assistant has nothing to complain of.
     deinit {
-        for complaint in broker.homeAssistant.complaints { Issue.record("\(complaint)") }
+        for complaint in broker.homeAssistant.complaints { complain(complaint) }
     }
 
     /// The meter's own light as a pulse input: it blinks at these moments.
-    func addLight(_ blinks: [Instant]) {
+    package func addLight(_ blinks: [Instant]) {
         var edges = blinks.flatMap { [Edge(.falling, at: $0), Edge(.rising, at: $0 + .milliseconds(40))] }[...]
         pulseLines.add("light") { edges.popFirst() }
         var pulse = Configuration.Pulse(name: "light", title: "Light", line: .name("GPIO22"))
@@ -82,9 +83,9 @@ final class SimulatedHouse: @unchecked Sendable {
     }
 
     /// Pulses that a counter could have seen whole by now (the newest may still be on).
-    func pulses(_ name: String) -> Int64 { truth[name]?.meter.pulses ?? 0 }
+    package func pulses(_ name: String) -> Int64 { truth[name]?.meter.pulses ?? 0 }
 
-    func start() {
+    package func start() {
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         self.stopping = stopping
         isRunning = true
@@ -101,16 +102,16 @@ final class SimulatedHouse: @unchecked Sendable {
         }
     }
 
-    func run(for duration: Duration) { loop.run(until: loop.now + duration) }
+    package func run(for duration: Duration) { loop.run(until: loop.now + duration) }
 
     /// Asks it to end, and gives it ten seconds.
-    func stop() {
+    package func stop() {
         stopping?.finish()
         run(for: .seconds(10))
     }
 
     /// What the daemon says to `jouled total`.
-    func answer(to line: String) -> String? {
+    package func answer(to line: String) -> String? {
         reply = nil
         Task(executorPreference: loop) { self.reply = await self.daemon?.answer(line) }
         run(for: .milliseconds(10))
@@ -118,10 +119,10 @@ final class SimulatedHouse: @unchecked Sendable {
     }
 
     /// What is retained for `jouled/<topic>`.
-    func value(_ topic: String) -> String? { broker.retained["jouled/" + topic] }
+    package func value(_ topic: String) -> String? { broker.retained["jouled/" + topic] }
 
     /// Everything that was said, in order.
-    var transcript: [String] {
+    package var transcript: [String] {
         broker.published.map { "\($0.at.nanoseconds) \($0.message.topic) \($0.message.payload)" } + log.lines
     }
 }

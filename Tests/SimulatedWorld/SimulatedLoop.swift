@@ -1,0 +1,265 @@
+import MeterDaemon
+import Metering
+
+/// An executor whose clock jumps to the next deadline when nothing is left to run: one thread, the same order for the same input.
+///
+/// SAFETY: everything that touches it runs on the one thread that is inside `run`, or before `run`.
+package final class SimulatedLoop: SerialExecutor, TaskExecutor, Clockwork, @unchecked Sendable {
+    package private(set) var now = Instant(nanoseconds: 1_000_000_000_000)
+    private let began = Instant(nanoseconds: 1_000_000_000_000)
+    private let jobs: Jobs
+    private let actors: Actors
+    private var timers = TimerHeap()
+
+    /// What the clock on the wall is wrong by.
+    package var wallError = Duration.zero
+
+    package var wall: WallTime { WallTime(millisecondsSince1970: 1_767_225_600_000 + (now - began + wallError).nanoseconds / 1_000_000) }
+
+    package init() {
+        jobs = Jobs()
+        actors = Actors(jobs)
+    }
+
+    /// What no actor holds. What one holds comes in at another door: told apart, neither has to change places for each call.
+    package func enqueue(_ job: consuming ExecutorJob) { jobs.waiting.append((UnownedJob(job), nextPlace)) }
+
+    package func asUnownedSerialExecutor() -> UnownedSerialExecutor { actors.asUnownedSerialExecutor() }
+
+    private enum Place {
+        case free, onActor
+        /// A task that waited on an actor Swift resumes in the free, from where it has to change back. That it runs there only for this is
+        /// left out; the turn that it takes is not, or things would happen in another order.
+        case backToActor
+    }
+
+    private var nextPlace = Place.free
+
+    fileprivate func resume<Value: Sendable>(_ continuation: UnsafeContinuation<Value, Never>, _ value: Value, onActor: Bool) {
+        nextPlace = onActor ? .backToActor : .free
+        continuation.resume(returning: value)
+        nextPlace = .free
+    }
+
+    private final class Jobs: @unchecked Sendable {
+        var waiting: [(UnownedJob, Place)] = []
+    }
+
+    private final class Actors: SerialExecutor {
+        private let jobs: Jobs
+        init(_ jobs: Jobs) { self.jobs = jobs }
+        func enqueue(_ job: consuming ExecutorJob) { jobs.waiting.append((UnownedJob(job), .onActor)) }
+        func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+    }
+
+    /// Calls `action` at `deadline`, from `run`.
+    package func at(_ deadline: Instant, _ action: @escaping () -> Void) { timers.push(deadline, Call(action)) }
+
+    fileprivate func at(_ deadline: Instant, tell timed: any Timed) { timers.push(deadline, timed) }
+
+    /// Runs until nothing is left to do, or the clock would pass `end`.
+    package func run(until end: Instant) {
+        let (free, isolated) = (asUnownedTaskExecutor(), asUnownedSerialExecutor())
+        var batch: [(UnownedJob, Place)] = []
+        while true {
+            while !jobs.waiting.isEmpty {
+                swap(&jobs.waiting, &batch)
+                for (job, place) in batch {
+                    switch place {
+                    case .free: job.runSynchronously(on: free)
+                    case .onActor: job.runSynchronously(isolatedTo: isolated, taskExecutor: free)
+                    case .backToActor: jobs.waiting.append((job, .onActor))
+                    }
+                }
+                batch.removeAll(keepingCapacity: true)
+            }
+            guard let next = timers.first, next <= end else {
+                now = max(now, end)
+                return
+            }
+            now = max(now, next)
+            timers.pop().isDue(next)
+        }
+    }
+
+    package func sleep(until deadline: Instant) async { _ = await Inbox<Never>(self).next(until: deadline) }
+
+    package func makeAlarm() -> any Alarm { SimulatedAlarm(self) }
+}
+
+/// What the loop calls when a deadline has come.
+private protocol Timed: AnyObject {
+    func isDue(_ deadline: Instant)
+}
+
+private final class Call: Timed {
+    private let action: () -> Void
+    init(_ action: @escaping () -> Void) { self.action = action }
+    func isDue(_ deadline: Instant) { action() }
+}
+
+/// A deadline that can be moved. Most are, before they come: it asks the loop for no more than one call, for the earliest of them, and
+/// looks then where the deadline is.
+final class MovableDeadline: Timed {
+    private let loop: SimulatedLoop
+    private let action: () -> Void
+    private var deadline: Instant?
+    private var callsAt: Instant?
+
+    init(_ loop: SimulatedLoop, _ action: @escaping () -> Void) {
+        self.loop = loop
+        self.action = action
+    }
+
+    func move(to deadline: Instant?) {
+        self.deadline = deadline
+        guard let deadline, callsAt.map({ deadline < $0 }) ?? true else { return }
+        callsAt = deadline
+        loop.at(deadline, tell: self)
+    }
+
+    fileprivate func isDue(_ called: Instant) {
+        // There may have been an earlier call.
+        guard called == callsAt else { return }
+        callsAt = nil
+        guard let deadline else { return }
+        if deadline <= loop.now { action() } else { move(to: deadline) }
+    }
+}
+
+/// A place where one task at a time waits: for the next event, for a deadline that may be moved, or for its cancellation.
+///
+/// SAFETY: only used on the simulation's one thread.
+final class Inbox<Event: Sendable>: @unchecked Sendable {
+    enum Next: Sendable { case event(Event), timedOut, cancelled }
+
+    enum End: Sendable { case event, timedOut, cancelled }
+
+    private let loop: SimulatedLoop
+    private var events: [Event] = []
+    private var waiting: (continuation: UnsafeContinuation<End, Never>, isOnActor: Bool)?
+    private var deadline: MovableDeadline?
+
+    init(_ loop: SimulatedLoop) {
+        self.loop = loop
+        deadline = MovableDeadline(loop) { [weak self] in self?.end(.timedOut) }
+    }
+
+    func push(_ event: Event) {
+        events.append(event)
+        end(.event)
+    }
+
+    /// What has come already, if it is wanted.
+    func take(if isWanted: (Event) -> Bool = { _ in true }) -> Event? {
+        guard let first = events.first, isWanted(first) else { return nil }
+        return events.removeFirst()
+    }
+
+    func next(until deadline: Instant?, isolation: isolated (any Actor)? = #isolation) async -> Next {
+        while true {
+            if Task.isCancelled { return .cancelled }
+            if !events.isEmpty { return .event(events.removeFirst()) }
+            let end = await withTaskCancellationHandler {
+                // A closure that does not name it runs elsewhere, and every wait costs two changes of place.
+                let isOnActor = isolation != nil
+                // SAFETY: `wait` keeps it, and resumes it once.
+                return await withUnsafeContinuation { wait($0, until: deadline, isOnActor: isOnActor) }
+            } onCancel: {
+                self.end(.cancelled)
+            }
+            switch end {
+            case .event: continue
+            case .timedOut: return .timedOut
+            case .cancelled: return .cancelled
+            }
+        }
+    }
+
+    func move(to new: Instant?) { deadline?.move(to: new) }
+
+    func wait(_ continuation: UnsafeContinuation<End, Never>, until deadline: Instant?, isOnActor: Bool) {
+        guard !Task.isCancelled else { return continuation.resume(returning: .cancelled) }
+        // Who ends the wait takes it away.
+        waiting = (continuation, isOnActor)
+        move(to: deadline)
+    }
+
+    func end(_ end: End) {
+        guard let (continuation, isOnActor) = waiting.take() else { return }
+        loop.resume(continuation, end, onActor: isOnActor)
+    }
+}
+
+/// SAFETY: only used on the simulation's one thread.
+private final class SimulatedAlarm: Alarm, @unchecked Sendable {
+    private let loop: SimulatedLoop
+    private let inbox: Inbox<Never>
+    private var deadline: Instant?
+
+    init(_ loop: SimulatedLoop) {
+        self.loop = loop
+        inbox = Inbox(loop)
+    }
+
+    func set(_ new: Instant?) {
+        deadline = new
+        inbox.move(to: new)
+    }
+
+    func goesOff() async -> Bool {
+        while case .timedOut = await inbox.next(until: deadline) {
+            guard let due = deadline, due <= loop.now else { continue }
+            deadline = nil
+            return true
+        }
+        return false
+    }
+}
+
+/// Deadlines in order; of equal ones the first set comes first.
+private struct TimerHeap {
+    /// Without what is to be called: to move one costs no count of references.
+    private struct Entry {
+        var deadline: Instant
+        var sequence: Int
+        var place: Int
+        func precedes(_ other: Entry) -> Bool {
+            deadline != other.deadline ? deadline < other.deadline : sequence < other.sequence
+        }
+    }
+
+    private var entries: [Entry] = []
+    private var sequence = 0
+    private var timed: [(any Timed)?] = []
+    private var free: [Int] = []
+
+    var first: Instant? { entries.first?.deadline }
+
+    mutating func push(_ deadline: Instant, _ new: any Timed) {
+        sequence += 1
+        let place = free.popLast() ?? timed.count
+        if place < timed.count { timed[place] = new } else { timed.append(new) }
+        entries.append(Entry(deadline: deadline, sequence: sequence, place: place))
+        var child = entries.count - 1
+        while child > 0, case let parent = (child - 1) / 2, entries[child].precedes(entries[parent]) {
+            entries.swapAt(child, parent)
+            child = parent
+        }
+    }
+
+    mutating func pop() -> any Timed {
+        entries.swapAt(0, entries.count - 1)
+        let top = entries.removeLast()
+        var parent = 0
+        while case var child = 2 * parent + 1, child < entries.count {
+            if child + 1 < entries.count, entries[child + 1].precedes(entries[child]) { child += 1 }
+            guard entries[child].precedes(entries[parent]) else { break }
+            entries.swapAt(parent, child)
+            parent = child
+        }
+        free.append(top.place)
+        guard let called = timed[top.place].take() else { preconditionFailure("only this takes it away") }
+        return called
+    }
+}

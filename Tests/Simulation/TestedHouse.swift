@@ -1,0 +1,16 @@
+import Metering
+import SimulatedWorld
+import Testing
+import VirtualMeters
+
+extension SimulatedHouse {
+    /// One in which every complaint of Home Assistant's is an issue of the test.
+    convenience init(
+        seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500],
+        pushing: VirtualPushMeter.Kind? = nil, meterAhead: Duration = .seconds(3600)
+    ) {
+        self.init(
+            seed: seed, profile: profile, faults: faults, bounce: bounce, pulseWatts: pulseWatts, pushing: pushing, meterAhead: meterAhead,
+            complain: { Issue.record("\($0)") })
+    }
+}
