@@ -53,6 +53,7 @@ package struct MonotonicTotal: Sendable {
     /// kWh, or m³: beyond the digits of any meter.
     private static let most = 100_000_000.0
 
+    /// What is accepted: without a checksum, the reading before the newest.
     package private(set) var value: Quantity?
     /// The wall clock when the value was read, for the next life of the daemon.
     package private(set) var wall = WallTime(millisecondsSince1970: 0)
@@ -60,6 +61,8 @@ package struct MonotonicTotal: Sendable {
     private var at: Instant?
     private var changedAt = Instant(nanoseconds: 0)
     private var story: Story?
+    /// Read without a checksum: it counts when the next one is not less.
+    private var unconfirmed: Quantity?
     private var landmark = 0.0
     /// Moves when it has grown by a tenth: to Home Assistant, what is less by more than that is a meter that begins anew.
     private(set) var turns = 0
@@ -90,7 +93,20 @@ package struct MonotonicTotal: Sendable {
             tell(new, now, rules, unit)
             guard let story, story.newest == new, story.readings > 1, now - story.since >= Self.firstLength else { return .waiting }
         }
+        guard rules.isChecked else { return confirm(new, after: value, now, wall, unit, isStep: rise <= unit) }
         accept(new, now, wall, unit)
+        return .accepted
+    }
+
+    /// Two telegrams on end that are hurt in the same total confirm each other before they come here; three hardly ever do. So what has
+    /// risen by more than its last digit waits for the next reading.
+    private mutating func confirm(
+        _ new: Quantity, after value: Quantity, _ now: Instant, _ wall: WallTime, _ unit: Double, isStep: Bool
+    ) -> Verdict {
+        let earlier = isStep ? new : unconfirmed
+        unconfirmed = new
+        guard let earlier, earlier >= value, earlier <= new else { return .waiting }
+        accept(earlier, now, wall, unit)
         return .accepted
     }
 

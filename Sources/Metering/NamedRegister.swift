@@ -62,9 +62,15 @@ struct NamedRegisters: Sendable {
         registers.indices.compactMap { index in
             guard let value = readout[registers[index].code] else { return nil }
             let verdict = verdict(on: value, index, in: readout, wall: wall, maxPower: maxPower)
-            if verdict == .good { registers[index].value = value }
+            if verdict == .good { registers[index].value = accepted(value, index) }
             return (registers[index].name, verdict)
         }
+    }
+
+    /// Of a total without a checksum, the reading before.
+    private func accepted(_ value: RegisterValue, _ index: Int) -> RegisterValue {
+        guard case .number(_, let unit?) = value, let exponent = unit.exponentToKilo, let total = totals[index].value else { return value }
+        return .number(total.scaled(by: -exponent), unit)
     }
 
     private mutating func verdict(

@@ -233,7 +233,7 @@ struct OpticalMeterState: Sendable {
         if total.value != before { steps += 1 }
         totals[measurand] = total
         switch verdict {
-        case .accepted: publish(value, of: measurand, in: readout)
+        case .accepted: publish(total.value ?? value, of: measurand, in: readout)
         case .replaced(let old):
             publish(value, of: measurand, in: readout)
             turns += 1

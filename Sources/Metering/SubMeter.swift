@@ -107,7 +107,7 @@ struct SubMeterState: Sendable {
         }
         let rules = MonotonicTotal.Rules(perHour: Self.mostPerHour(meter.medium), refresh: Self.refresh, isChecked: isChecked)
         switch total.record(meter.reading, at: now, wall: wall, rules) {
-        case .accepted: snapshot.values[measurand] = .number(meter.reading)
+        case .accepted: snapshot.values[measurand] = .number(total.value ?? meter.reading)
         case .replaced(let old):
             snapshot.values[measurand] = .number(meter.reading)
             remark = "\(measurand.rawValue) went from \(old) to \(meter.reading): it stayed there, so the meter was exchanged or set"

@@ -53,6 +53,7 @@ import Testing
 
     @Test(arguments: [
         "1.8.0(01x*kWh)", "1.8.0(1*kWj)", "1.7.0(000*0W)", "32.7.0(ERROR)", "1.8.0(1*kWh)\r\n(2)", "1.8.0(1*kWh)\r\n#.8.0(1*kWh)",
+        "16.7.0(,001705*W)",
     ])
     func strictRejectsWhatCouldBeATurnedBit(_ lines: String) {
         #expect(DataBlock.parse(Array(lines.utf8), strict: true).badLines == 1)

@@ -126,6 +126,18 @@ private struct Told {
         #expect(told.tell("12345.679", at: 2) == .accepted && told.value == "12345.679")
     }
 
+    /// Two that are hurt in the same total confirm each other before they come here; the third one shows it.
+    @Test func aRiseIsConfirmed() {
+        var told = Told()
+        told.rules.isChecked = false
+        told.tell("12345.678", at: 0)
+        told.tell("12345.678", at: 1)
+        #expect(told.tell("12345.718", at: 2) == .waiting && told.value == "12345.678")
+        #expect(told.tell("12345.678", at: 4) == .accepted && told.value == "12345.678")
+        #expect(told.tell("12345.680", at: 5) == .accepted && told.value == "12345.678", "the one before")
+        #expect(told.tell("12345.682", at: 6) == .accepted && told.value == "12345.680")
+    }
+
     // MARK: Another life
 
     private func remembering(_ text: String, clockError: Int64 = 0) -> Told {

@@ -97,6 +97,8 @@ extension DataSet {
     func reading(of code: OBISCode, in text: [UInt8], strict: Bool) -> Reading {
         let value = text.trimmed(value)
         guard !value.isEmpty else { return .empty }
+        // `,001705` is `-001705` with a bit turned over.
+        if strict, code.isMeasured, text[value.lowerBound] == UInt8(ascii: ",") { return .corrupt }
         if let unit, case let unit = text.trimmed(unit), !unit.isEmpty {
             let known = Unit(spelled: text, unit)
             if let known, let number = Quantity(text, value) { return .value(.number(number, known)) }
