@@ -4,6 +4,11 @@ import MeterProtocols
 import Metering
 import Synchronization
 
+package func pulseJournal(in ram: RunFolder?) -> any PulseJournal {
+    guard let ram else { return NoPulseJournal() }
+    return PulseMarkFiles(ram)
+}
+
 /// The marks of the pulse counters as files in RAM.
 package final class PulseMarkFiles: PulseJournal {
     private let prefix: String

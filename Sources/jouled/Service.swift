@@ -72,7 +72,7 @@ struct Service {
         let (threads, log) = (threads, log)
         if configuration.pulses.isEmpty { threads.store.discardRest() }
         let ram = RunFolder(state: configuration.state.directory)
-        let journal = ram.map(PulseMarkFiles.init) ?? NoPulseJournal() as any PulseJournal
+        let journal = pulseJournal(in: ram)
         let files = TotalFiles(directory: configuration.state.directory, journal: journal, ram: ram, loop: threads.storage)
         return Daemon.Surroundings(
             executor: threads.main, clock: threads.main, log: log, port: { serialPort($0.port, loop: threads.main) },

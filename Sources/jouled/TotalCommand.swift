@@ -64,7 +64,7 @@ struct TotalCommand: Command {
         do throws(SystemError) {
             guard let held = try StateDirectory(directory) else { return fail("a daemon holds \(directory) and does not answer") }
             defer { withExtendedLifetime(held) {} }
-            let journal = RunFolder(state: directory).map(PulseMarkFiles.init) ?? NoPulseJournal() as any PulseJournal
+            let journal = pulseJournal(in: RunFolder(state: directory))
             let files = TotalFiles(directory: directory, journal: journal, loop: loop)
             let stored = await files.load(meter)
             guard let value else { return show(stored, pulse) }
