@@ -93,6 +93,11 @@ package struct MonotonicTotal: Sendable {
             tell(new, now, rules, unit)
             guard let story, story.newest == new, story.readings > 1, now - story.since >= Self.firstLength else { return .waiting }
         }
+        // What was remembered is old, and all other readings of this life say more.
+        if at == nil, let story, story.weight > 1, new < story.newest {
+            tell(new, now, rules, unit)
+            return .waiting
+        }
         guard rules.isChecked else { return confirm(new, after: value, now, wall, unit, isStep: rise <= unit) }
         accept(new, now, wall, unit)
         return .accepted

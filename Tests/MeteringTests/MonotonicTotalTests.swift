@@ -156,6 +156,15 @@ private struct Told {
     }
 
     /// Of one that is read once an hour, the second reading will do.
+    /// A digit misread downwards, which fits what was known an hour ago, is below what was published since.
+    @Test func whatContradictsAllOthersWaitsToo() {
+        var told = remembering("90.000")
+        for second in 3600...3640 as ClosedRange<Int64> { #expect(told.tell("90.073", at: second) == .waiting) }
+        #expect(told.tell("90.003", at: 3641) == .waiting)
+        for second in 3642...3659 as ClosedRange<Int64> { #expect(told.tell("90.073", at: second) == .waiting) }
+        #expect(told.tell("90.073", at: 3660) == .accepted)
+    }
+
     @Test func itNeedsNoThirdReading() {
         var told = remembering("1000.000")
         #expect(told.tell("1001.000", at: 10_800) == .waiting && told.tell("1001.900", at: 14_400) == .accepted)
