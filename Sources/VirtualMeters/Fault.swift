@@ -64,14 +64,22 @@ extension Fault {
 struct Disturbance: Sendable {
     private var bitErrors = 0.0
     private var dropped = 0.0
+    private let (hasParity, isNoisy): (Bool, Bool)
     private var generator: SeededGenerator
 
     init(_ faults: [Fault], seed: UInt64) {
         generator = SeededGenerator(seed: seed)
+        (hasParity, isNoisy) = (faults.contains(.eightBit), faults.contains(.leadingNoise))
         for fault in faults {
             if case .bitErrors(let rate) = fault { bitErrors = rate }
             if case .dropBytes(let rate) = fault { dropped = rate }
         }
+    }
+
+    /// A message of 7-bit characters as it leaves the meter.
+    mutating func dress(_ message: [UInt8]) -> [UInt8] {
+        let bytes = hasParity ? message.map { $0.nonzeroBitCount % 2 == 0 ? $0 : $0 | 0x80 } : message
+        return isNoisy ? noise() + bytes : bytes
     }
 
     mutating func disturb(_ bytes: [UInt8], bits: Int = 7) -> [UInt8] {

@@ -216,9 +216,7 @@ package struct VirtualME162: VirtualMeter {
     }
 
     private mutating func emit(_ message: [UInt8], start: Instant) -> [Emission] {
-        var bytes = message
-        if faults.contains(.eightBit) { bytes = bytes.map { $0.nonzeroBitCount % 2 == 0 ? $0 : $0 | 0x80 } }
-        if faults.contains(.leadingNoise) { bytes = line.noise() + bytes }
+        let bytes = line.dress(message)
         deafUntil = Emission(bytes, at: speed, start: start).end
         if let silentFrom, start >= silentFrom { return [] }
         return [Emission(line.disturb(bytes), at: speed, start: start)]

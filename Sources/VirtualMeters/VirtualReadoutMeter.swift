@@ -80,9 +80,7 @@ package struct VirtualReadoutMeter: VirtualMeter {
     private var speed: BaudRate { kind == .modeA ? .b300 : .b2400 }
 
     private mutating func emit(_ message: [UInt8], at speed: BaudRate, start: Instant) -> [Emission] {
-        var bytes = message
-        if faults.contains(.eightBit) { bytes = bytes.map { $0.nonzeroBitCount % 2 == 0 ? $0 : $0 | 0x80 } }
-        if faults.contains(.leadingNoise) { bytes = line.noise() + bytes }
+        let bytes = line.dress(message)
         deafUntil = Emission(bytes, at: speed, start: start).end
         if let silentFrom, start >= silentFrom { return [] }
         return [Emission(line.disturb(bytes), at: speed, start: start)]
