@@ -91,6 +91,16 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
     #expect(printed.map { OBISCode($0)?.printed } == printed)
 }
 
+/// All that it says would stand still, or is what the session reads: nothing was read yet.
+@Test func aReadoutOfNothingThatLastsIsNone() {
+    var dialogue = signedOn(ReadoutSession.Plan(read: .auto, registers: [OBISCode(2, 8, 0)], every: .seconds(1)))
+    _ = dialogue.wait()
+    _ = dialogue.wait()
+    let actions = dialogue.receive(framed(ControlCharacter.stx, "1.8.1(0000001.000*kWh)\r\n!\r\n"))
+    #expect(!actions.contains { if case .deliver = $0 { true } else { false } })
+    #expect(!actions.isEmpty, "the session goes on")
+}
+
 @Suite struct ReadoutSessionTests {
     @Test func theWholeDialogueOfAnME162() {
         var dialogue = Dialogue(plan)

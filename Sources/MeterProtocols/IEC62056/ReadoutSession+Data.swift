@@ -41,7 +41,8 @@ extension ReadoutSession {
         speeds.succeeded()
         // Modes A and B know no session, whatever their speed.
         let holdsSession = mayHoldSession(now) && line.speed > .b300 && way != .unacknowledged
-        deliver(holdsSession ? registers.filter { !isFrozen($0.code) } : registers, now)
+        let lasting = holdsSession ? registers.filter { !isFrozen($0.code) } : registers
+        if !lasting.isEmpty { deliver(lasting, now) }
         goal = .registers
         // Registers are read in a session at a negotiated speed: the ME162 takes no `ACK 001`.
         holdsSession ? beginBreak(now) : nextReadout(now)
