@@ -77,14 +77,19 @@ private struct Bench {
         }
     }
 
-    @Test func nobodyHearsOfWhatIsNotNoted() throws {
+    private func watched() throws -> (Bench, WatchfulJournal) {
         var made: WatchfulJournal?
-        var bench = Bench { reports in
+        let bench = Bench { reports in
             let journal = WatchfulJournal(reports)
             made = journal
             return journal
         }
-        let journal = try #require(made)
+        return (bench, try #require(made))
+    }
+
+    @Test func nobodyHearsOfWhatIsNotNoted() throws {
+        let (begun, journal) = try watched()
+        var bench = begun
         bench.open([0])
         for length in 0..<100 { bench.pulse(length: 25 + length % 7) }
         #expect(journal.heardTooEarly == 0)
@@ -93,13 +98,8 @@ private struct Bench {
 
     /// What was dropped as hum is not counted by who goes on, by the numbers of its edges.
     @Test func whatWasDroppedIsNotedToo() throws {
-        var made: WatchfulJournal?
-        var bench = Bench { reports in
-            let journal = WatchfulJournal(reports)
-            made = journal
-            return journal
-        }
-        let journal = try #require(made)
+        let (begun, journal) = try watched()
+        var bench = begun
         bench.open([0])
         bench.pulse()
         for _ in 0..<10 { bench.pulse(length: 10, rest: 10) }
