@@ -14,8 +14,6 @@ package struct PushSession: MeterSession {
 
     /// A speed that has worked is not left for a meter that is silent for some time.
     private static let longestSilence = Duration.seconds(120)
-    /// The kernel keeps 4096 bytes, and at 115,200 Bd those come in 355 ms.
-    private static let longestGathering = Duration.milliseconds(250)
 
     private let name: MeterProtocol?
     private let signsByStatus: Bool
@@ -26,8 +24,8 @@ package struct PushSession: MeterSession {
     private var hasWorked = false
     private var hasHeard = false
     private var saidProblem: String?
-    /// So many bytes the last telegram had, and so many came since.
-    private var lastLength = 0
+    private var usualLength = UsualLength()
+    /// So many bytes came since the last telegram.
     private var length = 0
     package private(set) var deadline: Instant?
     package var farewell: [UInt8] { [] }
@@ -67,7 +65,8 @@ package struct PushSession: MeterSession {
             case .noise: actions.append(.noise(.damaged))
             case .readout(let readout):
                 hasWorked = true
-                (lastLength, length) = (length, 0)
+                usualLength.note(length)
+                length = 0
                 deadline = now + Self.longestSilence
                 switch unchecked.admit(readout) {
                 case .wait: break
@@ -81,11 +80,7 @@ package struct PushSession: MeterSession {
         return actions
     }
 
-    /// A telegram that has begun will be as long as the last one. An adapter hands it over in 15 portions, and each would wake the process.
-    package var gathering: Duration? {
-        guard length > 0, length < lastLength else { return nil }
-        return min(choices[choice].line.duration(of: lastLength - length), Self.longestGathering)
-    }
+    package var gathering: Duration? { usualLength.rest(after: length, on: choices[choice].line) }
 
     package mutating func timedOut(_ now: Instant) -> [ReadoutSession.Action] {
         guard let deadline, now >= deadline else { return [] }
@@ -111,7 +106,7 @@ package struct PushSession: MeterSession {
     private mutating func listen(_ now: Instant) -> ReadoutSession.Action {
         decoder = pushDecoder(for: name)
         unchecked = UncheckedReadouts()
-        (lastLength, length) = (0, 0)
+        (usualLength, length) = (UsualLength(), 0)
         if choice == 0 { hasHeard = false }
         deadline = now + choices[choice].patience
         return .apply(choices[choice].line)

@@ -101,6 +101,34 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
     #expect(!actions.isEmpty, "the session goes on")
 }
 
+/// Each portion would wake the process.
+@Test func aMessageGathersWhileItComes() {
+    var dialogue = Dialogue(ReadoutSession.Plan(read: .readout, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
+    _ = dialogue.open()
+    var pauses: [Duration?] = []
+    func receive(_ message: [UInt8], by count: Int) {
+        _ = dialogue.receive(Array(message.prefix(count)))
+        pauses.append(dialogue.session.gathering)
+        _ = dialogue.receive(Array(message.dropFirst(count)), after: .milliseconds(10))
+        pauses.append(dialogue.session.gathering)
+    }
+    for _ in 1...2 {
+        _ = dialogue.wait()
+        #expect(dialogue.session.gathering == nil)
+        receive(Array(identification.utf8), by: 11)
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        receive(readout.dropLast(), by: 40)
+        _ = dialogue.receive(Array(readout.suffix(1)), after: .milliseconds(1))
+        _ = dialogue.wait()
+    }
+    let rest = LineSettings(.b9600).duration(of: readout.count - 40)
+    let character = LineSettings(.b9600).duration(of: 1)
+    let identifying = [Duration.milliseconds(130), .milliseconds(200)]
+    #expect(pauses.prefix(4) == [identifying[0], nil, nil, nil], "how long they are nobody knows yet")
+    #expect(pauses[4...].prefix(4) == [identifying[1], nil, rest, character])
+}
+
 @Suite struct ReadoutSessionTests {
     @Test func theWholeDialogueOfAnME162() {
         var dialogue = Dialogue(plan)

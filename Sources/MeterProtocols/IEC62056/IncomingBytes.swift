@@ -38,6 +38,7 @@ struct IncomingBytes {
     }
 
     var isEmpty: Bool { bytes.isEmpty }
+    var count: Int { bytes.count }
     /// What a receiver at 9600 Bd makes of a sender at 300: each of its bits is a break.
     var holdsOnlyBreaks: Bool { bytes.count >= 4 && bytes.allSatisfy { $0 == 0 } }
     var isOverfull: Bool { bytes.count > Self.limit }

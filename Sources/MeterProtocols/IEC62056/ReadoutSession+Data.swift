@@ -6,7 +6,9 @@ extension ReadoutSession {
         incoming.append(bytes)
         if incoming.isOverfull { return missSession(now) }
         deadline = now + Self.silenceAllowed
+        let length = incoming.count
         guard let finding = incoming.takeMessage() else { return }
+        if phase == .awaitingReadout { usualReadout.note(length) }
         switch finding {
         case .repeatRequest: repeatLast(now)
         case .message(let message) where !message.isUndamaged: askForRepeat(now)

@@ -30,7 +30,10 @@ extension ReadoutSession {
         incoming.append(bytes)
         if incoming.isOverfull { return missIdentification(now) }
         deadline = now + (incoming.hasUnfinishedIdentification ? .milliseconds(50) : Self.silenceAllowed)
-        if let identification = incoming.takeIdentification() { identify(identification, now) }
+        let length = incoming.count
+        guard let identification = incoming.takeIdentification() else { return }
+        usualIdentification.note(length)
+        identify(identification, now)
     }
 
     /// The end of the line may be missing; else the meter is silent, and may go on refusing.

@@ -106,6 +106,7 @@ package struct ReadoutSession: MeterSession {
     var actions: [Action] = []
 
     var incoming = IncomingBytes()
+    var (usualIdentification, usualReadout) = (UsualLength(), UsualLength())
     var line = ReadoutSession.fast
     /// The speed at which a session may still be open.
     var sessionLine = ReadoutSession.fast
@@ -224,10 +225,11 @@ package struct ReadoutSession: MeterSession {
         return take()
     }
 
-    /// How long bytes may gather before they are asked for: at 300 Bd they come one by one, and each would wake the process.
     package var gathering: Duration? {
-        guard line.speed <= .b600, !incoming.isEmpty, phase == .signingOn || phase == .awaitingReadout else { return nil }
-        return .milliseconds(130)
+        guard !incoming.isEmpty, phase == .signingOn || phase == .awaitingReadout else { return nil }
+        let usual = phase == .signingOn ? usualIdentification : usualReadout
+        // At 300 Bd they come one by one.
+        return usual.rest(after: incoming.count, on: line) ?? (line.speed <= .b600 ? .milliseconds(130) : nil)
     }
 
     // MARK: Saying what to do
