@@ -150,11 +150,12 @@ package actor Aggregator {
     }
 
     private func logProblems(of snapshot: Snapshot, _ before: Snapshot) {
-        for index in snapshot.meters.indices {
+        for (index, new) in snapshot.shared.enumerated() {
             // Most often the meters are the same, in the same order.
-            let (name, problem) = (snapshot.meters[index].name, snapshot.meters[index].problem)
-            let isSame = index < before.meters.count && before.meters[index].name == name
-            guard problem != (isSame ? before.meters[index].problem : before[name]?.problem) else { continue }
+            let old = index < before.shared.count ? before.shared[index] : nil
+            guard new !== old else { continue }
+            let (name, problem) = (new.meter.name, new.meter.problem)
+            guard problem != (old?.meter.name == name ? old?.meter.problem : before[name]?.problem) else { continue }
             log.write(problem == nil ? .notice : .warning, "\(name): \(problem ?? "all is well again")")
         }
     }

@@ -33,7 +33,6 @@ package actor MQTTPublisher {
     private let announcements: AsyncStream<[Announcement]>
     private let remembering: AsyncStream<[Announcement]>.Continuation
     private var remembered: [Announcement] = []
-    private var rememberedRevision = 0
     /// Totals that are on their way to the disk.
     private var unsaved = 0
 
@@ -89,7 +88,6 @@ package actor MQTTPublisher {
         do throws(PortError) {
             remembered = try await store.load()
             publication.remember(remembered)
-            rememberedRevision = publication.announcementsRevision
         } catch {
             log.write(.warning, "mqtt: what was announced before is not known, and what of it is gone stays with Home Assistant: \(error)")
         }
@@ -110,10 +108,7 @@ package actor MQTTPublisher {
     }
 
     private func noteAnnouncements() {
-        guard publication.announcementsRevision != rememberedRevision else { return }
-        rememberedRevision = publication.announcementsRevision
-        let announcements = publication.announcements
-        guard announcements != remembered else { return }
+        guard let announcements = publication.takeAnnouncements(), announcements != remembered else { return }
         remembered = announcements
         remembering.yield(announcements)
     }
@@ -159,7 +154,7 @@ package actor MQTTPublisher {
         alarm.set(nextDeadline)
         noteAnnouncements()
         outbox += messages
-        guard !isSending, unsaved == 0 else { return }
+        guard !outbox.isEmpty, !isSending, unsaved == 0 else { return }
         isSending = true
         while !outbox.isEmpty, unsaved == 0 {
             let batch = outbox

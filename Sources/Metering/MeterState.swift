@@ -71,22 +71,27 @@ package struct MeterState: Sendable {
     package mutating func takeNews(
         ofPulses: Bool
     ) -> (snapshot: Snapshot, deadline: Instant?, remarks: [String], turns: Int) {
-        (snapshot, deadline(ofPulses: ofPulses), takeRemarks(), turns)
+        (share(), deadline(ofPulses: ofPulses), takeRemarks(), turns)
     }
 
     package var snapshot: Snapshot {
-        var meters: [MeterSnapshot] = []
+        var state = self
+        return state.share()
+    }
+
+    private mutating func share() -> Snapshot {
+        var meters: [SharedMeter] = []
         meters.reserveCapacity(order.count + 2)
         for place in order {
             switch place {
             case .optical(let index):
-                meters.append(optical[index].snapshot)
-                for sub in subMeters[index] { meters.append(sub.snapshot(of: optical[index].snapshot)) }
+                meters.append(optical[index].share())
+                for sub in subMeters[index] { meters.append(SharedMeter(sub.snapshot(of: optical[index].snapshot))) }
             case .light: break
-            case .pulse(let index): meters.append(pulse[index].snapshot)
+            case .pulse(let index): meters.append(pulse[index].share())
             }
         }
-        return Snapshot(meters: meters)
+        return Snapshot(meters)
     }
 
     /// When `advance` is due next.

@@ -1,6 +1,9 @@
 /// What is known of a meter that is read by its optical port.
 struct OpticalMeterState: Sendable {
-    private(set) var snapshot: MeterSnapshot
+    private(set) var snapshot: MeterSnapshot {
+        didSet { shared = nil }
+    }
+    private var shared: SharedMeter?
     private let maxPower: Int64
     private let staleAfter: Duration
     private var totals: [Measurand: MonotonicTotal] = [:]
@@ -49,6 +52,13 @@ struct OpticalMeterState: Sendable {
         isAddress = remembered.isAddress
         totals = remembered.totals.mapValues { MonotonicTotal(remembered: $0.value, at: $0.at) }
         sums = TariffSums(remembered.totals)
+    }
+
+    /// As it was handed on before, unless something has changed since.
+    mutating func share() -> SharedMeter {
+        let current = shared ?? SharedMeter(snapshot)
+        shared = current
+        return current
     }
 
     /// What the next life shall hold against what it reads.

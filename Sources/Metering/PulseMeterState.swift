@@ -28,7 +28,10 @@ package enum StoredTotal: Sendable, Equatable {
 
 /// What is known of a meter that sends pulses.
 struct PulseMeterState: Sendable {
-    private(set) var snapshot: MeterSnapshot
+    private(set) var snapshot: MeterSnapshot {
+        didSet { shared = nil }
+    }
+    private var shared: SharedMeter?
     private let pulsesPerUnit: Quantity
     private let medium: Medium
     private var reading = PulseReading()
@@ -59,6 +62,13 @@ struct PulseMeterState: Sendable {
         // A rate needs to know where the counter stood when the process began.
         rate = RateEstimator(refresh: .zero, count: reading.counted)
         publish()
+    }
+
+    /// As it was handed on before, unless something has changed since.
+    mutating func share() -> SharedMeter {
+        let current = shared ?? SharedMeter(snapshot)
+        shared = current
+        return current
     }
 
     /// The power falls when no pulse comes.
@@ -144,7 +154,8 @@ struct PulseMeterState: Sendable {
     private mutating func publish() {
         snapshot.values[.pulsesLost] = .number(Quantity(reading.lost))
         snapshot.values[.pulsesRecovered] = .number(Quantity(reading.recovered))
-        snapshot.total?.pulses = reading.counted
+        let counted = reading.counted
+        snapshot.total?.pulses = counted
         snapshot.lacksTotal = snapshot.total.map { $0.origin == .unsettled } ?? true
         guard let total = snapshot.knownTotal else { return }
         snapshot.values[.pulses] = .number(Quantity(total.pulses))

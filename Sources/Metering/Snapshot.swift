@@ -1,11 +1,15 @@
 /// Everything that is known at one moment, for the sinks. Only the newest matters: its totals contain all before it.
-package struct Snapshot: Sendable, Equatable {
+package struct Snapshot: Sendable {
     /// In the order of the configuration.
-    package var meters: [MeterSnapshot]
+    package let shared: [SharedMeter]
 
-    package init(meters: [MeterSnapshot]) { self.meters = meters }
+    package init(_ shared: [SharedMeter]) { self.shared = shared }
 
-    package subscript(_ name: String) -> MeterSnapshot? { meters.first { $0.name == name } }
+    package init(meters: [MeterSnapshot]) { self.init(meters.map { SharedMeter($0) }) }
+
+    package var meters: [MeterSnapshot] { shared.map(\.meter) }
+
+    package subscript(_ name: String) -> MeterSnapshot? { shared.first { $0.meter.name == name }?.meter }
 
     /// What must survive a restart, by the names of the meters.
     package var totals: [String: PulseTotal] {
@@ -14,10 +18,15 @@ package struct Snapshot: Sendable, Equatable {
 
     /// The same totals in the same places.
     package func hasTotals(of other: Snapshot) -> Bool {
-        guard meters.count == other.meters.count else { return false }
-        for index in meters.indices where meters[index].total != other.meters[index].total { return false }
-        return true
+        shared.elementsEqual(other.shared) { $0 === $1 || $0.meter.total == $1.meter.total }
     }
+}
+
+/// One meter of a snapshot. Most often it is another one that has something new: this one is handed on as it is, not copied.
+package final class SharedMeter: Sendable {
+    package let meter: MeterSnapshot
+
+    package init(_ meter: MeterSnapshot) { self.meter = meter }
 }
 
 package enum MeterKind: Sendable, Equatable {

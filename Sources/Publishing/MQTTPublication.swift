@@ -16,6 +16,7 @@ package struct MQTTPublication: Sendable {
     private let discovery: Discovery
     private let jitter: Duration
     private var ledger = AnnouncementLedger()
+    private var takenRevision = 0
     private var meters: [MeterPublication] = []
     private var knowsMeters = false
     private var hasSwept = false
@@ -34,11 +35,20 @@ package struct MQTTPublication: Sendable {
     // MARK: What Home Assistant was told
 
     /// What an earlier process left at the broker; before the first connection.
-    package mutating func remember(_ announcements: [Announcement]) { ledger.remember(announcements) }
+    package mutating func remember(_ announcements: [Announcement]) {
+        ledger.remember(announcements)
+        takenRevision = ledger.revision
+    }
 
-    /// All that may be there, for the next process; it changes with the revision.
+    /// All that may be there, for the next process.
     package var announcements: [Announcement] { ledger.announcements }
-    package var announcementsRevision: Int { ledger.revision }
+
+    /// The same, when it may have changed since it was taken last.
+    package mutating func takeAnnouncements() -> [Announcement]? {
+        guard ledger.revision != takenRevision else { return nil }
+        takenRevision = ledger.revision
+        return ledger.announcements
+    }
 
     /// What an earlier process left there and this one does not go on with.
     private mutating func sweep(now: Instant, into messages: inout [MQTTMessage]) {
@@ -90,18 +100,18 @@ package struct MQTTPublication: Sendable {
 
     package mutating func update(_ snapshot: Snapshot, now: Instant, wall: WallTime) -> [MQTTMessage] {
         knowsMeters = true
-        for meter in snapshot.meters.indices { update(meter, in: snapshot, wall) }
+        for (place, meter) in snapshot.shared.enumerated() { update(meter, at: place, wall) }
         return tick(now: now)
     }
 
-    private mutating func update(_ place: Int, in snapshot: Snapshot, _ wall: WallTime) {
-        let name = snapshot.meters[place].name
+    private mutating func update(_ shared: SharedMeter, at place: Int, _ wall: WallTime) {
+        let name = shared.meter.name
         // Most often it is in the same place as before.
         let known = place < meters.count && meters[place].name == name ? place : meters.firstIndex { $0.name == name }
-        if let known { return meters[known].update(snapshot.meters[place], wall: wall) }
+        if let known { return meters[known].update(shared, wall: wall) }
         let every = publishEvery[name] ?? Self.usualInterval
-        var new = MeterPublication(snapshot.meters[place], topics: topics, every: every, discovery: discovery)
-        new.update(snapshot.meters[place], wall: wall)
+        var new = MeterPublication(shared, topics: topics, every: every, discovery: discovery)
+        new.update(shared, wall: wall)
         meters.append(new)
     }
 

@@ -27,7 +27,7 @@ struct MeterPublication: Sendable {
     }
 
     let name: String
-    private var newest: MeterSnapshot
+    private var newest: SharedMeter
     private var isFirst = true
     /// Something came since the last `publish`; without, that has nothing to do before `due`.
     private var hasNews = false
@@ -61,9 +61,10 @@ struct MeterPublication: Sendable {
     private var publishedJSONAt: Instant?
     private var mustSendJSONAtOnce = false
 
-    init(_ meter: MeterSnapshot, topics: Topics, every: Duration, discovery: Discovery) {
+    init(_ shared: SharedMeter, topics: Topics, every: Duration, discovery: Discovery) {
+        let meter = shared.meter
         name = meter.name
-        newest = meter
+        newest = shared
         self.topics = topics
         jsonTopic = topics.json(meter.name)
         self.every = every
@@ -76,11 +77,13 @@ struct MeterPublication: Sendable {
 
     // MARK: What is new
 
-    mutating func update(_ meter: MeterSnapshot, wall: WallTime) {
-        // Most often it is another meter that has something new. (`!=` would copy both to ask.)
-        guard isFirst || meter.readings != newest.readings || !(meter == newest) else { return }
+    mutating func update(_ shared: SharedMeter, wall: WallTime) {
+        // Most often it is another meter that has something new.
+        guard isFirst || shared !== newest else { return }
+        let meter = shared.meter
+        guard isFirst || meter.readings != newest.meter.readings || meter != newest.meter else { return }
         isFirst = false
-        newest = meter
+        newest = shared
         hasNews = true
         isAvailable = meter.isAvailable
         problem = meter.problem
@@ -294,7 +297,7 @@ struct MeterPublication: Sendable {
         awaitedSince = now
         let parts = ledger.parts(of: name, identifier: identifier)
         awaited = Set(parts.compactMap { $0.platform == "sensor" ? Measurand(rawValue: $0.key) : nil })
-        awaitedNames = Set(parts.map(\.key)).intersection(newest.named.map(\.name))
+        awaitedNames = Set(parts.map(\.key)).intersection(newest.meter.named.map(\.name))
     }
 
     private mutating func giveUpWaiting(_ now: Instant) {

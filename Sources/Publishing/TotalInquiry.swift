@@ -50,7 +50,7 @@ package struct TotalInquiry: Sendable {
     /// The topics to subscribe to, before anything is published.
     package mutating func update(_ snapshot: Snapshot, now: Instant) -> [String] {
         // Most often there is nothing to ask.
-        guard !questions.isEmpty || snapshot.meters.contains(where: \.lacksTotal) else { return [] }
+        guard !questions.isEmpty || snapshot.shared.contains(where: { $0.meter.lacksTotal }) else { return [] }
         questions.removeAll { question in !(snapshot[question.meter]?.lacksTotal ?? false) }
         for meter in snapshot.meters where meter.lacksTotal && !questions.contains(where: { $0.meter == meter.name }) {
             let total = meter.volumeUnit == nil ? Measurand.energy : .volume

@@ -138,6 +138,8 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
     private let loop: SimulatedLoop
     private var events: [Event] = []
     private var waiting: (continuation: UnsafeContinuation<End, Never>, isOnActor: Bool)?
+    /// Before it waits.
+    private var isCancelled = false
     private var deadline: MovableDeadline?
 
     init(_ loop: SimulatedLoop) {
@@ -158,15 +160,15 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
 
     func next(until deadline: Instant?, isolation: isolated (any Actor)? = #isolation) async -> Next {
         while true {
-            if Task.isCancelled { return .cancelled }
-            if !events.isEmpty { return .event(events.removeFirst()) }
+            if !events.isEmpty { return Task.isCancelled ? .cancelled : .event(events.removeFirst()) }
+            begin()
             let end = await withTaskCancellationHandler {
                 // A closure that does not name it runs elsewhere, and every wait costs two changes of place.
                 let isOnActor = isolation != nil
                 // SAFETY: `wait` keeps it, and resumes it once.
                 return await withUnsafeContinuation { wait($0, until: deadline, isOnActor: isOnActor) }
             } onCancel: {
-                self.end(.cancelled)
+                cancel()
             }
             switch end {
             case .event: continue
@@ -178,8 +180,17 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
 
     func move(to new: Instant?) { deadline?.move(to: new) }
 
+    /// A wait: what cancelled the one before is no news.
+    func begin() { isCancelled = false }
+
+    /// Of a task that is cancelled already it comes between `begin` and `wait`.
+    func cancel() {
+        isCancelled = true
+        end(.cancelled)
+    }
+
     func wait(_ continuation: UnsafeContinuation<End, Never>, until deadline: Instant?, isOnActor: Bool) {
-        guard !Task.isCancelled else { return continuation.resume(returning: .cancelled) }
+        guard !isCancelled else { return continuation.resume(returning: .cancelled) }
         // Who ends the wait takes it away.
         waiting = (continuation, isOnActor)
         move(to: deadline)

@@ -16,6 +16,9 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
     private var inbox: Inbox<PortEvent>?
     private var speed = BaudRate.b9600
     private var advance: MovableDeadline?
+    /// What comes out of the adapter, in the order in which it does.
+    private var portions: [Portion] = []
+    private var arrival: MovableDeadline?
     package private(set) var opened = 0
     package private(set) var bytesSent = 0
 
@@ -30,6 +33,13 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
             if let self { deliver(self.meter.advance(to: loop.now)) }
         }
         advance?.move(to: meter.nextDeadline)
+        arrival = MovableDeadline(loop) { [weak self] in self?.arrive() }
+    }
+
+    private struct Portion {
+        var at: Instant
+        var bytes: [UInt8]
+        var speed: BaudRate
     }
 
     package func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection {
@@ -56,15 +66,24 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
             var from = 0
             while from < emission.bytes.count {
                 let end = min(from + perChunk, emission.bytes.count)
-                let bytes = Array(emission.bytes[from..<end])
-                loop.at(emission.completion(of: end - 1)) {
-                    let heard = heard(bytes, sentAt: emission.speed, heardAt: self.speed)
-                    if self.isPlugged, !heard.isEmpty { self.inbox?.push(.received(heard, at: self.loop.now)) }
-                }
+                let portion = Portion(
+                    at: emission.completion(of: end - 1), bytes: Array(emission.bytes[from..<end]), speed: emission.speed)
+                let place = portions.lastIndex { $0.at <= portion.at }.map { $0 + 1 } ?? 0
+                portions.insert(portion, at: place)
                 from = end
             }
         }
+        arrival?.move(to: portions.first?.at)
         advance?.move(to: meter.nextDeadline)
+    }
+
+    private func arrive() {
+        while let portion = portions.first, portion.at <= loop.now {
+            portions.removeFirst()
+            let heard = heard(portion.bytes, sentAt: portion.speed, heardAt: speed)
+            if isPlugged, !heard.isEmpty { inbox?.push(.received(heard, at: loop.now)) }
+        }
+        arrival?.move(to: portions.first?.at)
     }
 
     /// On the loop, as its caller: nothing has to change places for each event.
@@ -92,19 +111,23 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
         func next(until deadline: Instant?) async -> PortEvent {
             // `Inbox.next` does the same, two changes of place later: this is what the whole house does most.
             while true {
-                if Task.isCancelled { return .closed(.cancelled) }
-                switch inbox.take() {
-                case .received(let bytes, let at)?: return gathered(bytes, at)
-                case let event?: return event
-                case nil: break
+                if let event = inbox.take() {
+                    if Task.isCancelled { return .closed(.cancelled) }
+                    if case .received(let bytes, let at) = event { return gathered(bytes, at) }
+                    return event
                 }
+                inbox.begin()
                 let end = await withTaskCancellationHandler {
                     // SAFETY: `wait` keeps it, and resumes it once.
                     await withUnsafeContinuation { inbox.wait($0, until: deadline, isOnActor: true) }
                 } onCancel: {
-                    inbox.end(.cancelled)
+                    inbox.cancel()
                 }
-                if case .timedOut = end { return .timedOut }
+                switch end {
+                case .event: continue
+                case .timedOut: return .timedOut
+                case .cancelled: return .closed(.cancelled)
+                }
             }
         }
 
