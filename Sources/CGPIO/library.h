@@ -2,6 +2,8 @@
 #pragma once
 #include "cgpio.h"
 #include <gpiod.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 typedef struct {
     char name[CGPIO_TEXT];
@@ -13,3 +15,5 @@ unsigned library_chip_facts(struct gpiod_chip *chip, char label[CGPIO_TEXT]);
 bool library_line_facts(struct gpiod_chip *chip, unsigned offset, library_line_info *info);
 // -1 and errno on failure.
 int library_take(struct gpiod_chip *chip, const cgpio_wish *wishes, unsigned count);
+// At every edge: without the C library's care for threads that are cancelled.
+static inline long library_read(int descriptor, void *events, size_t size) { return syscall(SYS_read, descriptor, events, size); }

@@ -60,14 +60,17 @@ int cgpio_value(int descriptor, unsigned index) {
     return ioctl(descriptor, GPIOHANDLE_GET_LINE_VALUES_IOCTL, &values) == 0 ? values.values[0] : -1;
 }
 
-int cgpio_read(int descriptor, cgpio_edge *edges, unsigned count) {
-    struct gpioevent_data events[16];
-    if (count > 16) count = 16;
-    ssize_t size = read(descriptor, events, count * sizeof *events);
+int cgpio_read(int descriptor, const cgpio_edge **edges) {
+    static _Thread_local struct gpioevent_data events[16];
+    static _Thread_local cgpio_edge batch[16];
+    long size = library_read(descriptor, events, sizeof events);
     if (size < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
     int complete = (int)((size_t)size / sizeof *events);
-    for (int i = 0; i < complete; i++)
-        edges[i] = (cgpio_edge){.nanoseconds = events[i].timestamp, .is_rising = events[i].id == GPIOEVENT_EVENT_RISING_EDGE};
+    for (int i = 0; i < complete; i++) {
+        batch[i].nanoseconds = events[i].timestamp;
+        batch[i].is_rising = events[i].id == GPIOEVENT_EVENT_RISING_EDGE;
+    }
+    *edges = batch;
     return complete;
 }
 #endif

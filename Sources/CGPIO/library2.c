@@ -87,19 +87,20 @@ int cgpio_value(int descriptor, unsigned index) {
     return values.bits >> index & 1;
 }
 
-int cgpio_read(int descriptor, cgpio_edge *edges, unsigned count) {
-    struct gpio_v2_line_event events[64];
-    if (count > 64) count = 64;
-    ssize_t size = read(descriptor, events, count * sizeof *events);
+int cgpio_read(int descriptor, const cgpio_edge **edges) {
+    static _Thread_local struct gpio_v2_line_event events[64];
+    static _Thread_local cgpio_edge batch[64];
+    long size = library_read(descriptor, events, sizeof events);
     if (size < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
     int complete = (int)((size_t)size / sizeof *events);
     for (int i = 0; i < complete; i++)
-        edges[i] = (cgpio_edge){
+        batch[i] = (cgpio_edge){
             .nanoseconds = events[i].timestamp_ns,
             .number = events[i].line_seqno,
             .offset = events[i].offset,
             .is_rising = events[i].id == GPIO_V2_LINE_EVENT_RISING_EDGE,
         };
+    *edges = batch;
     return complete;
 }
 #endif

@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -81,11 +82,11 @@ int clinux_bundle_add(int bundle, int descriptor) {
 
 int clinux_bundle_remove(int bundle, int descriptor) { return epoll_ctl(bundle, EPOLL_CTL_DEL, descriptor, 0); }
 
-int clinux_bundle_ready(int bundle, clinux_ready *ready, int count, int milliseconds) {
-    struct epoll_event events[64];
-    int found = epoll_wait(bundle, events, count < 64 ? count : 64, milliseconds);
-    for (int i = 0; i < found; i++) ready[i] = (clinux_ready){events[i].data.fd, (events[i].events & EPOLLIN) != 0};
-    return found;
+clinux_ready clinux_bundle_wait(int bundle, int milliseconds) {
+    static _Thread_local struct epoll_event event;
+    int found = (int)syscall(SYS_epoll_pwait, bundle, &event, 1, milliseconds, NULL, 0);
+    if (found <= 0) return (clinux_ready){-1, 0};
+    return (clinux_ready){event.data.fd, (event.events & EPOLLIN) != 0};
 }
 
 static int forget(struct dl_phdr_info *object, size_t size, void *context) {

@@ -14,9 +14,10 @@ package struct GPIOLines: LineWatch {
     private let pulses: [Configuration.Pulse]
     private let store: DescriptorStore
     private let bell: Int32
-    private var requests: [GPIORequest] = []
-    private var batch = [cgpio_edge](repeating: cgpio_edge(), count: 64)
-    private var ready = [clinux_ready](repeating: clinux_ready(), count: 64)
+    private var requests: [GPIORequest] = [] {
+        didSet { routes = requests.flatMap(\.routes) }
+    }
+    private var routes: [LineRoute] = []
     /// The requests, the bell and the chips' nodes as one descriptor.
     private let all = clinux_bundle()
     /// Watches the chips' device nodes: kernel 6.1 doesn't wake who waits for edges when a chip goes.
@@ -121,30 +122,55 @@ package struct GPIOLines: LineWatch {
 
     // MARK: Reading
 
+    @inline(__always)
     package mutating func wait(milliseconds: Int32, _ receiver: inout some EdgeReceiver) -> Bool {
-        let count = Int(clinux_bundle_ready(all, &ready, Int32(ready.count), milliseconds))
-        var (isOver, edges) = (false, 0)
-        for index in 0..<max(count, 0) {
-            let event = ready[index]
-            if event.descriptor == bell {
-                isOver = true
-            } else if let place = requests.indices.first(where: { requests[$0].descriptor == event.descriptor }) {
-                edges += event.is_readable != 0 ? read(requests[place], &receiver) : 0
-                if event.is_readable == 0 { drop(requests[place], &receiver) }
-            } else {
-                lookAtNodes(&receiver)
-            }
+        let ready = clinux_bundle_wait(all, milliseconds)
+        if let first = routes.firstIndex(where: { $0.descriptor == ready.descriptor }) {
+            if ready.is_readable != 0 { read(first, &receiver) } else { drop(ready.descriptor, &receiver) }
+        } else if ready.descriptor == bell {
+            return readRest(&receiver) == 0
+        } else if ready.descriptor >= 0 {
+            lookAtNodes(&receiver)
         }
-        return isOver && edges == 0
+        return false
     }
 
-    private mutating func read(_ request: GPIORequest, _ receiver: inout some EdgeReceiver) -> Int {
-        guard case .read(let count, let isFull) = request.read(&batch, { receiver.push($0, of: $1) }) else {
-            drop(request, &receiver)
+    @inline(never)
+    private mutating func readRest(_ receiver: inout some EdgeReceiver) -> Int {
+        var edges = 0
+        for request in requests where request.isReadable {
+            guard let first = routes.firstIndex(where: { $0.descriptor == request.descriptor }) else { continue }
+            edges += read(first, &receiver)
+        }
+        return edges
+    }
+
+    /// The edges that wait at a request, whose first route this is: as many as there is room for; more come with the next call. Says how
+    /// many there were.
+    @discardableResult
+    @inline(__always)
+    private mutating func read(_ first: Int, _ receiver: inout some EdgeReceiver) -> Int {
+        var edges: UnsafePointer<cgpio_edge>?
+        let count = Int(cgpio_read(routes[first].descriptor, &edges))
+        guard count >= 0 else {
+            drop(routes[first].descriptor, &receiver)
             return 0
         }
-        if isFull { receiver.overflowed(request.lines[0].index, .now) }
+        guard let edges else { return 0 }
+        for position in 0..<count {
+            let edge = edges[position]
+            var place = first
+            while routes[place].offset != edge.offset, place + 1 < routes.count { place += 1 }
+            receiver.push(Edge(edge), of: routes[place].line)
+        }
+        // Without numbers the kernel's queue is of one line, and drops the newest: nothing was lost when there was room.
+        if !cgpio_is_numbered, count == Int(cgpio_queue) { receiver.overflowed(routes[first].line, .now) }
         return count
+    }
+
+    @inline(never)
+    private mutating func drop(_ descriptor: Int32, _ receiver: inout some EdgeReceiver) {
+        for gone in requests where gone.descriptor == descriptor { drop(gone, &receiver) }
     }
 
     /// Something happened to the chips' device nodes: all is read when no other chip is gone.

@@ -23,9 +23,6 @@ final class GPIORequest {
     let name: RequestName
     let descriptor: Int32
     let beginnings: [OpenLine.Beginning]
-    /// Of the lines: on the chip, and in the configuration.
-    private let offsets: [UInt32]
-    private let indices: [Int]
     private var isGivenAway = false
 
     /// What tells whether a line that was taken before is the one that is wished now.
@@ -40,7 +37,6 @@ final class GPIORequest {
     /// Goes on with what was kept.
     init(_ lines: [Line], _ name: RequestName, kept: KeptDescriptor) {
         self.lines = lines
-        (offsets, indices) = (lines.map(\.place.offset), lines.map(\.index))
         self.name = name
         descriptor = kept.descriptor
         beginnings = lines.map { _ in .kept }
@@ -62,7 +58,6 @@ final class GPIORequest {
         }
         let descriptor = try taken.get()
         self.lines = lines
-        (offsets, indices) = (lines.map(\.place.offset), lines.map(\.index))
         self.name = name
         self.descriptor = descriptor
         beginnings = lines.enumerated().map { index, line in
@@ -121,34 +116,36 @@ final class GPIORequest {
         return "\(line.place.description) is \(level), \(bias ?? "bias \(line.pulse.bias.rawValue)")"
     }
 
-    enum Waiting {
-        case read(count: Int, isFull: Bool)
-        case gone
+    /// Else a read would wait.
+    var isReadable: Bool {
+        var edges = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&edges, 1, 0) > 0 && Int32(edges.revents) & POLLIN != 0
     }
 
-    /// The edges that wait, as many as there is room for; more come with the next call. `tell` gets each, and its line's place in the
-    /// configuration.
-    func read(_ batch: inout [cgpio_edge], _ tell: (_ edge: Edge, _ line: Int) -> Void) -> Waiting {
-        let count = Int(cgpio_read(descriptor, &batch, UInt32(batch.count)))
-        guard count >= 0 else { return .gone }
-        for position in 0..<count {
-            let edge = batch[position]
-            let at = Instant(nanoseconds: Int64(clamping: edge.nanoseconds))
-            tell(Edge(edge.is_rising ? .rising : .falling, at: at, number: edge.number), index(edge.offset))
-        }
-        // Without numbers the kernel's queue is of one line, and drops the newest: nothing was lost when there was room.
-        return .read(count: count, isFull: !cgpio_is_numbered && count == Int(cgpio_queue))
+    /// Where its edges belong.
+    var routes: [LineRoute] {
+        lines.map { LineRoute(descriptor: descriptor, offset: cgpio_is_numbered ? $0.place.offset : 0, line: $0.index) }
     }
 
     var gone: PortError {
         PortError("\(lines.map(\.place.description).joined(separator: ", ")) \(lines.count == 1 ? "is" : "are") gone: was it unplugged?")
     }
+}
 
-    private func index(_ offset: UInt32) -> Int {
-        var position = 0
-        while position < offsets.count - 1, offsets[position] != offset { position += 1 }
-        return indices[position]
+extension Edge {
+    init(_ edge: cgpio_edge) {
+        self.init(
+            edge.is_rising ? .rising : .falling, at: Instant(nanoseconds: Int64(truncatingIfNeeded: edge.nanoseconds)),
+            number: edge.number)
     }
+}
+
+/// Which line of the configuration an edge is of.
+struct LineRoute {
+    var descriptor: Int32
+    /// As the kernel says it with each edge: 0 where a request is of one line, and it says nothing.
+    var offset: UInt32
+    var line: Int
 }
 
 /// Names a request among the descriptors that are kept: what was wished of each line, what was granted, and which of many such requests

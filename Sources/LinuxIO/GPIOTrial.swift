@@ -57,15 +57,16 @@ package struct GPIOTrial {
         var active = Duration.zero
         var count = 0
         var end = start + (isActive ? Self.longestWatch : Self.firstWatch)
-        var batch = [cgpio_edge](repeating: cgpio_edge(), count: 64)
+        var edges: UnsafePointer<cgpio_edge>?
         while await loop.wait(readable: request.descriptor, until: end) == .ready {
-            let waiting = request.read(&batch) { edge, _ in
+            let waiting = cgpio_read(request.descriptor, &edges)
+            guard waiting >= 0 else { break }
+            for edge in UnsafeBufferPointer(start: edges, count: Int(waiting)).map(Edge.init) {
                 if isActive { active = active + (edge.at - since) }
                 isActive = edge.direction == pulse.activeEdge
                 since = edge.at
                 count += 1
             }
-            guard case .read = waiting else { break }
             end = start + Self.longestWatch
         }
         if isActive { active = active + (loop.now - since) }

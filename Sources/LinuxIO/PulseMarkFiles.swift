@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import MeterDaemon
 import MeterProtocols
@@ -40,9 +41,10 @@ package final class PulseMarkFiles: PulseJournal {
         }
 
         /// One page of memory is written in one go: who is killed meanwhile has written the old mark or the new one.
+        @inline(__always)
         func note(_ mark: PulseMark) {
             withUnsafeBytes(of: mark.words) { words in
-                _ = pwrite(descriptor.load(ordering: .relaxed), words.baseAddress, words.count, 0)
+                _ = clinux_overwrite(descriptor.load(ordering: .relaxed), words.baseAddress, UInt(words.count))
             }
         }
     }

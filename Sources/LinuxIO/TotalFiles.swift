@@ -12,6 +12,8 @@ package actor TotalFiles: TotalStore {
     let ram: RunFolder?
     /// Of the directory that this began with. As long as it is open no other one has its number.
     private var held: Int32 = -1
+    /// What was saved last, by its path: that need not be understood to be known as whole.
+    private var saved: [String: [UInt8]] = [:]
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -62,13 +64,15 @@ package actor TotalFiles: TotalStore {
         let path = path(meter)
         try requireSameDirectory()
         do throws(SystemError) {
-            try write(Array(TotalRecord.text(of: total).utf8), to: path + ".new")
+            let text = Array(TotalRecord.text(of: total).utf8)
+            try write(text, to: path + ".new")
             // The last good one stays readable whenever the power fails. What a save that was cut short left behind goes.
             if isWhole(path) {
                 unlink(path + ".link")
                 if link(path, path + ".link") == 0 { try rename(path + ".link", to: path + ".before") }
             }
             try rename(path + ".new", to: path)
+            saved[path] = text
             if access(path + ".known", F_OK) != 0 { try write([], to: path + ".known") }
             try syncDirectory()
         } catch {
@@ -83,7 +87,7 @@ package actor TotalFiles: TotalStore {
 
     private func isWhole(_ path: String) -> Bool {
         guard case .success(let bytes) = readBounded(path, limit: TotalRecord.limit) else { return false }
-        return TotalRecord.parse(bytes) != nil
+        return bytes == saved[path] || TotalRecord.parse(bytes) != nil
     }
 
     /// Holds the first one. True also where there is none: then a save says so itself.

@@ -13,39 +13,26 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         var pace: ReportPace
         /// 0 while it is not open.
         var request: UInt64 = 0
-        /// To note; to report.
-        var hasMoved = false
-        var hasNews = false
 
-        mutating func push(_ edge: Edge, isListenedTo: Bool) {
+        /// Into the journal, and then to whoever asks.
+        @inline(__always)
+        mutating func push(_ edge: Edge, _ index: Int, _ reports: PulseReports) {
             switch tally.push(edge) {
+            case .nothing: return
+            case .place: note()
             case .pulse:
-                pace.count(at: edge.at, isListenedTo: isListenedTo)
-                hasNews = true
-                hasMoved = true
+                note()
+                pace.count(at: edge.at, isListenedTo: reports.hasListener)
+                reports.put(tally.count, of: index)
             case .more:
+                note()
                 pace.hurry()
-                hasNews = true
-                hasMoved = true
-            case .hum: hasMoved = true
-            case .nothing:
-                if tally.isPositionOfEachEdge { hasMoved = true }
+                reports.put(tally.count, of: index)
             }
         }
 
-        /// Says whether somebody should be woken for it.
-        mutating func settle(_ now: Instant, _ index: Int, _ reports: PulseReports) -> Bool {
-            if hasMoved {
-                hasMoved = false
-                page.note(PulseMark(pulses: tally.reading.counted, request: request, position: tally.position))
-            }
-            if hasNews {
-                hasNews = false
-                reports.put(tally.reading, of: index)
-            }
-            guard pace.isDue(now) else { return false }
-            pace.reported(now)
-            return true
+        private func note() {
+            page.note(PulseMark(pulses: tally.count.counted, request: request, position: tally.position))
         }
     }
 
@@ -94,21 +81,27 @@ package struct PulseCounter: EdgeReceiver, Sendable {
     private mutating func begin(_ opening: LineOpening) {
         let index = opening.line
         switch opening.result {
-        case .failure(let error): lines[index].tally.reading.problem = error.description
+        case .failure(let error): tell(error.description, of: index)
         case .success(let line):
             lines[index].tally.begin(isDebounced: line.isDebounced, at: position(line, lines[index]))
             lines[index].request = line.request
-            lines[index].tally.reading.problem = nil
+            tell(nil, of: index)
             if let remark = line.remark { log.write(.warning, "\(lines[index].name): \(remark)") }
         }
-        tellAtOnce(index)
+    }
+
+    /// A problem of a line, or that it has none, and its count: of one that was never told the reports know nothing.
+    private mutating func tell(_ problem: String?, of index: Int) {
+        reports.put(problem: problem, of: index)
+        reports.put(lines[index].tally.count, of: index)
+        lines[index].pace.hurry()
     }
 
     /// Where the count stands in the edges of a request. A pulse that was on when the line was taken counts when it ends: whoever had the
     /// line before has not counted it.
     private func position(_ open: OpenLine, _ line: Line) -> LinePosition? {
         if case .new(let activeSince) = open.beginning { return LinePosition(activeSince: activeSince) }
-        guard let mark = journal.mark(of: line.name), mark.request == open.request, mark.pulses == line.tally.reading.counted else {
+        guard let mark = journal.mark(of: line.name), mark.request == open.request, mark.pulses == line.tally.count.counted else {
             return nil
         }
         return mark.position
@@ -117,40 +110,40 @@ package struct PulseCounter: EdgeReceiver, Sendable {
     package mutating func lost(_ gone: [Int], _ reason: PortError, _ now: Instant) {
         for index in gone {
             lines[index].request = 0
-            lines[index].tally.reading.problem = reason.description
-            tellAtOnce(index)
+            tell(reason.description, of: index)
         }
         opensAt = opensAt ?? now + pause
-    }
-
-    private mutating func tellAtOnce(_ index: Int) {
-        lines[index].hasNews = true
-        lines[index].pace.hurry()
     }
 
     // MARK: Counting
 
     /// When all that came at once is pushed, it is settled.
-    package mutating func push(_ edge: Edge, of index: Int) { lines[index].push(edge, isListenedTo: reports.hasListener) }
+    package mutating func push(_ edge: Edge, of index: Int) { lines[index].push(edge, index, reports) }
 
     package mutating func overflowed(_ index: Int, _ now: Instant) {
         let bound = lines[index].tally.overflowed(now: now)
         guard bound > 0 else { return }
-        tellAtOnce(index)
+        reports.put(lines[index].tally.count, of: index)
+        lines[index].pace.hurry()
         log.write(.warning, "\(lines[index].name): the kernel's queue was full: up to \(bound) pulses are lost")
     }
 
-    /// The journal first. Says when it wants to be settled again, or have lines opened, though nothing came: `deadline`.
+    /// Wakes who should hear of what was pushed. Says when it wants to be settled again, or have lines opened, though nothing came: `deadline`.
     @discardableResult
     package mutating func settle(_ now: Instant) -> Instant {
+        let deadline = deadline
+        return deadline > now ? deadline : report(now)
+    }
+
+    @inline(never)
+    private mutating func report(_ now: Instant) -> Instant {
         var isToRing = false
-        var earliest = opensAt ?? .distantFuture
-        for index in lines.indices {
-            if lines[index].settle(now, index, reports) { isToRing = true }
-            earliest = min(earliest, lines[index].pace.due)
+        for index in lines.indices where lines[index].pace.due <= now {
+            lines[index].pace.reported(now)
+            isToRing = true
         }
         if isToRing { reports.ring() }
-        return earliest
+        return deadline
     }
 
     /// In the distant future when it waits for nothing but edges.

@@ -6,10 +6,13 @@ import Synchronization
 package final class PulseReports: Sendable {
     package typealias Report = (line: Int, reading: PulseReading)
 
+    private struct Line {
+        var reading = PulseReading()
+        var isNew = false
+    }
+
     private struct News {
-        var readings: [PulseReading]
-        /// By line.
-        var isNew: [Bool]
+        var lines: [Line]
         var hasAny = false
     }
 
@@ -21,8 +24,7 @@ package final class PulseReports: Sendable {
 
     package init(lines: Int) {
         (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        news = Mutex(
-            News(readings: [PulseReading](repeating: PulseReading(), count: lines), isNew: [Bool](repeating: false, count: lines)))
+        news = Mutex(News(lines: [Line](repeating: Line(), count: lines)))
     }
 
     /// Somebody wants to know of each change; without, they are only kept.
@@ -30,15 +32,19 @@ package final class PulseReports: Sendable {
 
     func gainListener() { isListenedTo.store(true, ordering: .relaxed) }
 
-    func put(_ reading: PulseReading, of line: Int) {
+    func put(_ count: PulseCount, of line: Int) {
         news.withLock { news in
-            news.readings[line] = reading
-            news.isNew[line] = true
+            news.lines[line].reading.count = count
+            news.lines[line].isNew = true
             news.hasAny = true
         }
     }
 
-    func ring() { bell.yield() }
+    /// It goes with the next count.
+    func put(problem: String?, of line: Int) { news.withLock { $0.lines[line].reading.problem = problem } }
+
+    // What it costs is not for the pulses that nobody is woken for.
+    @inline(never) func ring() { bell.yield() }
 
     func finish() { bell.finish() }
 
@@ -48,9 +54,9 @@ package final class PulseReports: Sendable {
             guard news.hasAny else { return [] }
             news.hasAny = false
             var reports: [Report] = []
-            for line in news.isNew.indices where news.isNew[line] {
-                news.isNew[line] = false
-                reports.append((line, news.readings[line]))
+            for line in news.lines.indices where news.lines[line].isNew {
+                news.lines[line].isNew = false
+                reports.append((line, news.lines[line].reading))
             }
             return reports
         }

@@ -7,8 +7,8 @@ package struct Instant: Comparable, Hashable, Sendable {
 
     @inlinable package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-    package static let distantPast = Instant(nanoseconds: .min)
-    package static let distantFuture = Instant(nanoseconds: .max)
+    @inlinable package static var distantPast: Instant { Instant(nanoseconds: .min) }
+    @inlinable package static var distantFuture: Instant { Instant(nanoseconds: .max) }
 
     @inlinable package static func == (a: Instant, b: Instant) -> Bool { a.nanoseconds == b.nanoseconds }
     @inlinable package static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }

@@ -1,5 +1,5 @@
-/// What a counter knows of its line: all of it, so that only the newest matters.
-package struct PulseReading: Sendable, Equatable {
+/// What a counter knows of the pulses of its line: numbers alone, which are handed on at each of them.
+package struct PulseCount: Sendable, Equatable {
     /// Every pulse ever counted on this input.
     package var counted: Int64 = 0
     /// Of those, since the process began, the ones that are known by the numbers of the kernel's edges alone.
@@ -10,10 +10,23 @@ package struct PulseReading: Sendable, Equatable {
     package var lastPulse: Instant?
     /// When the one before it began; `nil` when nobody knows. Not every pulse is reported by itself: these two say what flows now.
     package var pulseBefore: Instant?
+
+    package init() {}
+}
+
+/// What a counter knows of its line: all of it, so that only the newest matters.
+@dynamicMemberLookup
+package struct PulseReading: Sendable, Equatable {
+    package var count = PulseCount()
     /// Why the line can't be read; `nil` when it is.
     package var problem: String?
 
-    package init() {}
+    package init(_ count: PulseCount = PulseCount()) { self.count = count }
+
+    package subscript<Value>(dynamicMember member: WritableKeyPath<PulseCount, Value>) -> Value {
+        get { count[keyPath: member] }
+        set { count[keyPath: member] = newValue }
+    }
 }
 
 /// What was known of a pulse meter's total before the process began.

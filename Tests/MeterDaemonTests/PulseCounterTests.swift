@@ -77,6 +77,14 @@ private struct Bench {
         }
     }
 
+    @Test func whoAsksFirstKnowsTheCountOfBefore() {
+        var bench = Bench(counted: 40)
+        bench.open()
+        #expect(bench.reports.take().map(\.reading.counted) == [40, 0])
+        bench.counter.lost([0], PortError("unplugged"), bench.now)
+        #expect(bench.reports.take().map(\.reading.counted) == [40])
+    }
+
     private func watched() throws -> (Bench, WatchfulJournal) {
         var made: WatchfulJournal?
         let bench = Bench { reports in

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static atomic_long calls;
@@ -60,6 +61,22 @@ FAULTY(int, fdatasync, 1, (int file), file)
 FAULTY(int, rename, 1, (const char *from, const char *to), from, to)
 FAULTY(int, link, 1, (const char *from, const char *to), from, to)
 FAULTY(int, unlink, 1, (const char *path), path)
+
+// By it jouled reads edges and writes its journal.
+long syscall(long number, ...) {
+    static long (*real)(long, ...);
+    if (!real) real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+    va_list list;
+    va_start(list, number);
+    long words[6];
+    for (int i = 0; i < 6; i++) words[i] = va_arg(list, long);
+    va_end(list);
+    int ends = (number == SYS_read || number == SYS_pwrite64) && is_last();
+    if (ends && last % 2 != 0) die();
+    long result = real(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+    if (ends) die();
+    return result;
+}
 
 #define BIAS_1 (GPIOHANDLE_REQUEST_BIAS_PULL_UP | GPIOHANDLE_REQUEST_BIAS_PULL_DOWN | GPIOHANDLE_REQUEST_BIAS_DISABLE)
 #define BIAS_2 (GPIO_V2_LINE_FLAG_BIAS_PULL_UP | GPIO_V2_LINE_FLAG_BIAS_PULL_DOWN | GPIO_V2_LINE_FLAG_BIAS_DISABLED)

@@ -57,5 +57,6 @@ void cgpio_complain(const cgpio_place *line, int code);
 
 // 1 or 0 for the line that was wished at `index`; -1 on failure.
 int cgpio_value(int descriptor, unsigned index);
-// The edges that wait, without waiting for any, at most `count`; -1 and errno when the line is gone.
-int cgpio_read(int descriptor, cgpio_edge *edges, unsigned count);
+// How many edges wait, without waiting for any, and where they are until this thread calls it again: not more than it has room for, so there
+// may be more. -1 and errno when the line is gone.
+int cgpio_read(int descriptor, const cgpio_edge **edges);

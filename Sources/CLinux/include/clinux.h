@@ -2,6 +2,8 @@
 #pragma once
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // A counter to wake a loop by: non-blocking, closed on exec. -1 and errno on failure.
 int clinux_eventfd(void);
@@ -33,12 +35,19 @@ int clinux_bundle(void);
 int clinux_bundle_add(int bundle, int descriptor);
 int clinux_bundle_remove(int bundle, int descriptor);
 typedef struct {
+    // -1: none is.
     int descriptor;
     // Else it has failed.
     int is_readable;
 } clinux_ready;
-// Those that are, at most `count`; when none is, it waits so long for one, for ever when that is negative.
-int clinux_bundle_ready(int bundle, clinux_ready *ready, int count, int milliseconds);
+// One that is; when none is, it waits so long for one, for ever when that is negative. Each has its turn.
+clinux_ready clinux_bundle_wait(int bundle, int milliseconds);
+
+// What is done at every pulse goes to the kernel without the C library's care for threads that are cancelled, which costs more than all else
+// on that way, and which none is here.
+__attribute__((always_inline)) static inline long clinux_overwrite(int descriptor, const void *bytes, unsigned long size) {
+    return syscall(SYS_pwrite64, descriptor, bytes, size, 0L);
+}
 
 // Gives back the pages of code and constants; those that are needed again come back from their files. Most were for the start alone.
 void clinux_forget_code(void);

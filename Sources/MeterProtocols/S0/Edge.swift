@@ -1,14 +1,18 @@
 import Metering
 
 /// A change of an input line, with the kernel's time stamp.
+///
+/// Inlined into the other modules, as is all that is done at each edge.
+@usableFromInline
 package struct Edge: Sendable, Hashable {
+    @usableFromInline
     package enum Direction: Sendable, Hashable { case rising, falling }
-    package var direction: Direction
-    package var at: Instant
+    @usableFromInline package var direction: Direction
+    @usableFromInline package var at: Instant
     /// 1, 2, 3… since the line was taken, also for edges that were lost; 0 where the kernel does not number them.
-    package var number: UInt64
+    @usableFromInline package var number: UInt64
 
-    package init(_ direction: Direction, at: Instant, number: UInt64 = 0) {
+    @inlinable package init(_ direction: Direction, at: Instant, number: UInt64 = 0) {
         self.direction = direction
         self.at = at
         self.number = number

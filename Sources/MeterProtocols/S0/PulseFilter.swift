@@ -44,6 +44,7 @@ package struct PulseFilter: Sendable {
     package var activeSince: Instant? { level == .active ? Instant(nanoseconds: since) : nil }
 
     /// The pulse that ends with this edge, if one does.
+    @inline(__always)
     package mutating func push(_ edge: Edge) -> Pulse? {
         let now = edge.at.nanoseconds
         // Negative when the clock runs backwards: then nothing lasted long enough.

@@ -2,40 +2,47 @@ import Metering
 
 /// The count of an input, and where it stands in the edges of the request that it was made from: whoever goes on with that request, be it
 /// another process, neither loses a pulse nor counts one twice.
+@usableFromInline
 package struct PulseMark: Sendable, Hashable {
     /// Every pulse ever counted on this input.
-    package var pulses: Int64
-    package var request: UInt64
-    package var position: LinePosition
+    @usableFromInline package var pulses: Int64
+    @usableFromInline package var request: UInt64
+    @usableFromInline package var position: LinePosition
 
-    package init(pulses: Int64, request: UInt64, position: LinePosition) {
+    @inlinable package init(pulses: Int64, request: UInt64, position: LinePosition) {
         self.pulses = pulses
         self.request = request
         self.position = position
     }
 
-    private static let title: UInt64 = 0x6A6F_756C_6564_0002
+    @inlinable static var title: UInt64 { 0x6A6F_756C_6564_0002 }
     /// No time of the monotonic clock.
-    private static let inactive = Int64.min
+    @inlinable static var inactive: Int64 { .min }
     package static let size = 48
 
     /// As it is written, at every pulse: no text, and the last word checks the others.
-    package typealias Words = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+    @usableFromInline package typealias Words = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
 
-    package var words: Words {
+    @inlinable package var words: Words {
         let activeSince = UInt64(bitPattern: position.activeSince?.nanoseconds ?? Self.inactive)
         let words: Words = (Self.title, UInt64(bitPattern: pulses), request, position.number, activeSince, 0)
         return (words.0, words.1, words.2, words.3, words.4, Self.check(words))
     }
 
     /// Each step is reversible, so that no change of a single word is missed.
-    private static func check(_ words: Words) -> UInt64 {
+    @inlinable static func check(_ words: Words) -> UInt64 {
         var check: UInt64 = 0
-        for word in [words.0, words.1, words.2, words.3, words.4] {
-            check = (check ^ word) &* 0x9E37_79B9_7F4A_7C15
-            check ^= check >> 32
-        }
+        mix(&check, words.0)
+        mix(&check, words.1)
+        mix(&check, words.2)
+        mix(&check, words.3)
+        mix(&check, words.4)
         return check
+    }
+
+    @inlinable static func mix(_ check: inout UInt64, _ word: UInt64) {
+        check = (check ^ word) &* 0x9E37_79B9_7F4A_7C15
+        check ^= check >> 32
     }
 
     /// `nil` unless all is as it was written.

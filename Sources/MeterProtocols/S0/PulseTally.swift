@@ -1,13 +1,14 @@
 import Metering
 
 /// Where the count of a line stands in the edges of one request of it: enough for another process to go on there.
+@usableFromInline
 package struct LinePosition: Sendable, Hashable {
     /// Of the newest edge that was counted; 0 before the first, and where edges have no numbers.
-    package var number: UInt64
+    @usableFromInline package var number: UInt64
     /// When the pulse began that has not ended yet.
-    package var activeSince: Instant?
+    @usableFromInline package var activeSince: Instant?
 
-    package init(number: UInt64 = 0, activeSince: Instant? = nil) {
+    @inlinable package init(number: UInt64 = 0, activeSince: Instant? = nil) {
         self.number = number
         self.activeSince = activeSince
     }
@@ -16,7 +17,7 @@ package struct LinePosition: Sendable, Hashable {
 /// All that is counted of one line, whatever happens to it: pulses by their edges, what the kernel's numbers say of edges that were lost,
 /// and what can have been lost where there are no numbers.
 package struct PulseTally: Sendable {
-    package var reading: PulseReading
+    package private(set) var count: PulseCount
     private let active: Edge.Direction
     private let minPulse: Duration
     /// The one counts where edges are numbered and debounced, the other where they are not.
@@ -25,6 +26,7 @@ package struct PulseTally: Sendable {
     private var filter: PulseFilter
     /// Of the newest edge, where edges have numbers; `nil` when nobody knows which were counted.
     private var number: UInt64?
+    package private(set) var position = LinePosition()
     private var lastEdge: Instant?
 
     /// `counted`: the pulses of this input so far.
@@ -33,12 +35,15 @@ package struct PulseTally: Sendable {
         self.minPulse = minPulse
         edges = NumberedEdges(active: active, minPulse: minPulse, number: nil, activeSince: nil)
         filter = PulseFilter(active: active, minPulse: minPulse)
-        reading = PulseReading()
-        reading.counted = counted
+        count = PulseCount()
+        count.counted = counted
     }
+
+    package var reading: PulseReading { PulseReading(count) }
 
     /// The line was taken, or taken over at `position`; `nil` when it was taken over and nobody knows where the count stood.
     package mutating func begin(isDebounced: Bool, at position: LinePosition?) {
+        self.position = position ?? LinePosition()
         number = position?.number
         lastEdge = nil
         isByNumber = isDebounced
@@ -46,20 +51,11 @@ package struct PulseTally: Sendable {
         filter = PulseFilter(active: active, minPulse: minPulse, activeSince: position?.activeSince)
     }
 
-    /// Who goes on needs to know of each edge, not only of pulses: where edges have no numbers that can be trusted.
-    package var isPositionOfEachEdge: Bool { !isByNumber }
-
-    package var position: LinePosition {
-        isByNumber
-            ? LinePosition(number: edges.number ?? 0, activeSince: edges.activeSince)
-            : LinePosition(number: number ?? 0, activeSince: filter.activeSince)
-    }
-
     /// What an edge has changed in the reading.
     package enum News: Sendable, Equatable {
         case nothing
-        /// Nothing, but who goes on must not count it either.
-        case hum
+        /// Nothing, but who goes on at another place would count something else.
+        case place
         /// One more pulse, which was seen whole.
         case pulse
         case more
@@ -70,27 +66,30 @@ package struct PulseTally: Sendable {
         lastEdge = edge.at
         guard isByNumber else { return pushByWidth(edge) }
         let news = edges.push(edge)
-        guard news.pulses > 0 else { return news.isHum ? .hum : .nothing }
-        count(news.pulses, at: news.at)
-        reading.recovered += news.recovered
+        position = LinePosition(number: edges.number ?? 0, activeSince: edges.activeSince)
+        guard news.pulses > 0 else { return news.isHum ? .place : .nothing }
+        add(news.pulses, at: news.at)
+        count.recovered += news.recovered
         return news.pulses == 1 && news.recovered == 0 ? .pulse : .more
     }
 
+    @inline(__always)
     private mutating func pushByWidth(_ edge: Edge) -> News {
-        let (lost, missed) = (reading.lost, filter.missed)
+        let (lost, missed) = (count.lost, filter.missed)
         // What is missing before it may have been bounce: at most every other one ended a pulse.
-        if let number, edge.number > number { reading.lost += Int64(clamping: (edge.number - number) / 2) }
+        if let number, edge.number > number { count.lost += Int64(clamping: (edge.number - number) / 2) }
         number = edge.number
         let pulse = filter.push(edge)
-        reading.lost += filter.missed - missed
-        if let pulse { count(1, at: pulse.at) }
-        return reading.lost != lost ? .more : pulse != nil ? .pulse : .nothing
+        position = LinePosition(number: edge.number, activeSince: filter.activeSince)
+        count.lost += filter.missed - missed
+        if let pulse { add(1, at: pulse.at) }
+        return count.lost != lost ? .more : pulse != nil ? .pulse : .place
     }
 
-    private mutating func count(_ pulses: Int64, at newest: Instant) {
-        reading.counted += pulses
-        reading.pulseBefore = pulses == 1 ? reading.lastPulse : nil
-        reading.lastPulse = newest
+    private mutating func add(_ pulses: Int64, at newest: Instant) {
+        count.counted += pulses
+        count.pulseBefore = pulses == 1 ? count.lastPulse : nil
+        count.lastPulse = newest
     }
 
     /// The kernel's queue of edges without numbers was full: what came after the newest of them until now may be lost. At most so many
@@ -98,7 +97,7 @@ package struct PulseTally: Sendable {
     package mutating func overflowed(now: Instant) -> Int64 {
         guard let lastEdge else { return 0 }
         let bound = max((now - lastEdge).nanoseconds, 0) / max(2 * minPulse.nanoseconds, 1)
-        reading.lost += bound
+        count.lost += bound
         return bound
     }
 }

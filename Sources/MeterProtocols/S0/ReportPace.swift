@@ -8,7 +8,6 @@ package struct ReportPace: Sendable {
     private static let tolerance = (parts: Int64(16), jitter: Int64(2_000_000))
     /// A stream that never is steady.
     private static let leastPause: Int64 = 100_000_000
-    private static let never = Instant.distantFuture.nanoseconds
 
     /// How often to tell of a steady stream, when somebody listens and when nobody does.
     private let (listenedEvery, keptEvery): (Int64, Int64)
@@ -17,7 +16,8 @@ package struct ReportPace: Sendable {
     private var expected: Int64 = 0
     private var newest = Int64.min / 2
     private var interval: Int64 = 0
-    private var dueAt = Self.never
+    /// When what was counted is to be reported; in the distant future while all is.
+    package private(set) var due = Instant.distantFuture
     /// The newest pulse was; one that is not reported is worth it.
     private var wasUnexpected = false
     private var isUrgent = false
@@ -26,10 +26,7 @@ package struct ReportPace: Sendable {
         (self.listenedEvery, self.keptEvery) = (listenedEvery.nanoseconds, keptEvery.nanoseconds)
     }
 
-    /// When what was counted is to be reported; in the distant future while all is.
-    package var due: Instant { Instant(nanoseconds: dueAt) }
-
-    package func isDue(_ now: Instant) -> Bool { dueAt <= now.nanoseconds }
+    package func isDue(_ now: Instant) -> Bool { due <= now }
 
     /// A pulse ended.
     package mutating func count(at end: Instant, isListenedTo: Bool) {
@@ -41,24 +38,24 @@ package struct ReportPace: Sendable {
         isUrgent = isUrgent || isUnexpected || wasUnexpected
         wasUnexpected = isUnexpected
         if now &- reported >= pause {
-            dueAt = now
+            due = end
         } else if isUrgent {
-            dueAt = min(dueAt, reported &+ min(Self.leastPause, pause))
+            due = min(due, Instant(nanoseconds: reported &+ min(Self.leastPause, pause)))
         } else {
-            dueAt = min(reported &+ pause, now &+ expected &+ allowance)
+            due = Instant(nanoseconds: min(reported &+ pause, now &+ expected &+ allowance))
         }
     }
 
     /// There is more to say than that a pulse ended.
     package mutating func hurry() {
-        dueAt = 0
+        due = Instant(nanoseconds: 0)
         isUrgent = true
     }
 
     package mutating func reported(_ now: Instant) {
         reported = now.nanoseconds
         expected = interval
-        dueAt = Self.never
+        due = .distantFuture
         isUrgent = false
     }
 }
