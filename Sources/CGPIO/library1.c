@@ -60,17 +60,16 @@ int cgpio_value(int descriptor, unsigned index) {
     return ioctl(descriptor, GPIOHANDLE_GET_LINE_VALUES_IOCTL, &values) == 0 ? values.values[0] : -1;
 }
 
-int cgpio_read(int descriptor, const cgpio_edge **edges) {
+cgpio_edges cgpio_read(int descriptor) {
     static _Thread_local struct gpioevent_data events[16];
     static _Thread_local cgpio_edge batch[16];
     long size = library_read(descriptor, events, sizeof events);
-    if (size < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    if (size < 0) return (cgpio_edges){batch, errno == EAGAIN || errno == EINTR ? 0 : -1};
     int complete = (int)((size_t)size / sizeof *events);
     for (int i = 0; i < complete; i++) {
         batch[i].nanoseconds = events[i].timestamp;
         batch[i].is_rising = events[i].id == GPIOEVENT_EVENT_RISING_EDGE;
     }
-    *edges = batch;
-    return complete;
+    return (cgpio_edges){batch, complete};
 }
 #endif

@@ -87,11 +87,11 @@ int cgpio_value(int descriptor, unsigned index) {
     return values.bits >> index & 1;
 }
 
-int cgpio_read(int descriptor, const cgpio_edge **edges) {
+cgpio_edges cgpio_read(int descriptor) {
     static _Thread_local struct gpio_v2_line_event events[64];
     static _Thread_local cgpio_edge batch[64];
     long size = library_read(descriptor, events, sizeof events);
-    if (size < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    if (size < 0) return (cgpio_edges){batch, errno == EAGAIN || errno == EINTR ? 0 : -1};
     int complete = (int)((size_t)size / sizeof *events);
     for (int i = 0; i < complete; i++)
         batch[i] = (cgpio_edge){
@@ -100,7 +100,6 @@ int cgpio_read(int descriptor, const cgpio_edge **edges) {
             .offset = events[i].offset,
             .is_rising = events[i].id == GPIO_V2_LINE_EVENT_RISING_EDGE,
         };
-    *edges = batch;
-    return complete;
+    return (cgpio_edges){batch, complete};
 }
 #endif

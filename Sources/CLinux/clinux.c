@@ -89,6 +89,10 @@ clinux_ready clinux_bundle_wait(int bundle, int milliseconds) {
     return (clinux_ready){event.data.fd, (event.events & EPOLLIN) != 0};
 }
 
+long clinux_overwrite(int descriptor, const void *bytes, unsigned long size) {
+    return syscall(SYS_pwrite64, descriptor, bytes, size, 0L);
+}
+
 static int forget(struct dl_phdr_info *object, size_t size, void *context) {
     (void)size;
     (void)context;

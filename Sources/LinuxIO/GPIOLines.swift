@@ -150,15 +150,13 @@ package struct GPIOLines: LineWatch {
     @discardableResult
     @inline(__always)
     private mutating func read(_ first: Int, _ receiver: inout some EdgeReceiver) -> Int {
-        var edges: UnsafePointer<cgpio_edge>?
-        let count = Int(cgpio_read(routes[first].descriptor, &edges))
+        let edges = cgpio_read(routes[first].descriptor)
+        let count = Int(edges.count)
         guard count >= 0 else {
             drop(routes[first].descriptor, &receiver)
             return 0
         }
-        guard let edges else { return 0 }
-        for position in 0..<count {
-            let edge = edges[position]
+        for edge in UnsafeBufferPointer(start: edges.first, count: count) {
             var place = first
             while routes[place].offset != edge.offset, place + 1 < routes.count { place += 1 }
             receiver.push(Edge(edge), of: routes[place].line)

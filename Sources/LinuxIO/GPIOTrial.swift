@@ -57,11 +57,10 @@ package struct GPIOTrial {
         var active = Duration.zero
         var count = 0
         var end = start + (isActive ? Self.longestWatch : Self.firstWatch)
-        var edges: UnsafePointer<cgpio_edge>?
         while await loop.wait(readable: request.descriptor, until: end) == .ready {
-            let waiting = cgpio_read(request.descriptor, &edges)
-            guard waiting >= 0 else { break }
-            for edge in UnsafeBufferPointer(start: edges, count: Int(waiting)).map(Edge.init) {
+            let edges = cgpio_read(request.descriptor)
+            guard edges.count >= 0 else { break }
+            for edge in UnsafeBufferPointer(start: edges.first, count: Int(edges.count)).map(Edge.init) {
                 if isActive { active = active + (edge.at - since) }
                 isActive = edge.direction == pulse.activeEdge
                 since = edge.at

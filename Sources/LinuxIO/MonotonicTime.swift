@@ -13,7 +13,7 @@ extension Instant {
     /// For the kernel's waits: rounded up, so that the deadline has really come when they end; -1 for ever, where it is in the distant future.
     func milliseconds(to deadline: Instant) -> Int32 {
         guard deadline != .distantFuture else { return -1 }
-        let rest = deadline.nanoseconds.subtractingReportingOverflow(nanoseconds)
-        return rest.overflow || rest.partialValue <= 0 ? 0 : Int32(clamping: rest.partialValue / 1_000_000 + 1)
+        guard deadline > self else { return 0 }
+        return Int32(clamping: UInt64(bitPattern: deadline.nanoseconds &- nanoseconds) / 1_000_000 + 1)
     }
 }

@@ -17,22 +17,15 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         /// Into the journal, and then to whoever asks.
         @inline(__always)
         mutating func push(_ edge: Edge, _ index: Int, _ reports: PulseReports) {
-            switch tally.push(edge) {
-            case .nothing: return
-            case .place: note()
-            case .pulse:
-                note()
-                pace.count(at: edge.at, isListenedTo: reports.hasListener)
-                reports.put(tally.count, of: index)
-            case .more:
-                note()
-                pace.hurry()
-                reports.put(tally.count, of: index)
-            }
-        }
-
-        private func note() {
+            let news = tally.push(edge)
+            if case .nothing = news { return }
             page.note(PulseMark(pulses: tally.count.counted, request: request, position: tally.position))
+            switch news {
+            case .nothing, .place: return
+            case .pulse: pace.count(at: edge.at, isListenedTo: reports.hasListener)
+            case .more: pace.hurry()
+            }
+            reports.put(tally.count, of: index)
         }
     }
 

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#pragma clang assume_nonnull begin
+
 // Longer than the kernel's names, labels and consumers.
 #define CGPIO_TEXT 40
 // "/dev/" and a file name.
@@ -57,6 +59,13 @@ void cgpio_complain(const cgpio_place *line, int code);
 
 // 1 or 0 for the line that was wished at `index`; -1 on failure.
 int cgpio_value(int descriptor, unsigned index);
-// How many edges wait, without waiting for any, and where they are until this thread calls it again: not more than it has room for, so there
-// may be more. -1 and errno when the line is gone.
-int cgpio_read(int descriptor, const cgpio_edge **edges);
+typedef struct {
+    const cgpio_edge *first;
+    // -1: the line is gone, and errno says how.
+    int count;
+} cgpio_edges;
+// The edges that wait, without waiting for any: not more than it has room for, so there may be more. They are there until this thread calls
+// it again.
+cgpio_edges cgpio_read(int descriptor);
+
+#pragma clang assume_nonnull end

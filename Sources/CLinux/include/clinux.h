@@ -2,8 +2,6 @@
 #pragma once
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 // A counter to wake a loop by: non-blocking, closed on exec. -1 and errno on failure.
 int clinux_eventfd(void);
@@ -43,11 +41,9 @@ typedef struct {
 // One that is; when none is, it waits so long for one, for ever when that is negative. Each has its turn.
 clinux_ready clinux_bundle_wait(int bundle, int milliseconds);
 
-// What is done at every pulse goes to the kernel without the C library's care for threads that are cancelled, which costs more than all else
-// on that way, and which none is here.
-__attribute__((always_inline)) static inline long clinux_overwrite(int descriptor, const void *bytes, unsigned long size) {
-    return syscall(SYS_pwrite64, descriptor, bytes, size, 0L);
-}
+// The beginning of a file. At every edge, as is the wait before: both go to the kernel without the C library's care for threads that are
+// cancelled, which costs more than all else on that way, and which none is here.
+long clinux_overwrite(int descriptor, const void *bytes, unsigned long size);
 
 // Gives back the pages of code and constants; those that are needed again come back from their files. Most were for the start alone.
 void clinux_forget_code(void);

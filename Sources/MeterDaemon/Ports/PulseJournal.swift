@@ -7,7 +7,8 @@ package protocol PulseJournal: Sendable {
     func page(of meter: String) -> any PulseJournalPage
 }
 
-package protocol PulseJournalPage: Sendable {
+/// One object, which is called without a look at what it is: that would cost as much as the rest of the call.
+package protocol PulseJournalPage: AnyObject, Sendable {
     func note(_ mark: PulseMark)
 }
 
@@ -20,7 +21,7 @@ extension PulseJournal {
 }
 
 /// Where there is no such RAM.
-package struct NoPulseJournal: PulseJournal, PulseJournalPage {
+package final class NoPulseJournal: PulseJournal, PulseJournalPage {
     package init() {}
     package func mark(of meter: String) -> PulseMark? { nil }
     package func page(of meter: String) -> any PulseJournalPage { self }

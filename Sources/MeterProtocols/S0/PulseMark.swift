@@ -16,16 +16,15 @@ package struct PulseMark: Sendable, Hashable {
     }
 
     @inlinable static var title: UInt64 { 0x6A6F_756C_6564_0002 }
-    /// No time of the monotonic clock.
-    @inlinable static var inactive: Int64 { .min }
     package static let size = 48
 
     /// As it is written, at every pulse: no text, and the last word checks the others.
     @usableFromInline package typealias Words = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
 
     @inlinable package var words: Words {
-        let activeSince = UInt64(bitPattern: position.activeSince?.nanoseconds ?? Self.inactive)
-        let words: Words = (Self.title, UInt64(bitPattern: pulses), request, position.number, activeSince, 0)
+        let words: Words = (
+            Self.title, UInt64(bitPattern: pulses), request, position.number, UInt64(bitPattern: position.since), 0
+        )
         return (words.0, words.1, words.2, words.3, words.4, Self.check(words))
     }
 
@@ -47,10 +46,9 @@ package struct PulseMark: Sendable, Hashable {
 
     /// `nil` unless all is as it was written.
     package init?(_ words: Words) {
-        let activeSince = Int64(bitPattern: words.4)
         self.init(
             pulses: Int64(bitPattern: words.1), request: words.2,
-            position: LinePosition(number: words.3, activeSince: activeSince == Self.inactive ? nil : Instant(nanoseconds: activeSince)))
+            position: LinePosition(number: words.3, since: Int64(bitPattern: words.4)))
         guard words.0 == Self.title, words.5 == Self.check(words), pulses >= 0 else { return nil }
     }
 }

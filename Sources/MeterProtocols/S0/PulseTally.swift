@@ -5,13 +5,23 @@ import Metering
 package struct LinePosition: Sendable, Hashable {
     /// Of the newest edge that was counted; 0 before the first, and where edges have no numbers.
     @usableFromInline package var number: UInt64
-    /// When the pulse began that has not ended yet.
-    @usableFromInline package var activeSince: Instant?
+    /// When the pulse began that has not ended yet, in nanoseconds; `resting` when there is none. An optional would not be one word, as it
+    /// is in the journal, and a mark of more than four is handed on in memory.
+    @usableFromInline var since: Int64
+
+    /// No time of the monotonic clock.
+    @inlinable static var resting: Int64 { .min }
+
+    @inlinable init(number: UInt64, since: Int64) {
+        self.number = number
+        self.since = since
+    }
 
     @inlinable package init(number: UInt64 = 0, activeSince: Instant? = nil) {
-        self.number = number
-        self.activeSince = activeSince
+        self.init(number: number, since: activeSince?.nanoseconds ?? Self.resting)
     }
+
+    package var activeSince: Instant? { since == Self.resting ? nil : Instant(nanoseconds: since) }
 }
 
 /// All that is counted of one line, whatever happens to it: pulses by their edges, what the kernel's numbers say of edges that were lost,

@@ -41,9 +41,15 @@ private final class Mortal: MessageBroker, TotalStore, MeterMemoryStore, PulseJo
     func mark(of meter: String) -> PulseMark? { marks.kept[meter] }
     func page(of meter: String) -> any PulseJournalPage { Page(life: self, meter: meter) }
 
-    private struct Page: PulseJournalPage {
-        let life: Mortal
-        let meter: String
+    private final class Page: PulseJournalPage {
+        private let life: Mortal
+        private let meter: String
+
+        init(life: Mortal, meter: String) {
+            self.life = life
+            self.meter = meter
+        }
+
         func note(_ mark: PulseMark) { if life.isAlive { life.marks.kept[meter] = mark } }
     }
 
