@@ -13,7 +13,7 @@ package struct Snapshot: Sendable {
 
     /// What must survive a restart, by the names of the meters.
     package var totals: [String: PulseTotal] {
-        Dictionary(uniqueKeysWithValues: meters.compactMap { meter in meter.total.map { (meter.name, $0) } })
+        Dictionary(uniqueKeysWithValues: shared.compactMap { shared in shared.meter.total.map { (shared.meter.name, $0) } })
     }
 
     /// The same totals in the same places.
