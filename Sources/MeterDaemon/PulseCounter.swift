@@ -131,7 +131,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
     @inline(never)
     private mutating func report(_ now: Instant) -> Instant {
         var isToRing = false
-        for index in lines.indices where lines[index].pace.due <= now {
+        for index in lines.indices where lines[index].pace.isDue(now) {
             lines[index].pace.reported(now)
             isToRing = true
         }

@@ -109,6 +109,15 @@ import Testing
         return (next, messages)
     }
 
+    @Test func whatIsAnnouncedIsTakenOnce() {
+        var bench = first(.device)
+        #expect(bench.publication.takeAnnouncements() == bench.publication.announcements)
+        #expect(bench.publication.takeAnnouncements() == nil)
+        var next = PublicationBench(every: .zero)
+        next.publication.remember(bench.publication.announcements)
+        #expect(next.publication.takeAnnouncements() == nil, "that is where it comes from")
+    }
+
     private func first(_ discovery: DiscoveryForm) -> PublicationBench {
         var bench = PublicationBench(every: .zero, discovery: discovery)
         var heat = MeterSnapshot(name: "heat", title: "Heat pump", kind: .pulse(.electricity))
