@@ -1,8 +1,5 @@
 /// Meters say one thing in several ways; here each becomes the one that `Measurand` knows.
 extension Readout {
-    /// Everything that the meter has to say came at once. In a session only the registers that were asked for do.
-    package var isWhole: Bool { source != .iec62056 }
-
     package var canonicalRegisters: [Register] {
         // The answer in a session: a total by itself is what it is.
         if !isWhole, registers.count == 1, registers[0].code.d == 8 { return registers }
@@ -13,8 +10,11 @@ extension Readout {
         }
         guard isWhole else { return book.registers }
         for code in [OBISCode(1, 8, 0), OBISCode(2, 8, 0)] { book.add(code, book.sumOfTariffs(of: code)) }
-        // 1.7.0 by itself has a sign (Q3D), or there is nothing but import.
-        if book[OBISCode(2, 7, 0)] == nil, book[OBISCode(16, 7, 0)] == nil { book.rename(OBISCode(1, 7, 0), OBISCode(16, 7, 0)) }
+        // 1.7.0 by itself has a sign (Q3D), or there is nothing but import. A meter that is asked keeps its `power_import`, which the
+        // registers of its session have as well.
+        if source != .iec62056, book[OBISCode(2, 7, 0)] == nil, book[OBISCode(16, 7, 0)] == nil {
+            book.rename(OBISCode(1, 7, 0), OBISCode(16, 7, 0))
+        }
         book.add(OBISCode(16, 7, 0), signed(book[OBISCode(15, 7, 0)], book))
         return book.registers
     }

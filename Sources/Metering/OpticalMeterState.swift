@@ -155,7 +155,7 @@ struct OpticalMeterState: Sendable {
     /// False while it says that it is another meter.
     private mutating func recognise(_ readout: Readout, wall: WallTime) -> Bool {
         // C.1.0 is the meter's serial number, 0.0.0 its address, often the same number, but not the one for the other.
-        let number = readout.isWhole ? readout.number : text(readout[OBISCode(96, 1, 0)])
+        let number = readout.source == .iec62056 ? text(readout[OBISCode(96, 1, 0)]) : readout.number
         let isKnown = serial.number != nil
         let heard = number ?? (isKnown && !isAddress ? nil : text(readout[OBISCode(0, 0, 0)]))
         if let number, isAddress { serial.correct(number) }

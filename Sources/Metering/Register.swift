@@ -47,6 +47,9 @@ package struct Readout: Hashable, Sendable {
     package var source = MeterProtocol.iec62056
     /// It had a checksum; mode D, DSMR before 4, and lines copied from a terminal have none.
     package var isChecked = true
+    /// Everything that the meter has to say came at once: a telegram or a readout. Registers that were asked for one by one are not, nor is
+    /// what is left of a readout when some of it was taken out.
+    package var isWhole: Bool
     /// What the status word of the totals says of the energy's direction, where it is known how to read it.
     package var direction: Direction?
     /// When it was asked for: no value in it is older than what the meter showed then.
@@ -54,10 +57,13 @@ package struct Readout: Hashable, Sendable {
     /// When its last byte arrived.
     package var at: Instant
 
-    package init(_ registers: [Register], manufacturer: String? = nil, model: String? = nil, asked: Instant? = nil, at: Instant) {
+    package init(
+        _ registers: [Register], manufacturer: String? = nil, model: String? = nil, isWhole: Bool = true, asked: Instant? = nil, at: Instant
+    ) {
         self.registers = registers
         self.manufacturer = manufacturer
         self.model = model
+        self.isWhole = isWhole
         self.asked = asked ?? at
         self.at = at
     }

@@ -138,6 +138,14 @@ let sessionShown = ["ISK:1-0:1.8.0*255=123.457kWh", "!the meter refused a regist
         #expect(scanned(question + question + answer) == ["-:1-0:1.8.0*255=123.457kWh"])
     }
 
+    /// An answer is one register, a readout all of them, whatever stands in them.
+    @Test func onlyAReadoutIsWhole() {
+        func whole(_ bytes: [UInt8]) -> [Bool] {
+            decoded(bytes).compactMap { if case .readout(let readout) = $0 { readout.isWhole } else { nil } }
+        }
+        #expect(whole(modeC) == [true] && whole(modeD) == [true] && whole(session) == [false])
+    }
+
     private static let damaged: [[UInt8]] = [
         Array("/EBZ5X\r\n\r\n1-0:1.8.0*255(12.5*kWh)\r\n1-0:16.7.0*25500.1*W)\r\n!\r\n".utf8),
         Array("/EBZ5X\r\n\r\n1-0:1.8.0*255(12.5*kWh)\r\n1-081.8.0*255(1*kWh)\r\n!\r\n".utf8),

@@ -101,6 +101,29 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
     #expect(!actions.isEmpty, "the session goes on")
 }
 
+/// Of a meter that sends only tariffs, their sum is published: of a whole readout, whatever the mode, and of nothing less.
+@Test(
+    arguments: [
+        (true, "/XYZxmodeA\r\n", ReadoutSession.Read.readout), (true, "/XYZCmodeB\r\n", .auto), (true, "/XYZ5modeC\r\n", .readout),
+        (false, "/XYZ5modeC\r\n", .auto),
+    ] as [(Bool, String, ReadoutSession.Read)])
+func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: String, _ read: ReadoutSession.Read) {
+    let tariffs = [OBISCode(1, 8, 1), OBISCode(1, 8, 2)]
+    var dialogue = signedOn(ReadoutSession.Plan(read: read, registers: tariffs, every: .seconds(1)), as: identification)
+    if identification.contains("modeC") {
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+    }
+    let actions = dialogue.receive(framed(ControlCharacter.stx, "1.8.1(0000001.250*kWh)\r\n1.8.2(0000003.500*kWh)\r\n!\r\n"))
+    let readouts = actions.compactMap { if case .deliver(let readout) = $0 { readout } else { nil } }
+    #expect(readouts.map(\.isWhole) == [isWhole])
+    var state = MeterState()
+    state.addOptical(MeterDescription(name: "grid", title: "Grid"), maxPower: 25_000, staleAfter: .seconds(30))
+    for readout in readouts { state.record(readout, of: "grid", wall: WallTime(millisecondsSince1970: 0)) }
+    let values = state.snapshot["grid"]?.values
+    #expect(values?[.energyImport]?.text == (isWhole ? "4.750" : nil) && values?[.energyImportT2]?.text == "3.500")
+}
+
 /// Each portion would wake the process.
 @Test func aMessageGathersWhileItComes() {
     var dialogue = Dialogue(ReadoutSession.Plan(read: .readout, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
@@ -153,7 +176,8 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
                             Register(OBISCode(1, 8, 0), .number(Quantity(33_402_264, exponent: -3), .kilowattHours)),
                             Register(OBISCode(2, 8, 0), .number(Quantity(13465, exponent: -3), .kilowattHours)),
                             Register(OBISCode(97, 97, 0), .text("0000000")),
-                        ], manufacturer: "ISK", model: "ME162-0033", asked: asked, at: dialogue.now)), .send(breakMessage),
+                        ], manufacturer: "ISK", model: "ME162-0033", isWhole: false, asked: asked, at: dialogue.now)),
+                .send(breakMessage),
             ])
         #expect(dialogue.wait() == [.apply(LineSettings(.b300)), .send(Array("/?!\r\n".utf8))])
         #expect(dialogue.receive(identification, after: .milliseconds(1000)) == [])

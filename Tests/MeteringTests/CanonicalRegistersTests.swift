@@ -3,8 +3,8 @@ import Testing
 
 @Suite struct CanonicalRegistersTests {
     /// `16.7.0=-5W 1.8.0=3Wh`, read back as it is written.
-    private func canonical(_ text: String, _ source: MeterProtocol = .sml, _ direction: Direction? = nil) -> String {
-        var readout = Readout(registers(text), at: Instant(nanoseconds: 0))
+    private func canonical(_ text: String, _ source: MeterProtocol = .sml, _ direction: Direction? = nil, isWhole: Bool = true) -> String {
+        var readout = Readout(registers(text), isWhole: isWhole, at: Instant(nanoseconds: 0))
         readout.source = source
         readout.direction = direction
         return readout.canonicalRegisters.map { register in
@@ -69,7 +69,12 @@ import Testing
     }
 
     @Test func aSessionSaysOnlyWhatItWasAsked() {
-        #expect(canonical("1.8.1=1kWh 1.7.0=2kW", .iec62056) == "1.8.1=1kWh 1.7.0=2kW")
+        #expect(canonical("1.8.1=1kWh 1.7.0=2kW", .iec62056, isWhole: false) == "1.8.1=1kWh 1.7.0=2kW")
+    }
+
+    /// `power_import` has its topic, and keeps it.
+    @Test func aReadoutOfAMeterThatIsAskedHasTheSumOfItsTariffs() {
+        #expect(canonical("1.8.1=1kWh 1.8.2=3kWh 1.7.0=2kW", .iec62056) == "1.8.1=1kWh 1.8.2=3kWh 1.7.0=2kW 1.8.0=4kWh")
     }
 
     @Test(arguments: [

@@ -232,9 +232,12 @@ extension IECDecoder {
         state = .idle
     }
 
-    private mutating func deliver(_ registers: [Register], badLines: Int = 0, isPush: Bool = false, isChecked: Bool = true) {
+    private mutating func deliver(
+        _ registers: [Register], badLines: Int = 0, isPush: Bool = false, isChecked: Bool = true, isWhole: Bool = true
+    ) {
         if registers.isEmpty { return found.append(.noise(.withoutRegisters)) }
-        var readout = Readout(registers, manufacturer: identification?.manufacturer, model: identification?.model, at: now)
+        var readout = Readout(
+            registers, manufacturer: identification?.manufacturer, model: identification?.model, isWhole: isWhole, at: now)
         readout.source = isPush ? .d0Push : .iec62056
         readout.isChecked = isChecked
         found.append(.readout(readout))
@@ -318,7 +321,7 @@ extension IECDecoder {
         let hasEndMark = end.map { whole[$0] == UInt8(ascii: "!") } ?? false
         guard !hasEndMark && !isPartial else {
             let (registers, badLines) = DataBlock.parse(text: whole, in: 0..<(whole.count - 1), strict: false)
-            return deliver(registers, badLines: badLines)
+            return deliver(registers, badLines: badLines, isWhole: hasEndMark)
         }
         // A readout without its end mark: an ETX that is none, and a check that fits by chance.
         guard !isReadout else { return found.append(.noise(.cutOff)) }
@@ -332,7 +335,7 @@ extension IECDecoder {
         question = nil
         guard let asked else { return found.append(.noise(.withoutQuestion)) }
         switch DataBlock.answer(text, to: asked) {
-        case .register(let register): deliver([register])
+        case .register(let register): deliver([register], isWhole: false)
         case .refused(let words): found.append(.noise(.refused(words)))
         case .unreadable: found.append(.noise(.withoutQuestion))
         }

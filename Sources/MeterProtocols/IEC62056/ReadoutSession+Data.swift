@@ -44,7 +44,8 @@ extension ReadoutSession {
         // Modes A and B know no session, whatever their speed.
         let holdsSession = mayHoldSession(now) && line.speed > .b300 && way != .unacknowledged
         let lasting = holdsSession ? registers.filter { !isFrozen($0.code) } : registers
-        if !lasting.isEmpty { deliver(lasting, now) }
+        // A sum of tariffs would stand still with them, if the session does not read them again.
+        if !lasting.isEmpty { deliver(lasting, isWhole: !holdsSession, now) }
         goal = .registers
         // Registers are read in a session at a negotiated speed: the ME162 takes no `ACK 001`.
         holdsSession ? beginBreak(now) : nextReadout(now)

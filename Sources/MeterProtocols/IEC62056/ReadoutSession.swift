@@ -266,12 +266,14 @@ package struct ReadoutSession: MeterSession {
         actions.append(.problem(problem))
     }
 
-    mutating func deliver(_ registers: [Register], _ now: Instant) {
+    mutating func deliver(_ registers: [Register], isWhole: Bool = false, _ now: Instant) {
         failedSignOns = 0
         brokenSessions = 0
         say(problem: nil)
         actions.append(
             .deliver(
-                Readout(registers, manufacturer: identification?.manufacturer, model: identification?.model, asked: askedAt, at: now)))
+                Readout(
+                    registers, manufacturer: identification?.manufacturer, model: identification?.model, isWhole: isWhole, asked: askedAt,
+                    at: now)))
     }
 }
