@@ -19,6 +19,9 @@ package struct LineSettings: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { "\(speed.rawValue) Bd \(framing.rawValue)" }
 
-    /// How long `count` characters are on the wire: ten bit times each.
-    package func duration(of count: Int) -> Duration { .nanoseconds(Int64(count) * 10_000_000_000 / Int64(speed.rawValue)) }
+    /// How long `count` characters are on the wire: ten bit times each. At most what fits, which is years.
+    package func duration(of count: Int) -> Duration {
+        let (nanobits, overflow) = Int64(count).multipliedReportingOverflow(by: 10_000_000_000)
+        return .nanoseconds((overflow ? .max : nanobits) / Int64(speed.rawValue))
+    }
 }

@@ -56,7 +56,7 @@ package struct PushSession: MeterSession {
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action] {
         hasHeard = hasHeard || !bytes.isEmpty
-        length += bytes.count
+        length = min(length + bytes.count, UsualLength.longest)
         var actions: [ReadoutSession.Action] = []
         for finding in decoder.push(bytes, at: now) {
             switch finding {

@@ -3,6 +3,8 @@
 struct UsualLength {
     /// The kernel keeps 4096 bytes, and at 115,200 Bd those come in 355 ms.
     private static let longestWait = Duration.milliseconds(250)
+    /// No message is longer; noise may be endless.
+    static let longest = 64 * 1024
 
     private var last = 0
 

@@ -109,6 +109,9 @@ private func watts(_ text: Substring) -> Int64? {
 }
 
 extension Duration {
+    /// A hundred years: what is added to them fits as well.
+    private static let longestSpelled = Duration.seconds(100 * 366 * 86_400)
+
     /// `500ms`, `90s`, `5m`, `1h`.
     init?(spelled text: some StringProtocol) {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
@@ -120,5 +123,6 @@ extension Duration {
         case "h": self = .seconds(number * 3600)
         default: return nil
         }
+        guard self <= Self.longestSpelled else { return nil }
     }
 }

@@ -12,6 +12,9 @@ import VirtualMeters
         for name in Fault.names where !name.contains("=") { #expect(Fault(name) != nil) }
         let wrong = ["", "nonsense", "echo=1", "bit-errors", "bit-errors=2", "bit-errors=x", "silent-after=5", "silent-after=-5s", "="]
         for text in wrong { #expect(Fault(text) == nil) }
+        // More years than a clock of nanoseconds has.
+        for text in ["silent-after=999999999h", "silent-after=999999999m"] { #expect(Fault(text) == nil) }
+        #expect(Fault("silent-after=999999999s") != nil && Household.Profile("steps=999999999h:5") == nil)
     }
 
     @Test func echo() {

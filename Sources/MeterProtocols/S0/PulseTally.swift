@@ -79,7 +79,7 @@ package struct PulseTally: Sendable {
         position = LinePosition(number: edges.number ?? 0, activeSince: edges.activeSince)
         guard news.pulses > 0 else { return news.isHum ? .place : .nothing }
         add(news.pulses, at: news.at)
-        count.recovered += news.recovered
+        count.recovered.add(news.recovered)
         return news.pulses == 1 && news.recovered == 0 ? .pulse : .more
     }
 
@@ -87,17 +87,17 @@ package struct PulseTally: Sendable {
     private mutating func pushByWidth(_ edge: Edge) -> News {
         let (lost, missed) = (count.lost, filter.missed)
         // What is missing before it may have been bounce: at most every other one ended a pulse.
-        if let number, edge.number > number { count.lost += Int64(clamping: (edge.number - number) / 2) }
+        if let number, edge.number > number { count.lost.add(Int64(clamping: (edge.number - number) / 2)) }
         number = edge.number
         let pulse = filter.push(edge)
         position = LinePosition(number: edge.number, activeSince: filter.activeSince)
-        count.lost += filter.missed - missed
+        count.lost.add(filter.missed - missed)
         if let pulse { add(1, at: pulse.at) }
         return count.lost != lost ? .more : pulse != nil ? .pulse : .place
     }
 
     private mutating func add(_ pulses: Int64, at newest: Instant) {
-        count.counted += pulses
+        count.counted.add(pulses)
         count.pulseBefore = pulses == 1 ? count.lastPulse : nil
         count.lastPulse = newest
     }
@@ -107,7 +107,16 @@ package struct PulseTally: Sendable {
     package mutating func overflowed(now: Instant) -> Int64 {
         guard let lastEdge else { return 0 }
         let bound = max((now - lastEdge).nanoseconds, 0) / max(2 * minPulse.nanoseconds, 1)
-        count.lost += bound
+        count.lost.add(bound)
         return bound
+    }
+}
+
+extension Int64 {
+    /// A count that can't go on stays where it is: the kernel's numbers, and what an earlier life has written, come from outside.
+    @inline(__always)
+    fileprivate mutating func add(_ more: Int64) {
+        let (sum, overflow) = addingReportingOverflow(more)
+        self = overflow ? .max : sum
     }
 }

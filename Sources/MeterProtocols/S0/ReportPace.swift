@@ -34,7 +34,8 @@ package struct ReportPace: Sendable {
         interval = now &- newest
         newest = now
         let allowance = expected / Self.tolerance.parts &+ Self.tolerance.jitter
-        let isUnexpected = (interval &- expected).magnitude > UInt64(allowance)
+        // Negative where the kernel's times ran backwards before.
+        let isUnexpected = (interval &- expected).magnitude > UInt64(max(0, allowance))
         isUrgent = isUrgent || isUnexpected || wasUnexpected
         wasUnexpected = isUnexpected
         if now &- reported >= pause {
