@@ -117,10 +117,8 @@ struct OpticalMeterState: Sendable {
     }
 
     private mutating func recordRegisters(of readout: Readout, wall: WallTime) {
-        let registers = readout.canonicalRegisters
-        for (index, register) in registers.enumerated() where !registers[..<index].contains(where: { $0.code == register.code }) {
-            record(register, in: readout, wall: wall)
-        }
+        // Each once.
+        for register in readout.canonicalRegisters { record(register, in: readout, wall: wall) }
         if !named.isEmpty { recordNamed(in: readout, wall: wall) }
         if let offset = clock.offset(in: readout, wall: wall) { snapshot.values[.meterClockOffset] = .number(Quantity(offset)) }
         estimatePower()

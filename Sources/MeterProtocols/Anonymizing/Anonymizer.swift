@@ -15,8 +15,11 @@ package struct Anonymizer {
         let bytes = original.bytes
         let found = FoundTelegram.all(in: bytes, name)
         var pseudonyms = Pseudonyms()
-        let masks = found.map { Self.mask(for: $0, bytes) }
-        for mask in masks { mask?.learn(&pseudonyms) }
+        let masks = found.map { telegram -> (any TelegramMask)? in
+            guard !pseudonyms.isFull, let mask = Self.mask(for: telegram, bytes) else { return nil }
+            mask.learn(&pseudonyms)
+            return mask
+        }
         leftOut = bytes.count
         var kept: [(range: Range<Int>, bytes: [UInt8])] = []
         for (telegram, mask) in zip(found, masks) {

@@ -4,6 +4,8 @@ import Metering
 struct FoundTelegram {
     private static let longest = 32 * 1024
     private static let piece = 256
+    /// A readout in blocks, and a dialogue, have some beginnings. Each is tried, so bytes that are nothing else are left out.
+    private static let beginningsTried = 64
 
     var range: Range<Int>
     var readout: Readout
@@ -15,9 +17,10 @@ struct FoundTelegram {
         var from = 0
         func note(_ findings: [Finding], at end: Int) {
             for case .readout(let readout) in findings {
-                guard let telegram = FoundTelegram(readout, endingAt: end, notBefore: from, bytes) else { continue }
-                found.append(telegram)
-                from = telegram.range.upperBound
+                let telegram = FoundTelegram(readout, endingAt: end, notBefore: from, bytes)
+                if let telegram { found.append(telegram) }
+                // Where its beginning was not found, that of the next one is not before it either.
+                from = telegram?.range.upperBound ?? max(from, end - 1)
             }
         }
         for start in stride(from: 0, to: bytes.count, by: piece) {
@@ -36,7 +39,8 @@ struct FoundTelegram {
         self.readout = readout
         let earliest = max(first, end - Self.longest)
         guard earliest < end else { return nil }
-        let starts = (earliest..<end).reversed().filter { Self.mayStart(readout.source, at: $0, bytes) }
+        let all = (earliest..<end).reversed().lazy.filter { Self.mayStart(readout.source, at: $0, bytes) }
+        let starts = Array(all.prefix(Self.beginningsTried))
         // An answer of a session does not say again whose it is.
         guard
             let start = starts.first(where: { Self.decoded(bytes[$0..<end], readout.source) == readout })

@@ -3,9 +3,15 @@ struct Pseudonyms {
     /// What is shorter without its leading zeros may well be something else that is the same by chance.
     private static let shortestSecret = 6
 
+    /// Of one meter or a street of them. Each is looked for in every telegram.
+    private static let mostSecrets = 200
+
     private var numbers: [[UInt8]: Int] = [:]
     /// What must be nowhere in the end.
     private(set) var secrets: [[UInt8]] = []
+
+    /// What names something else now can't be masked.
+    var isFull: Bool { secrets.count >= Self.mostSecrets }
 
     mutating func learn(_ name: some Collection<UInt8>) {
         let name = Array(name)

@@ -84,8 +84,10 @@ struct TextMask: TelegramMask {
         var text = characters
         for range in names { text.replaceSubrange(range, with: isP1 ? maskHex(range, pseudonyms) : pseudonyms.mask(text: text[range])) }
         for range in numbersInIdentification { text.replaceSubrange(range, with: pseudonyms.mask(text: text[range])) }
+        var isMeasured = [Bool](repeating: false, count: text.count)
+        for index in measured.joined() { isMeasured[index] = true }
         for secret in pseudonyms.secrets {
-            for place in text.places(of: secret) where !measured.contains(where: { $0.overlaps(place) }) {
+            for place in text.places(of: secret) where !isMeasured[place].contains(true) {
                 text.replaceSubrange(place, with: pseudonyms.mask(text: secret))
             }
         }

@@ -79,26 +79,64 @@ package enum DataBlock {
 
     /// Of two sets with one address the first counts, even when it is empty: the ZMD310 repeats `32.7.0` for something else.
     private static func settle(_ entries: [Entry]) -> [Register] {
-        var seen: [UInt64] = []
-        seen.reserveCapacity(entries.count)
+        let siblings = Siblings(entries)
+        var seen = Seen()
         var registers: [Register] = []
         registers.reserveCapacity(entries.count)
-        for index in entries.indices {
-            var code = entries[index].code
+        for entry in entries {
+            var code = entry.code
             // `1.8.0*00` is the current value on an Apator, which has no other; elsewhere it is a history slot beside the others.
-            if code.f == 0, code.isMeasured, entries.filter({ $0.code.current == code.current }).count == 1 { code = code.current }
-            guard !seen.contains(code.key) else { continue }
-            seen.append(code.key)
-            guard let value = entries[index].value else { continue }
-            registers.append(Register(code, value.withUnit { unit(of: code.current, in: entries) ?? code.customaryUnit }))
+            if code.f == 0, code.isMeasured, siblings.areNone(of: code.current) { code = code.current }
+            guard seen.insert(code.key) else { continue }
+            guard let value = entry.value else { continue }
+            registers.append(Register(code, value.withUnit { siblings.unit(of: code.current) ?? code.customaryUnit }))
         }
         return registers
     }
 
-    /// A history value without unit has the unit of its current value.
-    private static func unit(of current: OBISCode, in entries: [Entry]) -> Unit? {
-        for entry in entries where entry.code == current { if case .number(_, let unit?)? = entry.value { return unit } }
-        return nil
+    /// Up to so many entries are looked through one by one, which is faster than any table.
+    private static let few = 64
+
+    /// Of the entries, those with the same code but for F.
+    private struct Siblings {
+        private let entries: [Entry]
+        private var counts: [UInt64: Int] = [:]
+        private var units: [UInt64: Unit] = [:]
+
+        init(_ entries: [Entry]) {
+            self.entries = entries
+            guard entries.count > DataBlock.few else { return }
+            for entry in entries {
+                let current = entry.code.current
+                counts[current.key, default: 0] += 1
+                guard entry.code == current, units[current.key] == nil, case .number(_, let unit?)? = entry.value else { continue }
+                units[current.key] = unit
+            }
+        }
+
+        func areNone(of current: OBISCode) -> Bool {
+            entries.count > DataBlock.few ? counts[current.key] == 1 : entries.count { $0.code.current == current } == 1
+        }
+
+        /// A history value without unit has the unit of its current value.
+        func unit(of current: OBISCode) -> Unit? {
+            guard entries.count <= DataBlock.few else { return units[current.key] }
+            for entry in entries where entry.code == current { if case .number(_, let unit?)? = entry.value { return unit } }
+            return nil
+        }
+    }
+
+    private struct Seen {
+        private var few: [UInt64] = []
+        private var many: Set<UInt64> = []
+
+        /// `false`: it was there.
+        mutating func insert(_ key: UInt64) -> Bool {
+            guard few.count < DataBlock.few else { return !few.contains(key) && many.insert(key).inserted }
+            guard !few.contains(key) else { return false }
+            few.append(key)
+            return true
+        }
     }
 }
 

@@ -3,7 +3,8 @@ import Metering
 /// Finds the telegrams of IEC 62056-21 in recorded bytes: readouts of modes A, B and C, mode D, and the answers of a programming session,
 /// with echoes, garbage and parity bits around and in them. What is damaged becomes noise and never a value.
 ///
-/// A telegram that fails is searched again from its second character on: its beginning may have been garbage that looked like one.
+/// A telegram that fails is searched again from its second character on: its beginning may have been garbage that looked like one. Where
+/// that was done too often it is given up as a whole; what comes behind it is found all the same.
 package struct IECDecoder: PushDecoder {
     package static let longestTelegram = 16 * 1024
     package static let longestLine = 256
@@ -32,6 +33,7 @@ package struct IECDecoder: PushDecoder {
     private var isSkippingEcho = false
     /// Bytes to look at again, the next one last. `mayStart`: an STX may begin a block although no identification is before it.
     private var again: [(byte: UInt8, mayStart: Bool)] = []
+    private(set) var secondLooks = SecondLooks()
     private var found: [Finding] = []
     private var now = Instant(nanoseconds: 0)
 
@@ -47,6 +49,7 @@ package struct IECDecoder: PushDecoder {
 
     package mutating func push(_ bytes: [UInt8], at now: Instant) -> [Finding] {
         self.now = now
+        secondLooks.earn(by: bytes.count)
         var index = 0
         while true {
             index = takePlain(bytes, from: index)
@@ -134,8 +137,9 @@ package struct IECDecoder: PushDecoder {
         if let noise { found.append(.noise(noise)) }
         if state != .identification { (question, earlierBlocks) = (nil, []) }
         if let byte { again.append((byte, mayStart)) }
-        again.append(contentsOf: pending.dropFirst().reversed().map { ($0, false) })
         state = .idle
+        guard secondLooks.take(pending.count - 1) else { return }
+        again.append(contentsOf: pending.dropFirst().reversed().map { ($0, false) })
     }
 }
 

@@ -22,7 +22,9 @@ struct IncomingBytes {
 
     private var bytes: [UInt8] = []
     private var echo: [UInt8] = []
-    /// Everything before was searched for the end of a message.
+    /// Where the message or the identification begins, if its beginning was found.
+    private var start: Int?
+    /// Everything before was searched, for the beginning or behind it for the end: bytes that come one by one are looked at once.
     private var searched = 0
 
     /// Forgets what was there; `sent` may come back first.
@@ -34,8 +36,10 @@ struct IncomingBytes {
     mutating func clear() {
         bytes.removeAll(keepingCapacity: true)
         echo = []
-        searched = 0
+        searchAnew()
     }
+
+    private mutating func searchAnew() { (start, searched) = (nil, 0) }
 
     var isEmpty: Bool { bytes.isEmpty }
     var count: Int { bytes.count }
@@ -50,9 +54,10 @@ struct IncomingBytes {
         for byte in new { bytes.append(byte & 0x7F) }
         guard !echo.isEmpty else { return }
         // The answer can't be shorter than the echo by more than the noise that may stand in front.
-        guard bytes.count >= echo.count, let start = firstIndex(of: echo, within: 16) else { return }
-        bytes.removeSubrange(..<(start + echo.count))
+        guard bytes.count >= echo.count, let first = firstIndex(of: echo, within: 16) else { return }
+        bytes.removeSubrange(..<(first + echo.count))
         echo = []
+        searchAnew()
     }
 
     private func firstIndex(of pattern: [UInt8], within limit: Int) -> Int? {
@@ -67,31 +72,54 @@ struct IncomingBytes {
     /// The identification line once its end is there; what follows it stays. `/?` is our own request.
     mutating func takeIdentification() -> Identification? {
         let lineFeed: UInt8 = 0x0A
-        while let start = bytes.firstIndex(of: UInt8(ascii: "/")) {
-            guard let end = bytes[start...].firstIndex(of: lineFeed) else { return nil }
+        var identification: Identification?
+        /// The lines before are done with.
+        var through = 0
+        while identification == nil, let start = beginning(where: { $0 == UInt8(ascii: "/") }) {
+            guard let end = bytes[max(start, searched)...].firstIndex(of: lineFeed) else {
+                searched = bytes.count
+                break
+            }
             var line = bytes[start..<end]
             if line.last == 0x0D { line.removeLast() }
-            let identification = Identification(line: line)
-            bytes.removeSubrange(...end)
-            if let identification { return identification }
+            identification = Identification(line: line)
+            through = end + 1
+            (self.start, searched) = (nil, through)
         }
-        return nil
+        if through > 0 {
+            bytes.removeSubrange(..<through)
+            (start, searched) = (start.map { $0 - through }, searched - through)
+        }
+        return identification
+    }
+
+    private mutating func beginning(where isStart: (UInt8) -> Bool) -> Int? {
+        if start == nil {
+            start = bytes[min(searched, bytes.count)...].firstIndex(where: isStart)
+            searched = start ?? bytes.count
+        }
+        return start
     }
 
     /// Some meters end the line by CR alone, and then are silent.
     mutating func takeUnfinishedIdentification() -> Identification? {
         guard let start = bytes.firstIndex(of: UInt8(ascii: "/")), bytes.last == 0x0D else { return nil }
+        // What follows is a message.
+        searchAnew()
         return Identification(line: bytes[start...].dropLast())
     }
 
-    var hasUnfinishedIdentification: Bool { bytes.last == 0x0D && bytes.contains(UInt8(ascii: "/")) && echo.isEmpty }
+    var hasUnfinishedIdentification: Bool {
+        bytes.last == 0x0D && echo.isEmpty && (start != nil || bytes[searched...].contains(UInt8(ascii: "/")))
+    }
 
     /// The next whole message. The check character behind ETX may be any byte, so exactly one is taken.
     mutating func takeMessage() -> Finding? {
-        guard let start = bytes.firstIndex(where: { $0 == ControlCharacter.stx || $0 == ControlCharacter.soh }) else {
+        guard let start = beginning(where: { $0 == ControlCharacter.stx || $0 == ControlCharacter.soh }) else {
             // A meter says nothing after NAK: what is followed by more was noise.
             guard bytes.last == ControlCharacter.nak else { return nil }
             bytes.removeAll(keepingCapacity: true)
+            searchAnew()
             return .repeatRequest
         }
         let from = max(start + 1, searched)
@@ -106,7 +134,7 @@ struct IncomingBytes {
             isCommand: bytes[start] == ControlCharacter.soh, body: Array(bytes[(start + 1)..<end]),
             isLast: bytes[end] == ControlCharacter.etx, isUndamaged: BlockCheck.of(bytes[(start + 1)...end]) == bytes[end + 1])
         bytes.removeSubrange(...(end + 1))
-        searched = 0
+        searchAnew()
         return .message(message)
     }
 }

@@ -19,6 +19,7 @@ package struct SMLDecoder: PushDecoder {
     private var escaped: [Int] = []
     /// Start sequences that were taken for escaped bytes, the first and the last of them: they are such when the frame fails.
     private var hiddenStarts: (first: Int, last: Int)?
+    private(set) var secondLooks = SecondLooks()
     /// Nothing but messages without their transport, from the first byte on: a recording that was cut out of its frame.
     private var mayBeBare: Bool?
     /// The messages of this meter have a right CRC of their own, so one that has not is damaged, even if the frame's CRC fits by chance.
@@ -30,6 +31,7 @@ package struct SMLDecoder: PushDecoder {
 
     package mutating func push(_ bytes: [UInt8], at now: Instant) -> [Finding] {
         self.now = now
+        secondLooks.earn(by: bytes.count)
         if mayBeBare == nil, let first = bytes.first { mayBeBare = first == 0x76 }
         buffer += bytes
         while isInFrame ? scanFrame() : findStart() {}
@@ -52,6 +54,7 @@ package struct SMLDecoder: PushDecoder {
             mayBeBare = false
         }
         let unneeded = isInFrame ? begin : position
+        guard unneeded > 0 else { return }
         buffer.removeFirst(unneeded)
         begin = 0
         position -= unneeded
@@ -139,8 +142,11 @@ package struct SMLDecoder: PushDecoder {
         found.append(.noise(noise))
         isInFrame = false
         position = index
-        // What is behind the first is looked at again. Where there is no end in sight that could go on for long.
-        if let hiddenStarts { start(at: noise == .tooLong ? hiddenStarts.last : hiddenStarts.first) }
+        guard let hiddenStarts else { return }
+        // What is behind the first is looked at again. Where there is no end in sight, or many begin before one, that could go on for long;
+        // behind the last there is no other.
+        let isCheap = noise != .tooLong && secondLooks.take(index - hiddenStarts.first)
+        start(at: isCheap ? hiddenStarts.first : hiddenStarts.last)
     }
 
     /// The next four 1b that have four more bytes behind them; without one, `position` goes on to where one could begin.

@@ -13,7 +13,8 @@ struct SMLReadout {
     /// `bytes` are those that the list was read from.
     mutating func add(_ list: SMLList, _ bytes: [UInt8]) {
         if server.isEmpty { server = list.server }
-        registers.reserveCapacity(registers.count + list.entries.count)
+        // Each further list would copy them all.
+        if registers.isEmpty { registers.reserveCapacity(list.entries.count) }
         let sendsShortUnsigned = Self.sendsShortUnsigned(list.server)
         for entry in list.entries {
             if direction == nil, entry.code.isRegister(1, 8, 0) || entry.code.isRegister(2, 8, 0) {
