@@ -21,7 +21,8 @@ package struct AutoSession: MeterSession {
     package init(plan: ReadoutSession.Plan, listensFirst: Bool = false) {
         self.listensFirst = listensFirst
         asking = ReadoutSession(plan: plan)
-        listening = PushSession(nil, signsByStatus: plan.signsByStatus, missesNothing: listensFirst)
+        listening = PushSession(
+            nil, signsByStatus: plan.signsByStatus, missesNothing: listensFirst, hasFixedSpeed: plan.hasFixedSpeed)
     }
 
     package var deadline: Instant? {

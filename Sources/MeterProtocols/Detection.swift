@@ -21,9 +21,11 @@ package struct Detection: MeterSession {
     private var end: Instant?
     private var hasAsked = false
     private var hasHeard = false
+    private var heard: BytesHeard
 
     /// `hasFixedSpeed`: of a remote head.
     package init(hasFixedSpeed: Bool = false) {
+        heard = BytesHeard(isSpeedKnown: !hasFixedSpeed)
         var plan = ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1))
         plan.hasFixedSpeed = hasFixedSpeed
         session = AutoSession(plan: plan, listensFirst: true)
@@ -33,6 +35,8 @@ package struct Detection: MeterSession {
         guard let end, outcome == nil else { return nil }
         return session.deadline.map { min($0, end) } ?? end
     }
+    /// What was heard at which speed before it asked.
+    package var whatWasHeard: String { heard.description }
     package var gathering: Duration? { session.gathering }
     package var farewell: [UInt8] { session.farewell }
 
@@ -44,7 +48,10 @@ package struct Detection: MeterSession {
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action] {
         guard outcome == nil else { return [] }
         // Later it may be the echo of what was asked.
-        if !hasAsked, !bytes.isEmpty { hasHeard = true }
+        if !hasAsked, !bytes.isEmpty {
+            hasHeard = true
+            heard.add(bytes.count)
+        }
         let actions = note(session.received(bytes, now))
         finish(now)
         return actions
@@ -67,7 +74,9 @@ package struct Detection: MeterSession {
     private mutating func note(_ actions: [ReadoutSession.Action]) -> [ReadoutSession.Action] {
         for action in actions {
             switch action {
-            case .apply(let settings): line = settings
+            case .apply(let settings):
+                line = settings
+                if !hasAsked, settings.framing == .eightNone { heard.listen(at: settings) }
             case .send: hasAsked = true
             case .noise(.silence), .problem: break
             case .noise: hasHeard = true

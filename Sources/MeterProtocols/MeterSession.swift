@@ -22,6 +22,6 @@ package func session(for name: MeterProtocol?, plan: ReadoutSession.Plan) -> any
     switch name {
     case nil: AutoSession(plan: plan)
     case .iec62056: ReadoutSession(plan: plan)
-    case .d0Push, .sml, .p1: PushSession(name, signsByStatus: plan.signsByStatus)
+    case .d0Push, .sml, .p1: PushSession(name, signsByStatus: plan.signsByStatus, hasFixedSpeed: plan.hasFixedSpeed)
     }
 }

@@ -10,6 +10,8 @@ package struct PushSession: MeterSession {
     private struct Choice: Equatable, Sendable {
         var line: LineSettings
         var patience: Duration
+        /// Only every other round takes the time for it.
+        var isRare = false
     }
 
     /// A speed that has worked is not left for a meter that is silent for some time.
@@ -22,31 +24,38 @@ package struct PushSession: MeterSession {
     private var decoder: any PushDecoder
     private var unchecked = UncheckedReadouts()
     private var hasWorked = false
-    private var hasHeard = false
-    private var saidProblem: String?
+    private var heard: BytesHeard
+    /// The rounds that are over.
+    private var rounds = 0
+    /// What was heard when the problem was said; `nil` while there is none.
+    private var saidProblem: [LineSettings: Bool]?
     private var usualLength = UsualLength()
     /// So many bytes came since the last telegram.
     private var length = 0
     package private(set) var deadline: Instant?
     package var farewell: [UInt8] { [] }
 
-    /// `nil` listens for all of them. `missesNothing` waits for what is rare, too, and tries the speed that few have.
-    package init(_ name: MeterProtocol?, signsByStatus: Bool = false, missesNothing: Bool = false) {
+    /// `nil` listens for all of them. `missesNothing` waits for what is rare, too, and tries the speed that few have each time.
+    /// `hasFixedSpeed`: of a remote head.
+    package init(_ name: MeterProtocol?, signsByStatus: Bool = false, missesNothing: Bool = false, hasFixedSpeed: Bool = false) {
         self.name = name
         self.signsByStatus = signsByStatus
         decoder = pushDecoder(for: name)
+        heard = BytesHeard(isSpeedKnown: !hasFixedSpeed)
         let rare = Duration.seconds(12)
         let usual = Choice(line: LineSettings(.b9600, .eightNone), patience: .seconds(6))
         let usualOfAll = Choice(line: usual.line, patience: rare)
         let port = Choice(line: LineSettings(.b115200, .eightNone), patience: rare)
         let slow = Choice(line: LineSettings(.b2400, .eightNone), patience: rare)
-        choices =
+        let rarelySlow = Choice(line: slow.line, patience: rare, isRare: true)
+        let all: [Choice] =
             switch name {
-            case nil: missesNothing ? [usualOfAll, port, slow] : [usual, port]
+            case nil: missesNothing ? [usualOfAll, port, slow] : [usual, port, rarelySlow]
             case .sml, .iec62056: [usual]
             case .p1: [port, usualOfAll]
             case .d0Push: [usual, slow]
             }
+        choices = hasFixedSpeed ? [Choice(line: all[0].line, patience: rare)] : all
     }
 
     package mutating func opened(_ now: Instant) -> [ReadoutSession.Action] {
@@ -55,7 +64,7 @@ package struct PushSession: MeterSession {
     }
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action] {
-        hasHeard = hasHeard || !bytes.isEmpty
+        heard.add(bytes.count)
         length = min(length + bytes.count, UsualLength.longest)
         var actions: [ReadoutSession.Action] = []
         for finding in decoder.push(bytes, at: now) {
@@ -65,6 +74,7 @@ package struct PushSession: MeterSession {
             case .noise: actions.append(.noise(.damaged))
             case .readout(let readout):
                 hasWorked = true
+                heard.reset()
                 usualLength.note(length)
                 length = 0
                 deadline = now + Self.longestSilence
@@ -72,7 +82,8 @@ package struct PushSession: MeterSession {
                 case .wait: break
                 case .refuse: actions.append(.noise(.damaged))
                 case .deliver(let readout):
-                    actions += say(problem: nil)
+                    if saidProblem != nil { actions.append(.problem(nil)) }
+                    saidProblem = nil
                     actions.append(.deliver(signsByStatus ? readout.signedByStatus : readout))
                 }
             }
@@ -84,15 +95,18 @@ package struct PushSession: MeterSession {
 
     package mutating func timedOut(_ now: Instant) -> [ReadoutSession.Action] {
         guard let deadline, now >= deadline else { return [] }
-        let problem =
-            hasHeard
-            ? "something is heard, but no whole telegram: look at the head's place, and at `protocol`"
-            : "nothing is heard: look at the head's place and direction"
-        if !hasWorked { choice = (choice + 1) % choices.count }
+        if !hasWorked { choice = nextChoice }
         // What was heard at one speed may be noise at the other: only a whole round says what is wrong.
         let isRoundOver = hasWorked || choice == 0
         hasWorked = false
-        return (isRoundOver ? [.noise(hasHeard ? .damaged : .silence)] + say(problem: problem) : []) + [listen(now)]
+        guard isRoundOver else { return [listen(now)] }
+        rounds &+= 1
+        return [.noise(heard.isSilent ? .silence : .damaged)] + sayProblem() + [listen(now)]
+    }
+
+    private var nextChoice: Int {
+        let next = choice + 1
+        return next < choices.count && (!choices[next].isRare || rounds % 2 == 0) ? next : 0
     }
 
     package mutating func closed() -> [ReadoutSession.Action] {
@@ -107,16 +121,19 @@ package struct PushSession: MeterSession {
         decoder = pushDecoder(for: name)
         unchecked = UncheckedReadouts()
         (usualLength, length) = (UsualLength(), 0)
-        if choice == 0 { hasHeard = false }
+        heard.listen(at: choices[choice].line)
         deadline = now + choices[choice].patience
         return .apply(choices[choice].line)
     }
 
-    private mutating func say(problem: String?) -> [ReadoutSession.Action] {
-        guard problem != saidProblem else { return [] }
-        saidProblem = problem
-        return [.problem(problem)]
+    /// Once, though the number of bytes is another one each time.
+    private mutating func sayProblem() -> [ReadoutSession.Action] {
+        guard heard.speeds != saidProblem else { return [] }
+        saidProblem = heard.speeds
+        return [.problem("\(heard.description): \(advice)")]
     }
+
+    private var advice: String { heard.isSilent ? "check the head's position and direction" : "check the head's position, and `protocol`" }
 }
 
 /// Telegrams without a checksum wait for the next one, and go when they lie between their neighbours.

@@ -6,8 +6,11 @@ package struct VirtualPushMeter: VirtualMeter {
     package enum Kind: String, Sendable, CaseIterable { case sml, p1, modeD = "mode-d" }
 
     private static let interval = Duration.seconds(1)
+    /// Some meters of mode D speak at the slowest of them.
+    package static let speedsOfModeD = [BaudRate.b2400, .b4800, .b9600]
 
     private let kind: Kind
+    private let speed: BaudRate
     private let faults: Set<Fault>
     private let silentFrom: Instant?
     private var household: Household
@@ -18,10 +21,11 @@ package struct VirtualPushMeter: VirtualMeter {
     private let exportAtStart: Int64
 
     package init(
-        _ kind: Kind, household: Household, faults: [Fault] = [], seed: UInt64, startedAt: Instant, importWattHours: Int64 = 12_345_678,
-        exportWattHours: Int64 = 90
+        _ kind: Kind, speed: BaudRate? = nil, household: Household, faults: [Fault] = [], seed: UInt64, startedAt: Instant,
+        importWattHours: Int64 = 12_345_678, exportWattHours: Int64 = 90
     ) {
         self.kind = kind
+        self.speed = speed ?? (kind == .p1 ? .b115200 : .b9600)
         self.faults = Set(faults)
         self.household = household
         line = Disturbance(faults, seed: seed)
@@ -46,7 +50,7 @@ package struct VirtualPushMeter: VirtualMeter {
             count &+= 1
             let noise = faults.contains(.leadingNoise) ? line.noise() : []
             let bytes = noise + line.disturb(telegram, bits: kind == .modeD && !faults.contains(.eightBit) ? 7 : 8)
-            emissions.append(Emission(bytes, at: kind == .p1 ? .b115200 : .b9600, start: deadline))
+            emissions.append(Emission(bytes, at: speed, start: deadline))
             next = deadline + Self.interval
         }
         return emissions

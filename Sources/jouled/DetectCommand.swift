@@ -73,9 +73,9 @@ struct DetectCommand: Command {
         switch detection.outcome {
         case .silent?:
             say(
-                "\(port): nothing is heard, and nothing answers: look at the head's place and direction"
+                "\(port): \(detection.whatWasHeard); no answer to the sign-on: check the head's position and direction"
                     + " (or the meter answers to its address only, or sleeps: `address`, `wake_up`; or it refuses for a minute: try again)")
-        case .heard?: say("\(port): something is heard that is no whole telegram: look at the head's place, with: jouled watch \(port)")
+        case .heard?: say("\(port): \(detection.whatWasHeard): check the head's position, with: jouled watch \(port)")
         default: break
         }
         return detection.outcome

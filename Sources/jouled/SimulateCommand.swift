@@ -1,5 +1,6 @@
 import LinuxIO
 import MeterDaemon
+import MeterProtocols
 import Metering
 import VirtualMeters
 
@@ -7,7 +8,7 @@ struct SimulateCommand: Command {
     static let name = "simulate"
     static let summary = "a virtual meter on a pseudo-terminal"
     static let usage = """
-        usage: jouled simulate KIND --link PATH [--profile P] [--fault F]… [--seed N]
+        usage: jouled simulate KIND --link PATH [--profile P] [--fault F]… [--speed N] [--seed N]
 
         A virtual meter that can be read at PATH until SIGINT or SIGTERM: me162 is an Iskra ME162 (mode C), which is asked, as are those of
         mode-a and mode-b; sml, p1 and mode-d speak by themselves, once a second.
@@ -15,10 +16,11 @@ struct SimulateCommand: Command {
           -l, --link PATH     where the port appears (a symbolic link to a pseudo-terminal)
           -p, --profile P     what the house takes: \(Household.Profile.names.joined(separator: " "))
           -f, --fault F       \(Fault.names.joined(separator: " "))
+          -s, --speed N       baud rate of mode-d: 2400, 4800 or 9600 (9600)
               --seed N        the same number, the same faults
         """
     static let rules: [Options.Rule] = [
-        .value("link", "l"), .value("profile", "p"), .value("fault", "f", repeats: true), .value("seed"),
+        .value("link", "l"), .value("profile", "p"), .value("fault", "f", repeats: true), .value("speed", "s"), .value("seed"),
     ]
 
     private enum Kind {
@@ -46,6 +48,7 @@ struct SimulateCommand: Command {
     private let link: String
     private let profile: Household.Profile
     private let faults: [Fault]
+    private let speed: BaudRate?
     private let seed: UInt64
 
     init(_ options: Options) throws(Options.Misuse) {
@@ -69,8 +72,19 @@ struct SimulateCommand: Command {
             faults.append(fault)
         }
         self.faults = faults
+        speed = try Self.speed(options, kind)
         guard let seed = UInt64(options["seed"] ?? "1") else { throw Options.Misuse(reason: "--seed takes a number") }
         self.seed = seed
+    }
+
+    private static func speed(_ options: Options, _ kind: Kind) throws(Options.Misuse) -> BaudRate? {
+        guard let text = options["speed"] else { return nil }
+        guard case .push(.modeD) = kind else { throw Options.Misuse(reason: "--speed is for mode-d; the others have their own") }
+        let speeds = VirtualPushMeter.speedsOfModeD
+        guard let speed = Int(text).flatMap(BaudRate.init), speeds.contains(speed) else {
+            throw Options.Misuse(reason: "--speed takes \(speeds.map { String($0.rawValue) }.joined(separator: ", "))")
+        }
+        return speed
     }
 
     func run(_ loop: EventLoop) async -> ExitCode {
@@ -83,7 +97,7 @@ struct SimulateCommand: Command {
             let meter = VirtualReadoutMeter(kind, household: household, faults: faults, seed: seed, startedAt: loop.now)
             return await run(meter, kind.rawValue + " meter", loop)
         case .push(let kind):
-            let meter = VirtualPushMeter(kind, household: household, faults: faults, seed: seed, startedAt: loop.now)
+            let meter = VirtualPushMeter(kind, speed: speed, household: household, faults: faults, seed: seed, startedAt: loop.now)
             return await run(meter, kind.rawValue + " meter", loop)
         }
     }

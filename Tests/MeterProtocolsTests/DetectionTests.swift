@@ -107,7 +107,26 @@ private struct Head {
         #expect(head.detection.outcome == .silent)
         #expect(head.now - head.began == Detection.limit)
         #expect(head.listened == Self.listening)
+        #expect(head.detection.whatWasHeard == "no data at 9600 Bd 8N1; no data at 115200 Bd 8N1; no data at 2400 Bd 8N1")
         #expect(String(decoding: head.sent, as: UTF8.self).contains("/?!\r\n"))
+    }
+
+    @Test func findsAVirtualMeterThatSpeaksSlowly() throws {
+        var head = Head()
+        let household = Household(seed: 1, profile: .steady(watts: 360), startedAt: head.now)
+        var meter = VirtualPushMeter(.modeD, speed: .b2400, household: household, faults: [.eightBit], seed: 1, startedAt: head.now)
+        head.run(&meter)
+        let (readout, speed) = try #require(head.read)
+        #expect(readout.source == .d0Push && speed == .b2400 && head.sent.isEmpty)
+        #expect(head.now - head.began <= .seconds(29))
+    }
+
+    @Test func saysWhatWasHeardAtWhichSpeed() {
+        var head = Head()
+        head.run(every: .seconds(1)) { $0 == LineSettings(.b2400, .eightNone) ? [0x55, 0x2A] : [] }
+        #expect(head.detection.outcome == .heard)
+        let heard = head.detection.whatWasHeard
+        #expect(heard == "no data at 9600 Bd 8N1; no data at 115200 Bd 8N1; 22 bytes at 2400 Bd 8N1, but no telegram")
     }
 
     /// Where bytes always wait, no deadline is ever told.

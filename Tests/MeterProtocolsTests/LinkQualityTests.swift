@@ -14,7 +14,7 @@ private let good = ReadoutSession.Action.deliver(Readout([], at: start))
     }
 
     @Test func knowsNothingBeforeTheFirstTelegram() {
-        let (quality, now) = quality([.send([1]), .apply(ReadoutSession.fast), .problem("nothing is heard")])
+        let (quality, now) = quality([.send([1]), .apply(ReadoutSession.fast), .problem("no data")])
         #expect(quality.share(now) == nil && !quality.isSilent(now) && quality.bytesPerSecond(now) == 0)
     }
 
@@ -81,7 +81,7 @@ private let good = ReadoutSession.Action.deliver(Readout([], at: start))
         var watch = LinkWatch(PushSession(.d0Push), every: .seconds(1))
         var speeds = watch.opened(start).count
         for second in 1...60 { speeds += watch.timedOut(at(Double(second))).filter { if case .apply = $0 { true } else { false } }.count }
-        #expect(speeds >= 4 && watch.problem?.hasPrefix("nothing is heard") == true)
+        #expect(speeds >= 4 && watch.problem?.hasPrefix("no data at 9600 Bd 8N1") == true)
     }
 
     @Test func parityErrorsAreTold() {

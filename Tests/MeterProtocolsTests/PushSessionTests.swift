@@ -6,6 +6,7 @@ import VirtualMeters
 private let start = Instant(nanoseconds: 1_000_000_000)
 private let usual = LineSettings(.b9600, .eightNone)
 private let port = LineSettings(.b115200, .eightNone)
+private let slow = LineSettings(.b2400, .eightNone)
 
 extension [ReadoutSession.Action] {
     fileprivate var readouts: [Readout] { compactMap { if case .deliver(let readout) = $0 { readout } else { nil } } }
@@ -77,7 +78,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
             #expect(!actions.sends)
         }
         #expect(applied == [usual, LineSettings(.b2400, .eightNone), usual, LineSettings(.b2400, .eightNone), usual])
-        #expect(problems == ["nothing is heard: look at the head's place and direction"])
+        #expect(problems == ["no data at 9600 Bd 8N1; no data at 2400 Bd 8N1: check the head's position and direction"])
         #expect(session.timedOut(start) == [])
         let found = session.received(withParity(modeD + modeD + modeD), session.deadline ?? start)
         #expect(found.problems == [nil] && found.readouts.count == 1)
@@ -100,7 +101,39 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         _ = session.opened(start)
         #expect(session.received(Array(smlTelegram().dropLast()) + [0], start) == [.noise(.wrongCheck)])
         let problem = session.timedOut(session.deadline ?? start).problems.first
-        #expect(problem??.contains("no whole telegram") == true)
+        let bytes = smlTelegram().count
+        #expect(problem == "\(bytes) bytes at 9600 Bd 8N1, but no telegram: check the head's position, and `protocol`")
+    }
+
+    /// What was heard at which speed; said again when that changes, and not because there are more bytes.
+    @Test func saysWhatWasHeardAtWhichSpeed() {
+        var session = PushSession(.d0Push)
+        _ = session.opened(start)
+        var problems: [String?] = []
+        var line = BaudRate.b9600
+        for (count, speed) in [(312, BaudRate.b2400), (500, .b2400), (7, .b9600)] {
+            for _ in 0..<2 {
+                if line == speed { _ = session.received([UInt8](repeating: 0, count: count), start) }
+                let actions = session.timedOut(session.deadline ?? start)
+                line = actions.settings.last?.speed ?? line
+                problems += actions.problems
+            }
+        }
+        let advice = "check the head's position, and `protocol`"
+        let expected = [
+            "no data at 9600 Bd 8N1; 312 bytes at 2400 Bd 8N1, but no telegram: \(advice)",
+            "7 bytes at 9600 Bd 8N1, but no telegram; no data at 2400 Bd 8N1: \(advice)",
+        ]
+        #expect(problems == expected)
+    }
+
+    /// The speed of a remote head is not ours to say or to change.
+    @Test func aRemoteHeadHasOneSpeed() {
+        var session = PushSession(nil, hasFixedSpeed: true)
+        let first = session.opened(start).settings
+        _ = session.received([0, 0, 0], start)
+        let actions = session.timedOut(session.deadline ?? start)
+        #expect(actions.settings == first && actions.problems == ["3 bytes, but no telegram: check the head's position, and `protocol`"])
     }
 
     /// Without a checksum the next telegram has to agree.
@@ -130,6 +163,22 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
 
 @Suite struct AutoSessionTests {
     private static let plan = ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
+
+    /// The speed that few meters have takes time from the others, so only every other round has it, and at the end.
+    @Test func listensAtTheRareSpeedInEveryOtherRound() {
+        var session = AutoSession(plan: Self.plan)
+        var now = start
+        var listened = session.opened(now).settings.filter { $0.framing == .eightNone }
+        var slowAt: [Duration] = []
+        while now - start < .seconds(500) {
+            now = max(now, session.deadline ?? now)
+            let settings = session.timedOut(now).settings.filter { $0.framing == .eightNone }
+            listened += settings
+            if settings.last == slow { slowAt.append(now - start) }
+        }
+        #expect(listened.prefix(8) == [usual, port, slow, usual, port, usual, port, slow])
+        #expect(slowAt.first == .seconds(26), "a `read` that gives up after 90 s hears it")
+    }
 
     /// What is said until the port is set for listening.
     private func untilItListens(_ session: inout AutoSession) -> (actions: [ReadoutSession.Action], now: Instant) {
@@ -194,6 +243,8 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.timedOut(now) == [.apply(port)])
         var other = session
         #expect(other.received(dsmr5, now).readouts.count == 1)
+        now = session.deadline ?? now
+        #expect(session.timedOut(now) == [.apply(slow)])
         now = session.deadline ?? now
         let actions = session.timedOut(now)
         #expect(actions.settings.first == ReadoutSession.fast && actions.sends && actions.problems.count == 1)

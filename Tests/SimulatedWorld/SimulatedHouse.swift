@@ -35,7 +35,8 @@ package final class SimulatedHouse: @unchecked Sendable {
 
     package init(
         seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500],
-        pushing: VirtualPushMeter.Kind? = nil, meterAhead: Duration = .seconds(3600), complain: @escaping (String) -> Void
+        pushing: VirtualPushMeter.Kind? = nil, pushingAt: BaudRate? = nil, meterAhead: Duration = .seconds(3600),
+        complain: @escaping (String) -> Void
     ) {
         self.complain = complain
         let loop = loop
@@ -44,7 +45,7 @@ package final class SimulatedHouse: @unchecked Sendable {
         let household = Household(seed: seed, profile: profile, startedAt: loop.now)
         let grid: any VirtualMeter =
             if let pushing {
-                VirtualPushMeter(pushing, household: household, faults: faults, seed: seed, startedAt: loop.now)
+                VirtualPushMeter(pushing, speed: pushingAt, household: household, faults: faults, seed: seed, startedAt: loop.now)
             } else {
                 VirtualME162(
                     serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now, clock: loop.wall + meterAhead
