@@ -18,13 +18,17 @@ package struct Journal: Log {
     }
 }
 
-/// Writes all of it; a reader that went away is no reason to end.
+/// Writes all of it; a reader that went away is no reason to end. What is missing on standard output is told by `outputFailure`.
 package func printText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
+    guard descriptor != STDOUT_FILENO || outputFailure == nil else { return }
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
         let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         if written < 0 && errno == EINTR { continue }
-        guard written > 0 else { return }
+        guard written > 0 else {
+            if descriptor == STDOUT_FILENO { noteOutputFailure(errno) }
+            return
+        }
         rest = rest.dropFirst(written)
     }
 }

@@ -10,7 +10,8 @@ struct DecodeCommand: Command {
         usage: jouled decode FILE… [--protocol P] [--json]
 
         Shows the telegrams in recorded bytes, as they came or as `jouled record` writes them (`-` is standard input). What is damaged is
-        said on standard error and never shown as a value. Ends with 1 if nothing could be decoded.
+        said on standard error, equal complaints once with their number, and never shown as a value. Ends with 1 if nothing could be
+        decoded.
 
           -p, --protocol P    iec62056, d0-push, sml or p1; auto finds out
           -j, --json          one line of JSON for each telegram
@@ -43,24 +44,46 @@ struct DecodeCommand: Command {
 
     private func decode(_ bytes: [UInt8], _ file: String) -> Int {
         var decoder = pushDecoder(for: meterProtocol)
+        var complaints = Complaints(file: file)
         var telegrams = 0
         for start in stride(from: 0, to: bytes.count, by: Self.piece) {
             let piece = Array(bytes[start..<min(start + Self.piece, bytes.count)])
-            for finding in decoder.push(piece, at: Instant(nanoseconds: 0)) { telegrams += show(finding, file) }
+            for finding in decoder.push(piece, at: Instant(nanoseconds: 0)) { telegrams += show(finding, &complaints) }
         }
-        for finding in decoder.finish() { telegrams += show(finding, file) }
+        for finding in decoder.finish() { telegrams += show(finding, &complaints) }
+        complaints.end()
         return telegrams
     }
 
-    private func show(_ finding: Finding, _ file: String) -> Int {
+    private func show(_ finding: Finding, _ complaints: inout Complaints) -> Int {
         switch finding {
         case .noise(let noise):
-            printText("jouled: \(file): \(noise)\n", to: standardError)
+            complaints.add(noise)
             return 0
         case .readout(let readout):
             printReadout(readout, asJSON: asJSON)
             if !asJSON { printText("\n") }
             return 1
         }
+    }
+}
+
+/// What is wrong with a file: what is said several times in a row is one line, whatever was decoded in between.
+private struct Complaints {
+    let file: String
+    private var last: Finding.Noise?
+    private var count = 0
+
+    init(file: String) { self.file = file }
+
+    mutating func add(_ noise: Finding.Noise) {
+        if noise != last { end() }
+        (last, count) = (noise, count + 1)
+    }
+
+    mutating func end() {
+        guard let last else { return }
+        printText("jouled: \(file): \(last)\(count > 1 ? " (\(count) times)" : "")\n", to: standardError)
+        (self.last, count) = (nil, 0)
     }
 }

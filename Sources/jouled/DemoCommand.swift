@@ -72,13 +72,17 @@ struct DemoCommand: Command {
     private func run(_ daemon: Daemon, _ meter: PtyMeter<VirtualME162>, _ signals: Signals, _ loop: EventLoop) async -> ExitCode {
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let display = LiveTable(loop: loop)
+        let (displayed, displaying) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let snapshots = await daemon.aggregator.snapshots()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await meter.run() }
             await withTaskGroup(of: Void.self) { daemonGroup in
                 daemonGroup.addTask { await daemon.run(until: stop) }
-                daemonGroup.addTask { await display.run(snapshots) }
-                await waitForEnd(signals, loop)
+                daemonGroup.addTask {
+                    await display.run(snapshots)
+                    displaying.finish()
+                }
+                await waitForEnd(signals, displayed, loop)
                 stopping.finish()
             }
             group.cancelAll()
@@ -86,9 +90,10 @@ struct DemoCommand: Command {
         return await daemon.aggregator.snapshot["grid"]?.values[.energyImport] == nil ? .failed : .done
     }
 
-    /// A signal, or the time that was given.
-    private func waitForEnd(_ signals: Signals, _ loop: EventLoop) async {
+    /// A signal, the time that was given, or nothing to write to any more.
+    private func waitForEnd(_ signals: Signals, _ displayed: AsyncStream<Void>, _ loop: EventLoop) async {
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in displayed {} }
             group.addTask { _ = await signals.next() }
             if let seconds { group.addTask { await loop.sleep(until: loop.now + .seconds(seconds)) } }
             await group.next()

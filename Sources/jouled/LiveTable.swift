@@ -2,7 +2,8 @@ import LinuxIO
 import MeterDaemon
 import Metering
 
-/// The newest values on the terminal, once a second; where it is no terminal, a line per meter every five seconds.
+/// The newest values on the terminal, once a second; where it is no terminal, a line per meter every five seconds. Ends when nobody can
+/// read them any more.
 struct LiveTable {
     let loop: EventLoop
 
@@ -19,6 +20,7 @@ struct LiveTable {
             } else {
                 printText(snapshot.meters.map { Self.line($0) + "\n" }.joined())
             }
+            if outputFailure != nil { break }
             // The newest waits meanwhile. When all is over, the next round ends.
             await loop.sleep(until: loop.now + (isTerminal ? .seconds(1) : .seconds(5)))
         }

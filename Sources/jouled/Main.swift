@@ -29,9 +29,16 @@ struct Main {
         // The one task that nobody waits for: the loop runs it on this thread until it ends the process.
         Task(executorPreference: loop) { [command] in
             let code = await command.run(loop)
-            endProcess(code.rawValue)
+            end(code)
         }
         loop.run()
+    }
+
+    /// What could not be printed is not done. A reader that has seen enough need not be told.
+    private static func end(_ code: ExitCode) -> Never {
+        guard let outputFailure else { endProcess(code.rawValue) }
+        if case .other(let error) = outputFailure { printText("jouled: can't write to \(error)\n", to: standardError) }
+        endProcess((code == .done ? .failed : code).rawValue)
     }
 
     private static var general: String {
@@ -42,7 +49,7 @@ struct Main {
 
     private static func finish(_ text: String) -> Never {
         printText(text)
-        endProcess(ExitCode.done.rawValue)
+        end(.done)
     }
 
     private static func misuse(_ reason: String, _ usage: String) -> Never {

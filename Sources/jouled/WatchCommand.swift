@@ -82,7 +82,7 @@ struct WatchCommand: Command {
         do throws(PortError) {
             try await converse(&watch, at: meter.port, loop, until: limit.map { loop.now + $0 }) { watch, _ in
                 if watch.isDue { view.show(watch) }
-                return true
+                return outputFailure == nil
             }
             return watch.readout == nil ? .failed : .done
         } catch {

@@ -1,0 +1,17 @@
+import Glibc
+import Synchronization
+
+/// The error of the first write to standard output that failed: what should be there is not complete.
+private let failure = Mutex<Int32?>(nil)
+
+package enum OutputFailure: Sendable {
+    /// As in `jouled decode FILE | head`: it has seen enough.
+    case readerLeft
+    case other(SystemError)
+}
+
+package var outputFailure: OutputFailure? {
+    failure.withLock { $0 }.map { $0 == EPIPE ? .readerLeft : .other(SystemError("standard output", $0)) }
+}
+
+func noteOutputFailure(_ code: Int32) { failure.withLock { $0 = $0 ?? code } }
