@@ -107,7 +107,7 @@ struct DirectedPower: Sendable {
         guard wasSaid || error <= max(Self.firstError.share * watts, Self.firstError.watts) else { return nil }
         wasSaid = true
         return Estimate(
-            watts: Int64((direction == .exported ? -watts : watts).rounded()), error: Int64((error + 0.5).rounded(.up)))
+            watts: Int64(nearest: direction == .exported ? -watts : watts), error: Int64(nearest: (error + 0.5).rounded(.up)))
     }
 
     private subscript(side: Direction) -> RateEstimator {

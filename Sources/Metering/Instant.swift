@@ -45,8 +45,10 @@ package struct WallTime: Comparable, Hashable, Sendable {
 
     /// RFC 3339 in UTC with milliseconds: `2026-11-21T06:28:00.000Z`.
     package var rfc3339: String {
-        let days = floorDivide(millisecondsSince1970, 86_400_000)
-        var rest = millisecondsSince1970 - days * 86_400_000
+        // Far beyond any year of four digits, and the day before still fits.
+        let bounded = min(max(millisecondsSince1970, -(1 << 62)), 1 << 62)
+        let days = floorDivide(bounded, 86_400_000)
+        var rest = bounded - days * 86_400_000
         // Civil date from a day count, in eras of 400 years that begin on 1 March (so the leap day comes last).
         let z = days + 719_468
         let era = floorDivide(z, 146_097)

@@ -7,7 +7,7 @@ package struct MeterMemory: Hashable, Sendable {
 
         package init(_ value: Quantity, at: WallTime) {
             self.value = value
-            self.at = at
+            self.at = at.writable
         }
     }
 
@@ -15,6 +15,8 @@ package struct MeterMemory: Hashable, Sendable {
     /// The serial number is the meter's address.
     package var isAddress: Bool
     package var totals: [Measurand: Total]
+    /// Of a meter behind another one: whichever of them is read first in the next life, each keeps its topics.
+    package var name: String?
     /// The meters behind it.
     package var channels: [UInt8: MeterMemory] = [:]
 
@@ -32,6 +34,7 @@ package struct MeterMemory: Hashable, Sendable {
 ///     energy_export 13.465 at 1795242480000
 ///     energy_import 33402.264 at 1795242480000
 ///     channel 1
+///     name grid_gas
 ///     serial G4731
 ///     volume 981.443 at 1795242480000
 ///     check 1a2b3c4d
@@ -49,9 +52,10 @@ package enum MeterMemoryRecord {
 
     private static func lines(of memory: MeterMemory) -> String {
         var lines = ""
+        if let name = memory.name, name.isLabel, !name.contains(" " as Character) { lines = "name \(name)\n" }
         // One with other characters could pretend to be lines of its own.
-        if let serial = memory.serial, serial.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
-            lines = "\(memory.isAddress ? "address" : "serial") \(serial)\n"
+        if let serial = memory.serial, serial.isLabel {
+            lines += "\(memory.isAddress ? "address" : "serial") \(serial)\n"
         }
         for (measurand, total) in memory.totals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             lines += "\(measurand.rawValue) \(total.value) at \(total.at.millisecondsSince1970)\n"
@@ -84,8 +88,9 @@ package enum MeterMemoryRecord {
             memory.serial = String(line.dropFirst(name.utf8.count))
             memory.isAddress = isAddress
         }
+        if words.count == 2, words[0] == "name" { memory.name = String(words[1]) }
         guard words.count == 4, let measurand = Measurand(rawValue: String(words[0])), measurand.isTotal,
-            let value = Quantity(words[1].utf8), let milliseconds = Int64(words[3])
+            let value = Quantity(words[1].utf8), !value.isNegative, let milliseconds = Int64(words[3])
         else { return }
         memory.totals[measurand] = MeterMemory.Total(value, at: WallTime(millisecondsSince1970: milliseconds))
     }

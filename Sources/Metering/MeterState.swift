@@ -41,6 +41,8 @@ package struct MeterState: Sendable {
         remembered: MeterMemory = MeterMemory()
     ) {
         add(.optical(optical.count), meter.name)
+        var remembered = remembered
+        remembered.channels = remembered.channels.filter { SubMeter.channels.contains($0.key) }
         optical.append(OpticalMeterState(meter, named, maxPower: maxPower, staleAfter: staleAfter, remembered: remembered))
         subMeters.append([])
         self.remembered.append(remembered)
@@ -133,13 +135,17 @@ package struct MeterState: Sendable {
         }
     }
 
-    /// `grid_gas`, and where that is taken, `grid_gas_2` by its channel.
+    /// `grid_gas`, and where that is taken, be it by one that was not read in this life yet, `grid_gas_2` by its channel.
     private mutating func addSubMeter(_ sub: SubMeter, at place: Int) -> Int? {
         let parent = optical[place].snapshot
-        let taken = Set(snapshot.meters.map(\.name))
-        for suffix in ["", "_\(sub.channel)"] {
-            let name = "\(parent.name)_\(sub.medium.rawValue)\(suffix)"
-            guard !taken.contains(name) else { continue }
+        let known = remembered[place].channels
+        let others = known.compactMap { (channel, memory) -> String? in channel == sub.channel ? nil : memory.name }
+        let taken = Set(snapshot.meters.map(\.name) + others)
+        let plain = "\(parent.name)_\(sub.medium.rawValue)"
+        // The one that it had in an earlier life comes first.
+        let numbered = "\(plain)_\(sub.channel)"
+        let names = known[sub.channel]?.name == numbered ? [numbered, plain] : [plain, numbered]
+        for name in names where !taken.contains(name) {
             subMeters[place].append(
                 SubMeterState(
                     sub, name: name, title: "\(parent.title) \(sub.medium.rawValue)", remembered: remembered[place].channels[sub.channel]))

@@ -78,7 +78,7 @@ package struct MonotonicTotal: Sendable {
 
     package mutating func record(_ new: Quantity, at now: Instant, wall: WallTime, _ rules: Rules) -> Verdict {
         let unit = Quantity(1, exponent: new.exponent).approximate
-        guard !new.isNegative, Double(new.mantissa) * unit < Self.most else { return .impossible }
+        guard Self.isPossible(new, unit) else { return .impossible }
         guard let value else { return begin(new, now, wall, rules, unit) }
         let rise = rise(to: new, from: value, unit)
         guard rise >= 0 else {
@@ -119,12 +119,19 @@ package struct MonotonicTotal: Sendable {
     package func fits(_ new: Quantity, at now: Instant, wall: WallTime, _ rules: Rules) -> Bool {
         guard let value else { return false }
         let unit = Quantity(1, exponent: new.exponent).approximate
+        guard Self.isPossible(new, unit) else { return false }
         let rise = rise(to: new, from: value, unit)
         return rise > -unit && rise <= allowed(now, wall, rules, unit)
     }
 
+    /// What has too many digits could not be read back by the next life.
+    private static func isPossible(_ new: Quantity, _ unit: Double) -> Bool {
+        !new.isNegative && new.isReadable && Double(new.mantissa) * unit < most
+    }
+
     private func rise(to new: Quantity, from value: Quantity, _ unit: Double) -> Double {
-        new.exponent == value.exponent ? Double(new.mantissa - value.mantissa) * unit : new.approximate - value.approximate
+        let (difference, overflow) = new.mantissa.subtractingReportingOverflow(value.mantissa)
+        return new.exponent == value.exponent && !overflow ? Double(difference) * unit : new.approximate - value.approximate
     }
 
     /// The last digit may be about to turn, whatever it stands for.

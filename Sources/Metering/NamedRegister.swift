@@ -42,6 +42,9 @@ extension OBISCode {
 
 /// What its owner has named of one meter.
 struct NamedRegisters: Sendable {
+    /// A message to the customer has 1024 characters in hex.
+    private static let longestText = 2048
+
     private(set) var registers: [NamedRegister]
     private var totals: [MonotonicTotal]
     /// What a telegram without a checksum said, and the next one must confirm.
@@ -76,6 +79,7 @@ struct NamedRegisters: Sendable {
     private mutating func verdict(
         on value: RegisterValue, _ index: Int, in readout: Readout, wall: WallTime, maxPower: Int64
     ) -> Verdict {
+        if case .text(let text) = value, text.utf8.count > Self.longestText { return .held("is too long a text: not published") }
         guard case .number(let number, let unit?) = value else {
             defer { unconfirmed[index] = value }
             return readout.isChecked || value == unconfirmed[index] ? .good : .waiting

@@ -167,8 +167,8 @@ struct OpticalMeterState: Sendable {
             return false
         case .exchanged(let old): beginAgain(after: old)
         }
-        if let manufacturer = readout.manufacturer { snapshot.manufacturer = manufacturer }
-        if let model = readout.model { snapshot.model = model }
+        if let manufacturer = readout.manufacturer, manufacturer.isLabel { snapshot.manufacturer = manufacturer }
+        if let model = readout.model, model.isLabel { snapshot.model = model }
         if let number = serial.number, snapshot.serial != number {
             snapshot.serial = number
             snapshot.values[.serial] = .text(number)
@@ -207,7 +207,7 @@ struct OpticalMeterState: Sendable {
 
     private func text(_ value: RegisterValue?) -> String? {
         switch value {
-        case .text(let text) where !text.isEmpty: text
+        case .text(let text) where text.isLabel: text
         case .number(let number, _): number.description
         default: nil
         }
@@ -217,7 +217,7 @@ struct OpticalMeterState: Sendable {
         guard let measurand = Measurand(register.code), measurand != .serial else { return }
         switch register.value {
         case .text(let text):
-            guard measurand.unit == nil else { return }
+            guard measurand.isDiagnostic, text.isLabel else { return }
             snapshot.values[measurand] = .text(text)
         case .number(let number, let sent):
             guard let unit = measurand.unit else {

@@ -181,10 +181,10 @@ struct PulseMeterState: Sendable {
         let unitsPerHour = 3600 / pulsesPerUnit.approximate
         let (flow, error) = (estimate.rate * unitsPerHour, estimate.error * unitsPerHour)
         if snapshot.volumeUnit == nil {
-            snapshot.values[.power] = .number(Quantity(Int64((flow * 1000).rounded())))
-            snapshot.values[.powerError] = .number(Quantity(Int64((error * 1000 + 0.5).rounded(.up))))
+            snapshot.values[.power] = .number(Quantity(Int64(nearest: flow * 1000)))
+            snapshot.values[.powerError] = .number(Quantity(Int64(nearest: (error * 1000 + 0.5).rounded(.up))))
         } else {
-            snapshot.values[.flow] = .number(Quantity(Int64((flow * 1000).rounded()), exponent: -3))
+            snapshot.values[.flow] = .number(Quantity(Int64(nearest: flow * 1000), exponent: -3))
         }
         if estimate.rate == 0 { deadline = nil }
     }

@@ -42,7 +42,7 @@ package struct PulseTotal: Hashable, Sendable {
         var numerator = Int128(pulses - basePulses)
         for _ in 0..<(decimals - pulsesPerUnit.exponent) { numerator *= 10 }
         let since = Quantity(Int64(clamping: numerator / Int128(pulsesPerUnit.mantissa)), exponent: -decimals)
-        return Quantity.adding(base, since) ?? base
+        return (Quantity.adding(base, since.readable) ?? base).readable
     }
 
     /// Sets the total as the display shows it; pulses counted from now on are added to it. `wasLost`: what was counted so far is no total.
@@ -66,7 +66,7 @@ package struct PulseTotal: Hashable, Sendable {
             return true
         }
         guard let sum = Quantity.adding(remembered, base) else { return false }
-        base = sum
+        base = sum.readable
         origin = .broker(wall.writable)
         return true
     }

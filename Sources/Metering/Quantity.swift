@@ -86,6 +86,26 @@ package struct Quantity: Hashable, Sendable {
         return overflow ? nil : Quantity(sum, exponent: exponent)
     }
 
+    private static let mostDigits = 18
+    private static let tooLong: UInt64 = 1_000_000_000_000_000_000
+
+    /// `init(_ text:)` understands what `description` writes. SML has room for a digit more than that.
+    package var isReadable: Bool {
+        mantissa.magnitude < Self.tooLong && exponent >= -Self.mostDigits
+            && (exponent <= 0 || units(of: 0).map { $0.magnitude < Self.tooLong } ?? false)
+    }
+
+    /// Rounded towards zero to as many decimals as can be read back; the greatest that can, where it is beyond.
+    var readable: Quantity {
+        var number = self
+        while number.exponent < 0, number.mantissa.magnitude >= Self.tooLong || number.exponent < -Self.mostDigits {
+            number = Quantity(number.mantissa / 10, exponent: number.exponent + 1)
+        }
+        guard number.mantissa.magnitude >= Self.tooLong else { return number }
+        let greatest = Int64(Self.tooLong - 1)
+        return Quantity(number.isNegative ? -greatest : greatest, exponent: number.exponent)
+    }
+
     /// The least number has no counterpart above zero, and gets the nearest.
     package var negated: Quantity { Quantity(mantissa == .min ? .max : -mantissa, exponent: exponent) }
 }
@@ -115,5 +135,17 @@ extension Quantity: CustomStringConvertible {
         if mantissa < 0 { text.append(UInt8(ascii: "-")) }
         text.reverse()
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension Int64 {
+    /// The nearest whole number that fits; 0 for what is no number.
+    init(nearest value: Double) {
+        // 2^63 itself does not fit.
+        guard value.magnitude < 0x1p63 else {
+            self = value.isNaN ? 0 : value > 0 ? .max : .min
+            return
+        }
+        self.init(value.rounded())
     }
 }

@@ -72,14 +72,14 @@ package struct Readout: Hashable, Sendable {
 
     /// What is printed on the meter, as far as it says so: the maker's serial number before the utility's property number.
     package var number: String? {
-        if let serial { return serial }
+        if let serial, serial.isLabel { return serial }
         for (c, d, e) in [(96, 1, 0), (96, 1, 255), (0, 0, 9), (0, 0, 0), (96, 1, 1), (0, 0, 1)] as [(UInt8, UInt8, UInt8)] {
             for register in registers
             where register.code.c == c && register.code.d == d && register.code.e == e && register.code.f == 255
                 // Of a meter behind it.
                 && (register.code.a != 0 || register.code.b == 0)
             {
-                if case .text(let text) = register.value { return text }
+                if case .text(let text) = register.value, text.isLabel { return text }
             }
         }
         return nil
@@ -87,3 +87,11 @@ package struct Readout: Hashable, Sendable {
 }
 
 package enum Direction: Sendable, Hashable { case importing, exporting }
+
+extension String {
+    /// A name or a number as it may be printed on a meter. Longer texts, and those with control characters, come from what is no meter, and
+    /// would go into topics, device registries, log lines and files.
+    package var isLabel: Bool {
+        !isEmpty && utf8.count <= 64 && utf8.allSatisfy { (0x20...0x7E).contains($0) }
+    }
+}

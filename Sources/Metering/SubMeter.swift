@@ -5,23 +5,34 @@ package struct SubMeter: Sendable, Hashable {
     package var serial: String?
     /// In m³, heat in kWh.
     package var reading: Quantity
+
+    /// The M-Bus of a P1 meter has no more. Each that is announced gets topics, a device and a place in memory.
+    static let channels: ClosedRange<UInt8> = 1...4
 }
 
 extension Readout {
+    /// The first reading of each channel.
     package var subMeters: [SubMeter] {
-        registers.compactMap { register in
-            guard register.code.isSubMeterReading, case .number(let number, let unit?) = register.value,
-                let medium = medium(ofChannel: register.code.b)
-            else { return nil }
-            let reading: Quantity?
-            switch (medium, unit) {
-            case (.gas, .cubicMetres), (.water, .cubicMetres), (.heat, .kilowattHours): reading = number
-            // A GJ is 2500/9 kWh. Whole Wh, always rounded down: it still never falls.
-            case (.heat, .gigajoules): reading = number.units(of: -3).map { Quantity($0 * 2500 / 9, exponent: -3) }
-            default: reading = nil
-            }
-            guard let reading else { return nil }
-            return SubMeter(channel: register.code.b, medium: medium, serial: serial(ofChannel: register.code.b), reading: reading)
+        var meters: [SubMeter] = []
+        for register in registers where register.code.isSubMeterReading {
+            let channel = register.code.b
+            guard !meters.contains(where: { $0.channel == channel }), case .number(let number, let unit?) = register.value,
+                let medium = medium(ofChannel: channel), let reading = reading(number, unit, of: medium)
+            else { continue }
+            meters.append(SubMeter(channel: channel, medium: medium, serial: serial(ofChannel: channel), reading: reading))
+        }
+        return meters
+    }
+
+    private func reading(_ number: Quantity, _ unit: Unit, of medium: Medium) -> Quantity? {
+        switch (medium, unit) {
+        case (.gas, .cubicMetres), (.water, .cubicMetres), (.heat, .kilowattHours): return number
+        // A GJ is 2500/9 kWh. Whole Wh, always rounded down: it still never falls.
+        case (.heat, .gigajoules):
+            guard let megajoules = number.units(of: -3) else { return nil }
+            let (product, overflow) = megajoules.multipliedReportingOverflow(by: 2500)
+            return overflow ? nil : Quantity(product / 9, exponent: -3)
+        default: return nil
         }
     }
 
@@ -38,14 +49,16 @@ extension Readout {
 
     private func serial(ofChannel channel: UInt8) -> String? {
         for e in [0, 1] as [UInt8] {
-            if case .text(let hex)? = self[OBISCode(0, channel, 96, 1, e, 255)] { return charactersOfHex(hex) }
+            guard case .text(let hex)? = self[OBISCode(0, channel, 96, 1, e, 255)] else { continue }
+            let serial = charactersOfHex(hex)
+            return serial.isLabel ? serial : nil
         }
         return nil
     }
 }
 
 extension OBISCode {
-    fileprivate var isSubMeterReading: Bool { a == 0 && b > 0 && c == 24 && d == 2 && f == 255 }
+    fileprivate var isSubMeterReading: Bool { a == 0 && SubMeter.channels.contains(b) && c == 24 && d == 2 && f == 255 }
 }
 
 /// P1 sends identifiers as characters in hex, or plain.
@@ -83,11 +96,18 @@ struct SubMeterState: Sendable {
 
     /// What the next life shall hold against what it reads.
     var memory: MeterMemory {
-        MeterMemory(serial: serial.number, totals: total.value.map { [measurand: MeterMemory.Total($0, at: total.wall)] } ?? [:])
+        var memory = MeterMemory(
+            serial: serial.number, totals: total.value.map { [measurand: MeterMemory.Total($0, at: total.wall)] } ?? [:])
+        memory.name = snapshot.name
+        return memory
     }
 
     /// What the log should say, if anything.
     mutating func record(_ meter: SubMeter, isChecked: Bool, at now: Instant, wall: WallTime) -> String? {
+        guard snapshot.kind == .sub(meter.medium) else {
+            problem = "channel \(channel) now has a \(meter.medium.rawValue) meter: restart jouled to read it"
+            return nil
+        }
         snapshot.readings += 1
         snapshot.readAt = wall
         problem = nil

@@ -60,7 +60,7 @@ package enum TotalRecord {
     private static func origin(_ words: [String]) -> PulseTotal.Origin? {
         if words == ["origin", "unsettled"] { return .unsettled }
         guard words.count == 3, words[0] == "origin", words[1] == "broker", let at = Int64(words[2]) else { return nil }
-        return .broker(WallTime(millisecondsSince1970: at))
+        return .broker(WallTime(millisecondsSince1970: at).writable)
     }
 
     /// One that is left out here is missed when the texts are compared.

@@ -49,6 +49,7 @@ package struct PulseMark: Sendable, Hashable {
         self.init(
             pulses: Int64(bitPattern: words.1), request: words.2,
             position: LinePosition(number: words.3, since: Int64(bitPattern: words.4)))
-        guard words.0 == Self.title, words.5 == Self.check(words), pulses >= 0 else { return nil }
+        // No input ever counts as many, and a total with them could not be read back.
+        guard words.0 == Self.title, words.5 == Self.check(words), (0..<1_000_000_000_000_000).contains(pulses) else { return nil }
     }
 }

@@ -1,0 +1,108 @@
+import Testing
+
+@testable import Metering
+
+private let longest = String(repeating: "7", count: 64)
+private let extremes: [Int64] = [0, 1, 999_999_999_999_999_999, 1_000_000_000_000_000_000, .max]
+private let times: [Int64] = [.min, -1, 0, 1_795_242_480_000, 253_402_300_799_999, .max]
+
+/// What is written is read back, whatever a meter said and whoever set a total.
+@Suite struct RecordExtremesTests {
+    /// All that a meter can tell, as it is remembered.
+    private func memory(_ mantissa: Int64, _ exponent: Int, at time: Int64) -> MeterMemory {
+        var state = MeterState()
+        state.addOptical(MeterDescription(name: "grid", title: "Grid"), maxPower: 25_000, staleAfter: .seconds(30))
+        let wall = WallTime(millisecondsSince1970: time)
+        var registers: [Register] = []
+        for c in [1, 2, 3, 4, 9, 10] as [UInt8] {
+            for e in 0...4 as ClosedRange<UInt8> {
+                registers.append(Register(OBISCode(c, 8, e), .number(Quantity(mantissa, exponent: exponent), .wattHours)))
+            }
+        }
+        for channel in 0...5 as ClosedRange<UInt8> {
+            registers.append(Register(OBISCode(0, channel, 24, 1, 0, 255), .text("003")))
+            registers.append(Register(OBISCode(0, channel, 96, 1, 0, 255), .text(longest)))
+            registers.append(
+                Register(OBISCode(0, channel, 24, 2, 1, 255), .number(Quantity(mantissa, exponent: exponent), .cubicMetres)))
+        }
+        for second in 0..<3 {
+            var readout = Readout(registers, at: Instant(nanoseconds: 1_000_000_000_000) + .seconds(second))
+            readout.source = .p1
+            readout.serial = second == 0 ? longest + "8" : longest
+            state.record(readout, of: "grid", wall: wall)
+        }
+        return state.memories["grid"] ?? MeterMemory()
+    }
+
+    @Test func whatAMeterSaidIsReadBack() {
+        var isFull = false
+        for mantissa in extremes + extremes.map({ -$0 }) + [.min] {
+            for exponent in [-21, -18, -15, -4, -3, 0, 9, 12] {
+                for time in [times[0], times[3], times[5]] {
+                    let memory = memory(mantissa, exponent, at: time)
+                    let text = Array(MeterMemoryRecord.text(of: memory).utf8)
+                    #expect(text.count <= 4096 && MeterMemoryRecord.limit >= 4096)
+                    let back = MeterMemoryRecord.parse(text)
+                    #expect(back?.serial == longest && back?.channels.count == 4)
+                    #expect(back.map { MeterMemoryRecord.text(of: $0) } == String(decoding: text, as: UTF8.self))
+                    isFull = isFull || memory.totals.count == 10 && memory.channels[4]?.totals.count == 1
+                }
+            }
+        }
+        #expect(isFull)
+    }
+
+    @Test func whatNobodyCanHaveWrittenIsRefused() {
+        func parsed(_ line: String) -> MeterMemory? {
+            let body = "jouled meter 1\n" + line + "\n"
+            let check = String(CheckSum.crc32(Array(body.utf8)), radix: 16)
+            return MeterMemoryRecord.parse(
+                Array((body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n").utf8))
+        }
+        #expect(parsed("energy_import 5 at 1795242480000") != nil)
+        #expect(parsed("energy_import -5 at 1795242480000") == nil)
+        #expect(parsed("energy_import 5 at -9223372036854775808") == nil)
+        #expect(parsed("serial \(longest)") != nil && parsed("serial \(longest)7") == nil)
+    }
+
+    @Test func aTotalThatWasSetIsReadBack() {
+        let constants = [Quantity(1), Quantity(999_999, exponent: -6), Quantity(1, exponent: -6), Quantity(1_000_000_000)]
+        let totals = ["0", "999999999.999999999", "1000000000", "0.000000001", "123456789.123456789"].compactMap { Quantity($0) }
+        for constant in constants {
+            for pulses in [0, 1, 999_900_000_000_000] as [Int64] {
+                var total = PulseTotal(pulses: pulses, pulsesPerUnit: constant)
+                check(total)
+                for round in 0..<40 {
+                    total.pulses += 1
+                    let before = total.total
+                    #expect(before.isReadable)
+                    total.set(totals[round % totals.count], at: WallTime(millisecondsSince1970: times[round % times.count] &+ Int64(round)))
+                    total.pulses += 1_000_000_000
+                    check(total)
+                }
+                total.changePulsesPerUnit(constants[3])
+                check(total)
+            }
+        }
+    }
+
+    @Test func aTotalOfTheBrokerIsReadBack() {
+        for found in ["0", "999999999.999999999", "0.000000001"].compactMap({ Quantity($0) }) {
+            for time in times {
+                var total = PulseTotal(
+                    pulses: 999_999_999_999_999, base: Quantity("123456.789") ?? found, basePulses: 1, pulsesPerUnit: Quantity(1),
+                    origin: .unsettled)
+                check(total)
+                let isSettled = total.settle(from: found, at: WallTime(millisecondsSince1970: time))
+                #expect(isSettled)
+                check(total)
+            }
+        }
+    }
+
+    private func check(_ total: PulseTotal) {
+        let text = Array(TotalRecord.text(of: total).utf8)
+        #expect(text.count <= TotalRecord.limit && TotalRecord.parse(text) == total)
+        #expect(total.total.isReadable && !total.total.isNegative)
+    }
+}
