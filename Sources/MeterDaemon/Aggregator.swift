@@ -17,6 +17,7 @@ package actor Aggregator {
     private var turns = 0
     /// What was handed on last.
     private var told = Snapshot(meters: [])
+    private var pace = LogPace()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -39,7 +40,7 @@ package actor Aggregator {
         let sink = Newest(state.snapshot)
         sinks.append(sink)
         reports.gainListener()
-        alarm.set(state.deadline)
+        setAlarm(state.deadline)
         return sink
     }
 
@@ -129,13 +130,15 @@ package actor Aggregator {
         totalSinks = []
         for sink in turnSinks { sink.finish() }
         turnSinks = []
+        for line in pace.due(clock.now, isLast: true) { log.write(line.level, line.text) }
     }
 
     private func changed() {
         // Power that nobody looks at may fall when somebody does.
         let news = state.takeNews(ofPulses: !sinks.isEmpty)
-        alarm.set(news.deadline)
-        for remark in news.remarks { log.write(.warning, remark) }
+        if pace.deadline != nil { for line in pace.due(clock.now) { log.write(line.level, line.text) } }
+        // `grid: energy_import went from …`: its first two words say of what.
+        for remark in news.remarks { say(.warning, remark, of: remark.split(separator: " ").prefix(2).joined(separator: " ")) }
         if news.turns != turns {
             turns = news.turns
             for sink in turnSinks { sink.yield() }
@@ -143,6 +146,7 @@ package actor Aggregator {
         let (before, snapshot) = (told, news.snapshot)
         told = snapshot
         logProblems(of: snapshot, before)
+        setAlarm(news.deadline)
         for sink in sinks { sink.put(snapshot) }
         guard !snapshot.hasTotals(of: before) else { return }
         let totals = snapshot.totals
@@ -156,7 +160,16 @@ package actor Aggregator {
             guard new !== old else { continue }
             let (name, problem) = (new.meter.name, new.meter.problem)
             guard problem != (old?.meter.name == name ? old?.meter.problem : before[name]?.problem) else { continue }
-            log.write(problem == nil ? .notice : .warning, "\(name): \(problem ?? "all is well again")")
+            say(problem == nil ? .notice : .warning, "\(name): \(problem ?? "all is well again")", of: "problem " + name)
         }
+    }
+
+    private func say(_ level: LogLevel, _ text: String, of kind: String) {
+        if let line = pace.admit(LogPace.Line(level: level, text: text), of: kind, now: clock.now) { log.write(line.level, line.text) }
+    }
+
+    private func setAlarm(_ deadline: Instant?) {
+        guard let held = pace.deadline else { return alarm.set(deadline) }
+        alarm.set(min(deadline ?? held, held))
     }
 }
