@@ -71,7 +71,9 @@ package actor MQTTPublisher {
             for await snapshot in snapshots {
                 let now = clock.now
                 for topic in inquiry.update(snapshot, now: now) { await broker.subscribe(topic) }
-                await send(publication.update(snapshot, now: now, wall: clock.wall) + fromOutputs { $0.update(snapshot, now: now) })
+                let messages = publication.update(snapshot, now: now, wall: clock.wall)
+                for remark in publication.takeRemarks() { log.write(.warning, remark) }
+                await send(messages + fromOutputs { $0.update(snapshot, now: now) })
             }
             group.cancelAll()
         }

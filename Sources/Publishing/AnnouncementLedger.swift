@@ -42,6 +42,9 @@ struct AnnouncementLedger: Sendable {
         announcements.last { $0.meter == meter && $0.identifier == identifier }?.parts ?? []
     }
 
+    /// The identity that the meter was announced with last.
+    func identifier(of meter: String) -> String? { announcements.last { $0.meter == meter }?.identifier }
+
     // MARK: The connection
 
     /// Nobody knows what of it arrived before the last one ended.

@@ -13,6 +13,8 @@ package struct MeterIdentity: Sendable, Equatable {
     var model: String?
     var serial: String?
     var firmware: String?
+    /// Another meter here would have the same identity.
+    var sharesIdentity = false
 
     package init(_ meter: MeterSnapshot) {
         name = meter.name
@@ -69,11 +71,21 @@ package struct Discovery: Sendable {
             availability: [topics.availability(meter.name), topics.status], components: components(of: meter, values, named, idle, every))
     }
 
-    /// The identity that entities hang on: of the meter, not of the cable that it is read by.
+    /// The identity that entities hang on: of the meter, not of the cable that it is read by. Meters that would share one are told apart by
+    /// their names, behind a character that no serial number brings here.
     func identifier(of meter: MeterIdentity) -> String {
-        guard !meter.isPulse, let serial = meter.serial else { return topics.objectID(meter.name) }
+        let plain = plainIdentifier(of: meter)
+        return meter.sharesIdentity && !meter.isNamedByTopic ? "\(plain).\(meter.name)" : plain
+    }
+
+    /// Without regard to other meters.
+    func plainIdentifier(of meter: MeterIdentity) -> String {
+        guard !meter.isNamedByTopic, let serial = meter.serial else { return topics.objectID(meter.name) }
         return "jouled_" + Topics.identifier(serial)
     }
+
+    /// The same of one that was announced before.
+    static func plainIdentifier(_ identifier: String) -> String { String(identifier.prefix { $0 != "." }) }
 
     private func components(
         of meter: MeterIdentity, _ values: [Measurand], _ named: [NamedRegister], _ idle: Set<Measurand>, _ every: Duration
@@ -180,6 +192,7 @@ package struct Discovery: Sendable {
 }
 
 extension MeterIdentity {
+    var isNamedByTopic: Bool { isPulse || serial == nil }
     var isPulse: Bool { if case .pulse = kind { true } else { false } }
     var medium: Medium {
         switch kind {

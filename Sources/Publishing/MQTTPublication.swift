@@ -17,11 +17,16 @@ package struct MQTTPublication: Sendable {
     private let jitter: Duration
     private var ledger = AnnouncementLedger()
     private var takenRevision = 0
+    /// Of the announcements that the identities were compared with.
+    private var comparedRevision = 0
     private var meters: [MeterPublication] = []
     private var knowsMeters = false
     private var hasSwept = false
     private var isConnected = false
     private var repeatAt: Instant?
+    private var remarks: [String] = []
+    /// Who shares an identity, as it was said last.
+    private var warned: [String: Set<String>] = [:]
 
     package init(topics: Topics, discovery: DiscoveryForm, version: String, clientID: String, publishEvery: [String: Duration]) {
         self.topics = topics
@@ -54,16 +59,56 @@ package struct MQTTPublication: Sendable {
     private mutating func sweep(now: Instant, into messages: inout [MQTTMessage]) {
         hasSwept = true
         let names = Set(meters.map(\.name))
-        let optical = meters.filter { !$0.isPulse }.map(\.name)
-        // A meter behind another one may only come later.
-        func mayCome(_ name: String) -> Bool {
-            optical.contains { optical in Medium.allCases.contains { name.hasPrefix("\(optical)_\($0.rawValue)") } }
-        }
-        ledger.dropMeters(now: now, into: &messages) { !names.contains($0) && !mayCome($0) }
+        let gone = ledger.meters.filter { !names.contains($0) && !mayCome($0) }
+        ledger.dropMeters(now: now, into: &messages) { gone.contains($0) }
         if discovery.form == .off { ledger.dropDiscovery(now: now, into: &messages) }
         for name in ledger.meters.subtracting(names).sorted() where mayCome(name) {
             messages.append(MQTTMessage(topics.availability(name), "offline", qos: 1, retain: true))
         }
+    }
+
+    /// A meter behind another one may only come later.
+    private func mayCome(_ name: String) -> Bool {
+        meters.contains { meter in
+            !meter.isPulse && Medium.allCases.contains { name.hasPrefix("\(meter.name)_\($0.rawValue)") }
+        }
+    }
+
+    // MARK: Meters with one serial number
+
+    /// What a person should know, said once.
+    package mutating func takeRemarks() -> [String] {
+        defer { remarks = [] }
+        return remarks
+    }
+
+    /// Two meters with one serial number would be one device, and half of their entities lost. So each of them has its name in its identity,
+    /// whichever was read first; one that has not said its number in this life counts with what it said in an earlier one.
+    private mutating func tellApart() {
+        comparedRevision = ledger.revision
+        var names: [String: Set<String>] = [:]
+        func claim(_ identifier: String, _ name: String) { names[identifier, default: []].insert(name) }
+        for meter in meters {
+            claim(meter.plainIdentifier, meter.name)
+            if !meter.isPulse, meter.serial == nil, let earlier = ledger.identifier(of: meter.name) {
+                claim(Discovery.plainIdentifier(earlier), meter.name)
+            }
+        }
+        for name in ledger.meters where !meters.contains(where: { $0.name == name }) && mayCome(name) {
+            if let earlier = ledger.identifier(of: name) { claim(Discovery.plainIdentifier(earlier), name) }
+        }
+        for index in meters.indices {
+            let sharing = names[meters[index].plainIdentifier] ?? []
+            meters[index].note(sharesIdentity: sharing.count > 1)
+        }
+        warn(of: names.filter { $0.value.count > 1 })
+    }
+
+    private mutating func warn(of sharing: [String: Set<String>]) {
+        for (identifier, names) in sharing.sorted(by: { $0.key < $1.key }) where warned[identifier] != names {
+            remarks.append(sameSerialWarning(names.sorted()))
+        }
+        warned = sharing
     }
 
     // MARK: The connection
@@ -100,19 +145,22 @@ package struct MQTTPublication: Sendable {
 
     package mutating func update(_ snapshot: Snapshot, now: Instant, wall: WallTime) -> [MQTTMessage] {
         knowsMeters = true
-        for (place, meter) in snapshot.shared.enumerated() { update(meter, at: place, wall) }
+        var hasOtherSerial = false
+        for (place, meter) in snapshot.shared.enumerated() where update(meter, at: place, wall) { hasOtherSerial = true }
+        if hasOtherSerial || ledger.revision != comparedRevision { tellApart() }
         return tick(now: now)
     }
 
-    private mutating func update(_ shared: SharedMeter, at place: Int, _ wall: WallTime) {
+    private mutating func update(_ shared: SharedMeter, at place: Int, _ wall: WallTime) -> Bool {
         let name = shared.meter.name
         // Most often it is in the same place as before.
         let known = place < meters.count && meters[place].name == name ? place : meters.firstIndex { $0.name == name }
         if let known { return meters[known].update(shared, wall: wall) }
         let every = publishEvery[name] ?? Self.usualInterval
         var new = MeterPublication(shared, topics: topics, every: every, discovery: discovery)
-        new.update(shared, wall: wall)
+        _ = new.update(shared, wall: wall)
         meters.append(new)
+        return true
     }
 
     package mutating func tick(now: Instant) -> [MQTTMessage] {

@@ -74,14 +74,18 @@ struct MeterPublication: Sendable {
     }
 
     var isPulse: Bool { identity.isPulse }
+    var serial: String? { identity.serial }
+    var plainIdentifier: String { discovery.plainIdentifier(of: identity) }
 
     // MARK: What is new
 
-    mutating func update(_ shared: SharedMeter, wall: WallTime) {
+    /// Says whether the meter's serial number is another one than before.
+    mutating func update(_ shared: SharedMeter, wall: WallTime) -> Bool {
         // Most often it is another meter that has something new.
-        guard isFirst || shared !== newest else { return }
+        guard isFirst || shared !== newest else { return false }
         let meter = shared.meter
-        guard isFirst || meter.readings != newest.meter.readings || meter != newest.meter else { return }
+        guard isFirst || meter.readings != newest.meter.readings || meter != newest.meter else { return false }
+        let hasOtherSerial = isFirst || meter.serial != identity.serial
         isFirst = false
         newest = shared
         hasNews = true
@@ -93,7 +97,9 @@ struct MeterPublication: Sendable {
         }
         if !identity.isOf(meter) {
             if let old = identity.serial, old != meter.serial { retire(for: meter) }
+            let sharesIdentity = identity.sharesIdentity
             identity = MeterIdentity(meter)
+            identity.sharesIdentity = sharesIdentity
             mustAnnounce = true
         }
         let wasSet = meter.total?.base != total?.base || meter.total?.basePulses != total?.basePulses
@@ -102,6 +108,15 @@ struct MeterPublication: Sendable {
         if wasSet { retire(for: meter) }
         note(meter.values, totalWasSet: wasSet)
         for register in meter.named where register.value != nil { note(register) }
+        return hasOtherSerial
+    }
+
+    /// Whether another meter here would have the same identity.
+    mutating func note(sharesIdentity: Bool) {
+        guard identity.sharesIdentity != sharesIdentity else { return }
+        identity.sharesIdentity = sharesIdentity
+        mustAnnounce = true
+        hasNews = true
     }
 
     private mutating func note(_ new: MeasuredValues, totalWasSet: Bool) {

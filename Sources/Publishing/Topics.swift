@@ -70,3 +70,15 @@ package struct Topics: Sendable, Equatable {
         return identifier
     }
 }
+
+/// What to say of meters whose numbers Home Assistant can't tell apart.
+package func sameSerialWarnings(_ serials: [(meter: String, serial: String)]) -> [String] {
+    let groups = Dictionary(grouping: serials) { Topics.identifier($0.serial) }
+    return groups.sorted { $0.key < $1.key }.filter { $0.value.count > 1 }.map { sameSerialWarning($0.value.map(\.meter).sorted()) }
+}
+
+/// Of the meters that have one serial number.
+func sameSerialWarning(_ names: [String]) -> String {
+    "\(names.joined(separator: " and ")) have the same serial number: Home Assistant gets each under its name; "
+        + "if it is one meter with two heads, remove one of them from the configuration"
+}

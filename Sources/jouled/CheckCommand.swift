@@ -2,6 +2,7 @@ import LinuxIO
 import MeterDaemon
 import MeterProtocols
 import Metering
+import Publishing
 
 struct CheckCommand: Command {
     static let name = "check"
@@ -45,6 +46,7 @@ struct CheckCommand: Command {
         }
         if let mqtt = configuration.mqtt { failures += say("broker \(mqtt.host):\(mqtt.port)", await tryBroker(mqtt, loop)) }
         failures += say("state \(directory)", tryState(directory))
+        for warning in await serialWarnings(configuration, loop) { printText("warning: \(warning)\n") }
         return failures == 0 ? .done : .notReachable
     }
 
@@ -112,6 +114,16 @@ struct CheckCommand: Command {
             await broker.disconnect(within: 1)
             return first ?? .wrong("no answer within 15 s")
         }
+    }
+
+    /// By what the daemon has read, the one that runs or the last one.
+    private func serialWarnings(_ configuration: Configuration, _ loop: EventLoop) async -> [String] {
+        let files = TotalFiles(directory: configuration.state.directory, journal: NoPulseJournal(), loop: loop)
+        var serials: [(meter: String, serial: String)] = []
+        for meter in configuration.meters {
+            if let serial = await files.recall(meter.name).serial { serials.append((meter.name, serial)) }
+        }
+        return sameSerialWarnings(serials)
     }
 
     private func tryState(_ directory: String) -> Finding {

@@ -278,3 +278,30 @@ import Testing
         }
     }
 }
+
+extension AnnouncementTests {
+    /// What is written is read back, whatever a meter said of itself.
+    @Test(arguments: [DiscoveryForm.off, .device, .components]) func whatWasAnnouncedIsReadBack(form: DiscoveryForm) {
+        let serials = [nil, "", " ", "a b\nc", "\u{0}", String(repeating: "7", count: 300), "ä.+/#", "bridge device x", "1"]
+        for base in ["jouled", "a/b/c", "m€ter"] {
+            for serial in serials {
+                var bench = PublicationBench(discovery: form, base: base)
+                bench.meter.serial = serial
+                bench.meter.model = serial
+                bench.meter.named = [NamedRegister(OBISCode(16, 8, 0), name: "a_name")]
+                bench.meter.named[0].value = .text("x")
+                var twin = bench.meter
+                twin.name = "solar"
+                bench.others = [twin]
+                _ = bench.connect()
+                for _ in 0..<3 {
+                    bench.others[0].readings += 1
+                    _ = bench.read(Dictionary(uniqueKeysWithValues: Measurand.allCases.map { ($0, number("1")) }))
+                }
+                let announcements = bench.publication.announcements
+                let text = Array(AnnouncementRecord.text(of: announcements).utf8)
+                #expect(announcements.count >= 3 && text.count < 16_384 && AnnouncementRecord.parse(text) == announcements)
+            }
+        }
+    }
+}
