@@ -47,10 +47,16 @@ let package = Package(
         .target(name: "JSONReading", path: "Tests/JSONReading", swiftSettings: settings),
         // The decoders for minutes, by Tests/Real/decoder-test and measure-decoding; with optimisation, as no test target is built.
         .executableTarget(
-            name: "DecoderTrials", dependencies: ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters"],
+            name: "DecoderTrials",
+            dependencies: ["JSONReading", "Metering", "MeterProtocols", "Publishing", "StateTrial", "VirtualMeters"],
             path: "Tests/DecoderTrials", exclude: ["FuzzTarget.swift", "libsml.c"], swiftSettings: settings),
         // Does with discovery messages what Home Assistant does.
         .target(name: "HomeAssistant", dependencies: ["JSONReading"], path: "Tests/HomeAssistant", swiftSettings: settings),
+        // Meters that say what no meter says, from the wire to the broker: in the suite, and by a fuzzer.
+        .target(
+            name: "StateTrial",
+            dependencies: ["HomeAssistant", "JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters"],
+            path: "Tests/StateTrial", swiftSettings: settings),
         // The whole daemon in virtual time; and a day of it, linked as the product is, which Tests/Real/measure times.
         .target(
             name: "SimulatedWorld",
@@ -68,7 +74,9 @@ let package = Package(
         tests("LinuxIOTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon", "LinuxIO"]),
         tests(
             "Simulation",
-            ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "SimulatedWorld"],
+            [
+                "HomeAssistant", "Metering", "MeterProtocols", "Publishing", "StateTrial", "VirtualMeters", "MeterDaemon", "SimulatedWorld",
+            ],
             scripts: ["Golden"]),
         // Real parts: a pty, a real mosquitto; the scripts try the release binary.
         tests(

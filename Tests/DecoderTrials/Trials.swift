@@ -1,13 +1,15 @@
 import Glibc
 import MeterProtocols
 import Metering
+import StateTrial
 
 /// What takes too long without optimisation, and what is measured: built as the release binary is, from the same objects.
 ///
 ///   DecoderTrials mutate COUNT            so many damaged telegrams of each language; memory stays bounded meanwhile
 ///   DecoderTrials decode LANGUAGE ROUNDS  reads telegrams from standard input, decodes them so often, says how many values it got
 ///   DecoderTrials write LANGUAGE COUNT    writes telegrams to standard output, of the usual shape: libsml knows no other
-///   DecoderTrials seeds LANGUAGE FOLDER   writes what a fuzzer begins with; `session` is the dialogue
+///   DecoderTrials seeds LANGUAGE FOLDER   writes what a fuzzer begins with; `session` is the dialogue, `state` all from wire to broker
+///   DecoderTrials state COUNT             so many scripts of telegrams that differ, from the wire to the broker
 @main struct Trials {
     static func main() {
         let words = Array(CommandLine.arguments.dropFirst())
@@ -15,8 +17,10 @@ import Metering
         case ("mutate", nil, let count?): mutate(Int(count) ?? 0)
         case ("decode", let language?, let rounds?): decode(language, Int(rounds) ?? 0)
         case ("write", let language?, let count?): save((0..<(Int(count) ?? 0)).flatMap { language.telegram(12 * $0) }, "/dev/stdout")
+        case ("state", nil, let count?): tryState(UInt64(count) ?? 0)
         case ("seeds", let language, let folder?):
-            for (number, seed) in (language?.seeds ?? sessionSeeds).enumerated() { save(seed, "\(folder)/own-\(number)") }
+            let seeds = words.dropFirst().first == "state" ? StateTrial.seeds : language?.seeds ?? sessionSeeds
+            for (number, seed) in seeds.enumerated() { save(seed, "\(folder)/own-\(number)") }
         default: fail("see Tests/DecoderTrials/Trials.swift")
         }
     }
@@ -33,6 +37,20 @@ import Metering
             guard trial.failures.isEmpty else { fail(trial.failures.joined(separator: "\n")) }
             guard growth < 8_192 else { fail("memory is not bounded") }
         }
+    }
+
+    private static func tryState(_ count: UInt64) {
+        guard count > 0 else { fail("how many?") }
+        let before = residentKilobytes()
+        var readouts = 0
+        for seed in 0..<count {
+            let trial = StateTrial.run(StateTrial.script(seed: seed, length: 400))
+            readouts += trial.readouts.values.reduce(0, +)
+            guard trial.failures.isEmpty else { fail("seed \(seed): \(trial.failures.joined(separator: "\n"))") }
+        }
+        let growth = residentKilobytes() - before
+        print("state: \(count) scripts, \(readouts) readouts, memory grew by \(growth) kB")
+        guard growth < 16_384 else { fail("memory is not bounded") }
     }
 
     /// Beginnings and nothing else, 32 MB of each: no decoder may keep them.

@@ -1,0 +1,70 @@
+import HomeAssistant
+import JSONReading
+import Metering
+import Publishing
+
+/// What the broker is told, held against what it was told before.
+struct BrokerWatch {
+    /// All entities of all meters, taken back and announced anew, and all values.
+    static let mostAtOnce = 6_000
+    private static let longestPayload = 65_536
+
+    private var homeAssistant = HomeAssistantModel()
+    private var complaints = 0
+    /// The totals that were published, by their topics.
+    private var totals: [String: Quantity] = [:]
+    /// Payloads that were looked at: most discovery messages come many times.
+    private var seen: Set<Int> = []
+
+    /// From now on this meter's totals may be less.
+    mutating func forget(_ meter: String) { totals = totals.filter { !$0.key.hasPrefix("jouled/\(meter)/") } }
+
+    /// What the state says in the log of a total that fell.
+    mutating func excuse(_ remark: String) {
+        let words = remark.split(separator: " ").map(String.init)
+        guard words.count > 2, words[0].hasSuffix(":") else { return }
+        let meter = String(words[0].dropLast())
+        if words[1...].starts(with: ["the", "meter", "was", "exchanged:"]) { forget(meter) }
+        if words[2] == "went" { totals["jouled/\(meter)/\(words[1])"] = nil }
+    }
+
+    /// What is wrong with it.
+    mutating func hear(_ messages: [MQTTMessage]) -> [String] {
+        var failures: [String] = []
+        if messages.count > Self.mostAtOnce { failures.append("\(messages.count) messages at once") }
+        for message in messages {
+            let topic = message.topic
+            if topic.isEmpty || topic.utf8.count > 256 || !topic.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2B && $0 != 0x23 }) {
+                failures.append("no topic: \(topic)")
+            }
+            if message.payload.utf8.count > Self.longestPayload || message.payload.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+                failures.append("no payload: \(topic) \(message.payload.prefix(200))")
+            }
+            let isJSON = !message.payload.isEmpty && (topic.hasSuffix("/json") || topic.hasSuffix("/config") || topic == "domoticz/in")
+            if isJSON, isNew(message.payload), JSONText(message.payload) == nil {
+                failures.append("no JSON: \(topic) \(message.payload.prefix(2000))")
+            }
+            failures += follow(topic, message.payload)
+            homeAssistant.receive(topic, message.payload, isRetained: message.retain)
+        }
+        // After a reconnect what was taken back is taken back once more, because nobody knows what arrived: it only warns of that.
+        let new = homeAssistant.complaints.dropFirst(complaints).filter { !$0.contains(": nothing to ") }
+        complaints = homeAssistant.complaints.count
+        return failures + new
+    }
+
+    private mutating func isNew(_ payload: String) -> Bool {
+        if seen.count > 10_000 { seen = [] }
+        return seen.insert(payload.hashValue).inserted
+    }
+
+    private mutating func follow(_ topic: String, _ payload: String) -> [String] {
+        guard topic.hasPrefix("jouled/"), let last = topic.split(separator: "/").last, Measurand(rawValue: String(last))?.isTotal == true
+        else { return [] }
+        guard !payload.isEmpty else { return [] }
+        guard let number = Quantity(payload) else { return ["no number: \(topic) \(payload)"] }
+        let before = totals.updateValue(number, forKey: topic)
+        guard let before, number < before else { return [] }
+        return ["\(topic) fell from \(before) to \(number)"]
+    }
+}
