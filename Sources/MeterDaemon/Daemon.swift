@@ -79,11 +79,13 @@ package struct Daemon: Sendable {
             aggregator, store: surroundings.memory, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
     }
 
-    /// Sets a pulse meter's total, and has it on disk before it says so. Says why not, or `nil`.
+    /// Sets a pulse meter's total, and has it on disk before it says so. Says why not, or `nil`: within 10 s, also when the disk hangs.
     package func setTotal(_ meter: String, _ total: Quantity) async -> String? {
         if let refusal = await aggregator.setTotal(total, of: meter) { return refusal }
         guard let new = await aggregator.snapshot[meter]?.total else { return nil }
-        return await keeper.save(new, of: meter).map { "set, but not saved: \($0)" }
+        return await keeper.save(new, of: meter).map { failure in
+            failure == .silentDisk ? "set, but not saved yet: the disk does not answer" : "set, but not saved: \(failure)"
+        }
     }
 
     /// On disk before anybody is told, who could remember it once more.

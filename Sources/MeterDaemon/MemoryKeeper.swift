@@ -11,6 +11,8 @@ package actor MemoryKeeper {
     private let clock: any Clockwork
     private let log: any Log
     private let alarm: any Alarm
+    /// Goes off when the disk has taken too long.
+    private let overdue: any Alarm
     private var saved: [String: MeterMemory] = [:]
     private var failure: PortError?
     private var isSoon = false
@@ -26,6 +28,7 @@ package actor MemoryKeeper {
         self.clock = clock
         self.log = log
         alarm = clock.makeAlarm()
+        overdue = clock.makeAlarm()
     }
 
     /// Until there are no more turnings.
@@ -33,11 +36,15 @@ package actor MemoryKeeper {
         saved = await aggregator.memories
         alarm.set(clock.now + Self.usually)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.saveOnTime() }
-            for await _ in turnings { saveSoon() }
+            group.addTask { await self.watchTheDisk() }
+            await withTaskGroup(of: Void.self) { saving in
+                saving.addTask { await self.saveOnTime() }
+                for await _ in turnings { saveSoon() }
+                saving.cancelAll()
+            }
+            await save()
             group.cancelAll()
         }
-        await save()
     }
 
     private func saveSoon() {
@@ -57,6 +64,7 @@ package actor MemoryKeeper {
     private func save() async {
         var failure: PortError?
         for (meter, memory) in await aggregator.memories.sorted(by: { $0.key < $1.key }) where saved[meter] != memory {
+            overdue.set(clock.now + PortError.diskPatience)
             do throws(PortError) {
                 try await store.remember(meter, memory)
                 saved[meter] = memory
@@ -64,6 +72,15 @@ package actor MemoryKeeper {
                 failure = error
             }
         }
+        overdue.set(nil)
+        note(failure)
+    }
+
+    private func watchTheDisk() async {
+        while await overdue.goesOff() { note(.silentDisk) }
+    }
+
+    private func note(_ failure: PortError?) {
         if let failure, failure != self.failure { log.write(.warning, "what is known of the meters can't be saved: \(failure)") }
         self.failure = failure
     }

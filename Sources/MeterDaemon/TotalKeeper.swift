@@ -1,10 +1,16 @@
 import Metering
 
 /// Saves the totals of the pulse meters: at the start, every `saveEvery` while they change, at once when one was
-/// set, and at the end.
+/// set, and at the end. One task writes, and waits for the disk as long as that takes; nobody else does.
 package actor TotalKeeper {
     /// Is told when a meter's total can't be saved, why, and when it can again (`nil`).
     package typealias Report = @Sendable (_ meter: String, _ failure: PortError?) async -> Void
+
+    private struct Waiter {
+        let id: Int
+        let meter: String
+        let answer: AsyncStream<PortError?>.Continuation
+    }
 
     private nonisolated let executor: any SerialExecutor
     private let store: any TotalStore
@@ -13,11 +19,18 @@ package actor TotalKeeper {
     private let current: @Sendable () async -> [String: PulseTotal]
     private let report: Report
     private let alarm: any Alarm
+    /// Goes off when the disk has taken too long.
+    private let overdue: any Alarm
+    /// One that nobody has looked at stands for all after it.
+    private let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
     private var newest: [String: PulseTotal] = [:]
     private var saved: [String: PulseTotal] = [:]
     private var isScheduled = false
     private var hasTried = false
     private var failures: [String: PortError] = [:]
+    private var waiters: [Waiter] = []
+    private var lastID = 0
+    private var isOver = false
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -33,51 +46,49 @@ package actor TotalKeeper {
         current = newest
         self.report = report
         alarm = clock.makeAlarm()
+        overdue = clock.makeAlarm()
     }
 
     package func run(_ totals: Newest<[String: PulseTotal]>) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.saveOnTime() }
-            await note(totals)
+            group.addTask { await self.watchTheDisk() }
+            await withTaskGroup(of: Void.self) { writing in
+                writing.addTask { await self.write() }
+                await note(totals)
+                request.yield()
+                request.finish()
+            }
             group.cancelAll()
         }
-        await save()
+        isOver = true
+        for waiter in waiters { waiter.answer.yield(.cancelled) }
     }
 
-    /// Writes what has changed; says why not, or `nil`.
-    @discardableResult
-    package func save() async -> PortError? {
-        isScheduled = false
-        hasTried = true
-        alarm.set(nil)
-        var failure: PortError?
-        for (meter, total) in newest.sorted(by: { $0.key < $1.key }) where saved[meter] != total {
-            let failed = await write(total, of: meter)
-            failure = failed ?? failure
-        }
-        if failure != nil { schedule() }
-        return failure
-    }
-
-    private func write(_ total: PulseTotal, of meter: String) async -> PortError? {
-        var failure: PortError?
-        do throws(PortError) {
-            try await store.save(meter, total)
-            saved[meter] = total
-        } catch {
-            failure = error
-        }
-        // A full disk is said once, and that it is over.
-        guard failures[meter] != failure else { return failure }
-        failures[meter] = failure
-        await report(meter, failure)
-        return failure
-    }
-
-    /// Takes a total that was just set before the snapshot comes round.
+    /// Takes a total that was just set before the snapshot comes round, and has it on the disk when it returns. Says why not, or `nil`; also
+    /// when the disk does not answer in time: it is then saved as soon as it does.
     package func save(_ total: PulseTotal, of meter: String) async -> PortError? {
+        guard !isOver else { return .cancelled }
         newest[meter] = total
-        return await save()
+        let (answers, answer) = AsyncStream.makeStream(of: PortError?.self, bufferingPolicy: .bufferingOldest(1))
+        lastID += 1
+        let id = lastID
+        waiters.append(Waiter(id: id, meter: meter, answer: answer))
+        defer { waiters.removeAll { $0.id == id } }
+        request.yield()
+        let deadline = clock.now + PortError.diskPatience
+        return await withTaskGroup(of: PortError?.self) { group in
+            group.addTask {
+                for await failure in answers { return failure }
+                return .cancelled
+            }
+            group.addTask { [clock] in
+                await clock.sleep(until: deadline)
+                return .silentDisk
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
     }
 
     private func note(_ totals: Newest<[String: PulseTotal]>) async {
@@ -99,7 +110,58 @@ package actor TotalKeeper {
             let known = newest
             let current = await current()
             if newest == known { newest = current }
-            await save()
+            request.yield()
+        }
+    }
+
+    // MARK: Writing
+
+    private func write() async {
+        for await _ in requests { await save() }
+    }
+
+    /// Writes what has changed, and tells those who asked before.
+    private func save() async {
+        isScheduled = false
+        hasTried = true
+        alarm.set(nil)
+        let (asking, totals) = (waiters, newest)
+        overdue.set(clock.now + PortError.diskPatience)
+        for (meter, total) in totals.sorted(by: { $0.key < $1.key }) where saved[meter] != total || failures[meter] != nil {
+            await save(total, meter)
+        }
+        overdue.set(nil)
+        for waiter in asking { waiter.answer.yield(failures[waiter.meter]) }
+        if failures.values.contains(.silentDisk) {
+            // It answers again; these have only waited behind another one.
+            request.yield()
+        } else if !failures.isEmpty {
+            schedule()
+        }
+    }
+
+    private func save(_ total: PulseTotal, _ meter: String) async {
+        do throws(PortError) {
+            try await store.save(meter, total)
+            saved[meter] = total
+            await note(nil, meter)
+        } catch {
+            await note(error, meter)
+        }
+        overdue.set(clock.now + PortError.diskPatience)
+    }
+
+    /// A full disk is said once, and that it is over.
+    private func note(_ failure: PortError?, _ meter: String) async {
+        guard failures[meter] != failure else { return }
+        failures[meter] = failure
+        await report(meter, failure)
+    }
+
+    private func watchTheDisk() async {
+        while await overdue.goesOff() {
+            overdue.set(clock.now + PortError.diskPatience)
+            for (meter, total) in newest where saved[meter] != total { await note(.silentDisk, meter) }
         }
     }
 }

@@ -111,11 +111,11 @@ package final class SimulatedHouse: @unchecked Sendable {
         run(for: .seconds(10))
     }
 
-    /// What the daemon says to `jouled total`.
-    package func answer(to line: String) -> String? {
+    /// What the daemon says to `jouled total`; `nil` when it does not in that time.
+    package func answer(to line: String, within patience: Duration = .milliseconds(10)) -> String? {
         reply = nil
         Task(executorPreference: loop) { self.reply = await self.daemon?.answer(line) }
-        run(for: .milliseconds(10))
+        run(for: patience)
         return reply
     }
 

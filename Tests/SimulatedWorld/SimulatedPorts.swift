@@ -207,6 +207,7 @@ package final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
     /// In RAM.
     package var notes: [String: MeterMemory] = [:]
     package var failure: PortError?
+    package var pause: (@Sendable () async -> Void)?
     package private(set) var saves = 0
 
     package init() {}
@@ -216,6 +217,7 @@ package final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
     package func note(_ meter: String, _ memory: MeterMemory) { notes[meter] = memory }
 
     package func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError) {
+        await pause?()
         if let failure { throw failure }
         saves += 1
         memories[meter] = memory

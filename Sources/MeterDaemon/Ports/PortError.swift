@@ -6,4 +6,8 @@ package struct PortError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// The task was cancelled while it waited.
     package static let cancelled = PortError("stopped")
+
+    /// A disk that hangs says nothing, not even that it failed.
+    package static let silentDisk = PortError("the disk has not answered for \(diskPatience.components.seconds) s")
+    static let diskPatience = Duration.seconds(10)
 }
