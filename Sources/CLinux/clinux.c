@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "clinux.h"
+#include <fcntl.h>
 #include <link.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -68,9 +69,11 @@ long clinux_send(int to, const char *text, unsigned long size, int descriptor) {
     return sendmsg(to, &message, MSG_NOSIGNAL);
 }
 
-int clinux_is_in_memory(const char *folder) {
+int clinux_open_path(int directory, const char *name) { return openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC); }
+
+int clinux_is_in_memory(int folder) {
     struct statfs system;
-    return statfs(folder, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+    return fstatfs(folder, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
 }
 
 int clinux_bundle(void) { return epoll_create1(EPOLL_CLOEXEC); }

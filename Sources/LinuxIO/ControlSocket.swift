@@ -11,46 +11,83 @@ package struct ControlSocket: Sendable {
     private static let longestAnswer = 4096
     private static let patience = Duration.seconds(2)
 
+    /// Who waits for a disk must not keep others from being answered; more wait in the kernel.
+    private static let mostClients = 8
+    private static let name = "control"
+
     private let descriptor: Int32
-    private let path: String
+    private let folder: Folder
     private let loop: EventLoop
 
-    package init(directory: String, loop: EventLoop) throws(SystemError) {
-        path = directory + "/control"
+    package init(directory folder: Folder, loop: EventLoop) throws(SystemError) {
+        self.folder = folder
         self.loop = loop
-        // An address that is cut is another one.
-        guard path.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) else { throw SystemError("bind \(path)", ENAMETOOLONG) }
+        let directory = try folder.descriptor()
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { throw SystemError("socket", errno) }
-        unlink(path)
+        Self.remove(from: folder)
         let mask = umask(0o007)
-        let isBound = withUnixAddress(path) { bind(descriptor, $0, $1) } == 0
+        // There is no `bindat`; and an address has no room for a long path.
+        let isBound = withUnixAddress("/proc/self/fd/\(directory)/\(Self.name)") { bind(descriptor, $0, $1) } == 0
         let failure = errno
         umask(mask)
         guard isBound, listen(descriptor, 4) == 0 else {
             close(descriptor)
-            throw SystemError("bind \(path)", failure)
+            throw SystemError("bind \(folder.path)/\(Self.name)", failure)
+        }
+        // `jouled total` by root asks as the directory's owner.
+        guard geteuid() == 0, let socket = Self.openSocket(in: folder) else { return }
+        folder.giveToOwner { chown("/proc/self/fd/\(socket)", $0, $1) }
+        close(socket)
+    }
+
+    /// Only a socket is one of ours.
+    private static func remove(from folder: Folder) {
+        if let socket = openSocket(in: folder) {
+            close(socket)
+            folder.remove(name)
         }
     }
 
+    private static func openSocket(in folder: Folder) -> Int32? {
+        guard let directory = try? folder.descriptor() else { return nil }
+        let socket = clinux_open_path(directory, name)
+        guard socket >= 0 else { return nil }
+        var status = stat()
+        guard fstat(socket, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
+            close(socket)
+            return nil
+        }
+        return socket
+    }
+
     /// Answers until the task is cancelled.
-    package func serve(_ answer: @Sendable (String) async -> String) async {
-        while await loop.wait(readable: descriptor, until: nil) == .ready {
-            let client = clinux_accept(descriptor)
-            guard client >= 0 else {
-                // Out of descriptors: the client waits on, and makes the socket readable all the while.
-                await loop.sleep(until: loop.now + .milliseconds(500))
-                continue
+    package func serve(_ answer: @escaping @Sendable (String) async -> String) async {
+        await withTaskGroup(of: Void.self) { group in
+            var clients = 0
+            while await loop.wait(readable: descriptor, until: nil) == .ready {
+                let client = clinux_accept(descriptor)
+                guard client >= 0 else {
+                    // Out of descriptors: the client waits on, and makes the socket readable all the while.
+                    await loop.sleep(until: loop.now + .milliseconds(500))
+                    continue
+                }
+                if clients < Self.mostClients { clients += 1 } else { await group.next() }
+                group.addTask { await serve(client, answer) }
             }
-            // Who has given up was told that nothing was done.
-            if let line = await readLine(client), isWaiting(client) {
-                let reply = await answer(line) + "\n"
-                _ = write(client, reply, reply.utf8.count)
-            }
-            close(client)
+            group.cancelAll()
         }
         close(descriptor)
-        unlink(path)
+        Self.remove(from: folder)
+    }
+
+    private func serve(_ client: Int32, _ answer: @Sendable (String) async -> String) async {
+        // Who has given up was told that nothing was done.
+        if let line = await readLine(client), isWaiting(client) {
+            let reply = await answer(line) + "\n"
+            _ = write(client, reply, reply.utf8.count)
+        }
+        close(client)
     }
 
     private func isWaiting(_ client: Int32) -> Bool {
@@ -73,17 +110,24 @@ package struct ControlSocket: Sendable {
     }
 
     /// Asks the daemon of that state directory; `nil` when none runs.
-    package static func ask(_ line: String, directory: String) -> String? {
+    package static func ask(_ line: String, directory folder: Folder) -> String? {
+        guard let there = openSocket(in: folder) else { return nil }
+        defer { close(there) }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        guard withUnixAddress(directory + "/control", { connect(descriptor, $0, $1) }) == 0 else { return nil }
         var patience = timeval(tv_sec: 30, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        // Connecting, too, waits where nobody accepts.
+        for direction in [SO_SNDTIMEO, SO_RCVTIMEO] {
+            setsockopt(descriptor, SOL_SOCKET, direction, &patience, socklen_t(MemoryLayout<timeval>.size))
+        }
+        guard withUnixAddress("/proc/self/fd/\(there)", { connect(descriptor, $0, $1) }) == 0 else { return nil }
         let request = line + "\n"
         guard write(descriptor, request, request.utf8.count) == request.utf8.count,
             case .success(let reply) = readBounded(descriptor, limit: longestAnswer), !reply.isEmpty
         else { return nil }
-        return String(decoding: reply.last == 0x0A ? reply.dropLast() : reply[...], as: UTF8.self)
+        // Who answers is whoever owns the directory; this goes to a terminal, perhaps root's.
+        let safe = reply.map { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A ? $0 : UInt8(ascii: "?") }
+        return String(decoding: safe.last == 0x0A ? safe.dropLast() : safe[...], as: UTF8.self)
     }
 }

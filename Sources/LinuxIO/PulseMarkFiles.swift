@@ -12,40 +12,60 @@ package func pulseJournal(in ram: RunFolder?) -> any PulseJournal {
 
 /// The marks of the pulse counters as files in RAM.
 package final class PulseMarkFiles: PulseJournal {
-    private let prefix: String
+    private let ram: RunFolder
 
-    package init(_ folder: RunFolder) { prefix = folder.prefix }
+    package init(_ ram: RunFolder) { self.ram = ram }
 
     package func mark(of meter: String) -> PulseMark? {
-        guard case .success(let bytes) = readBounded(prefix + meter, limit: PulseMark.size), bytes.count == PulseMark.size else {
+        guard case .success(let bytes) = ram.folder.read(ram.prefix + meter, limit: PulseMark.size), bytes.count == PulseMark.size else {
             return nil
         }
         return PulseMark(bytes.withUnsafeBytes { $0.loadUnaligned(as: PulseMark.Words.self) })
     }
 
-    package func page(of meter: String) -> any PulseJournalPage { Page(path: prefix + meter) }
+    package func page(of meter: String) -> any PulseJournalPage { Page(ram.folder, ram.prefix + meter) }
 
     private final class Page: PulseJournalPage {
-        private let path: String
+        private let folder: Folder
+        private let name: String
         private let descriptor = Atomic<Int32>(-1)
+        private let failure = Mutex<SystemError?>(nil)
 
-        init(path: String) {
-            self.path = path
+        init(_ folder: Folder, _ name: String) {
+            self.folder = folder
+            self.name = name
             open()
         }
 
         deinit { close(descriptor.load(ordering: .relaxed)) }
 
+        var obstacle: PortError? { failure.withLock { $0.map { PortError($0.description) } } }
+
         private func open() {
-            descriptor.store(Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o640), ordering: .relaxed)
+            do throws(SystemError) {
+                descriptor.store(try folder.openOrCreate(name, O_WRONLY), ordering: .relaxed)
+                failure.withLock { $0 = nil }
+            } catch {
+                failure.withLock { $0 = error }
+            }
         }
 
         /// One page of memory is written in one go: who is killed meanwhile has written the old mark or the new one.
         @inline(__always)
-        func note(_ mark: PulseMark) {
-            withUnsafeBytes(of: mark.words) { words in
-                _ = clinux_overwrite(descriptor.load(ordering: .relaxed), words.baseAddress, UInt(words.count))
+        func note(_ mark: PulseMark) -> Bool {
+            let written = withUnsafeBytes(of: mark.words) { words in
+                clinux_overwrite(descriptor.load(ordering: .relaxed), words.baseAddress, UInt(words.count))
             }
+            if written == PulseMark.size { return true }
+            noteFailure(written < 0 ? errno : ENOSPC)
+            return false
+        }
+
+        /// The next mark may find a file again.
+        @inline(never)
+        private func noteFailure(_ code: Int32) {
+            guard descriptor.load(ordering: .relaxed) >= 0 else { return open() }
+            failure.withLock { $0 = SystemError("write \(folder.path)/\(name)", code) }
         }
     }
 }

@@ -5,12 +5,20 @@ package struct SystemError: Error, Sendable, CustomStringConvertible {
     package var operation: String
     package var code: Int32
 
+    /// What is wrong, where the kernel's words for the code would not say it.
+    private var reason: String?
+
     package init(_ operation: String, _ code: Int32) {
         self.operation = operation
         self.code = code
     }
 
-    package var description: String { "\(operation): \(String(cString: strerror(code)))" }
+    package init(_ operation: String, _ reason: String) {
+        self.init(operation, EINVAL)
+        self.reason = reason
+    }
+
+    package var description: String { "\(operation): \(reason ?? String(cString: strerror(code)))" }
 }
 
 /// A whole file of at most `limit` bytes.

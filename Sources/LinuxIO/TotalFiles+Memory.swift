@@ -1,4 +1,3 @@
-import Glibc
 import MeterDaemon
 import Metering
 
@@ -6,10 +5,10 @@ import Metering
 extension TotalFiles: MeterMemoryStore {
     package func recall(_ meter: String) async -> MeterMemory {
         try? requireSameDirectory()
-        guard case .success(let bytes) = readBounded(path(ofMemory: meter), limit: MeterMemoryRecord.limit) else { return MeterMemory() }
+        guard case .success(let bytes) = folder.read(Self.name(meter), limit: MeterMemoryRecord.limit) else { return MeterMemory() }
         let saved = MeterMemoryRecord.parse(bytes)
         // Without a file what is in RAM belongs to a state that somebody removed.
-        guard let path = path(ofNote: meter), case .success(let bytes) = readBounded(path, limit: MeterMemoryRecord.limit) else {
+        guard let ram, case .success(let bytes) = ram.folder.read(ram.prefix + Self.name(meter), limit: MeterMemoryRecord.limit) else {
             return saved ?? MeterMemory()
         }
         return MeterMemoryRecord.parse(bytes) ?? saved ?? MeterMemory()
@@ -17,21 +16,21 @@ extension TotalFiles: MeterMemoryStore {
 
     package func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError) {
         try requireSameDirectory()
-        do throws(SystemError) { try write(memory, to: path(ofMemory: meter)) } catch { throw PortError(error.description) }
+        do throws(SystemError) {
+            try folder.replace(Self.name(meter), with: Self.bytes(memory))
+        } catch {
+            throw PortError(error.description)
+        }
     }
 
     package nonisolated func note(_ meter: String, _ memory: MeterMemory) {
-        guard let path = path(ofNote: meter) else { return }
+        guard let ram else { return }
+        let name = ram.prefix + Self.name(meter)
         // An older one must not be taken for the newest.
-        do throws(SystemError) { try write(memory, to: path) } catch { unlink(path) }
+        do throws(SystemError) { try ram.folder.replace(name, with: Self.bytes(memory)) } catch { ram.folder.remove(name) }
     }
 
-    private nonisolated func write(_ memory: MeterMemory, to path: String) throws(SystemError) {
-        try write(Array(MeterMemoryRecord.text(of: memory).utf8), to: path + ".new")
-        try rename(path + ".new", to: path)
-    }
+    private static func bytes(_ memory: MeterMemory) -> [UInt8] { Array(MeterMemoryRecord.text(of: memory).utf8) }
 
-    private func path(ofMemory meter: String) -> String { directory + "/" + meter + ".meter" }
-
-    private nonisolated func path(ofNote meter: String) -> String? { ram.map { $0.prefix + meter + ".meter" } }
+    private static func name(_ meter: String) -> String { meter + ".meter" }
 }

@@ -13,19 +13,33 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         var pace: ReportPace
         /// 0 while it is not open.
         var request: UInt64 = 0
+        /// The newest mark is in the journal.
+        var isNoted = true
 
         /// Into the journal, and then to whoever asks.
         @inline(__always)
         mutating func push(_ edge: Edge, _ index: Int, _ reports: PulseReports) {
             let news = tally.push(edge)
             if case .nothing = news { return }
-            page.note(PulseMark(pulses: tally.count.counted, request: request, position: tally.position))
+            let isNoted = page.note(PulseMark(pulses: tally.count.counted, request: request, position: tally.position))
+            if isNoted != self.isNoted { note(isNoted, index, reports) }
             switch news {
             case .nothing, .place: return
             case .pulse: pace.count(at: edge.at, isListenedTo: reports.hasListener)
             case .more: pace.hurry()
             }
             reports.put(tally.count, of: index)
+        }
+
+        /// What a killed process has counted since the last save is then lost, or no more.
+        @inline(never)
+        mutating func note(_ isNoted: Bool, _ index: Int, _ reports: PulseReports) {
+            self.isNoted = isNoted
+            let obstacle = isNoted ? nil : page.obstacle
+            reports.put(
+                journalProblem: obstacle.map { "pulses are lost if jouled is killed before the next save: \($0)" }, of: index)
+            reports.put(tally.count, of: index)
+            pace.hurry()
         }
     }
 
@@ -59,6 +73,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         self.reports = reports
         self.journal = journal
         self.log = log
+        for index in lines.indices where lines[index].page.obstacle != nil { lines[index].note(false, index, reports) }
     }
 
     // MARK: Lines come and go

@@ -43,6 +43,9 @@ package final class PulseReports: Sendable {
     /// It goes with the next count.
     func put(problem: String?, of line: Int) { news.withLock { $0.lines[line].reading.problem = problem } }
 
+    /// It goes with the next count, too.
+    func put(journalProblem: String?, of line: Int) { news.withLock { $0.lines[line].reading.journalProblem = journalProblem } }
+
     // What it costs is not for the pulses that nobody is woken for.
     @inline(never) func ring() { bell.yield() }
 

@@ -20,6 +20,8 @@ package struct PulseReading: Sendable, Equatable {
     package var count = PulseCount()
     /// Why the line can't be read; `nil` when it is.
     package var problem: String?
+    /// Why what is counted would not outlive the process before it is saved; `nil` when it would.
+    package var journalProblem: String?
 
     package init(_ count: PulseCount = PulseCount()) { self.count = count }
 
@@ -101,7 +103,7 @@ struct PulseMeterState: Sendable {
             if new.counted > reading.counted + 1, let before = new.pulseBefore { recordRate(new.counted - 1, at: before) }
             recordRate(new.counted, at: new.lastPulse ?? now)
         }
-        let isOldProblem = new.problem == reading.problem
+        let isOldProblem = new.problem == reading.problem && new.journalProblem == reading.journalProblem
         reading = new
         // What came while nobody looked has no time.
         new.problem == nil ? rate.quiet(until: now - Self.latestReport) : rate.forget()
@@ -153,7 +155,7 @@ struct PulseMeterState: Sendable {
     }
 
     private mutating func noteProblem() {
-        let problems = [reading.problem, totalProblem, savingProblem].compactMap(\.self)
+        let problems = [reading.problem, totalProblem, savingProblem, reading.journalProblem].compactMap(\.self)
         snapshot.problem = problems.isEmpty ? nil : problems.joined(separator: "; ")
     }
 

@@ -36,17 +36,17 @@ struct CheckCommand: Command {
         }
         printText("\(path): ok\n" + configuration.summary.map { "  \($0)\n" }.joined())
         guard isOnline else { return .done }
-        let directory = configuration.state.directory
+        let folder = Folder(configuration.state.directory)
         var failures = 0
         for meter in configuration.meters {
-            failures += say("meter \(meter.name)", await finding(meter.name, directory) { await tryPort(meter, loop) })
+            failures += say("meter \(meter.name)", await finding(meter.name, folder) { await tryPort(meter, loop) })
         }
         for pulse in configuration.pulses {
-            failures += say("pulse \(pulse.name)", await finding(pulse.name, directory) { await tryLine(pulse, loop) })
+            failures += say("pulse \(pulse.name)", await finding(pulse.name, folder) { await tryLine(pulse, loop) })
         }
         if let mqtt = configuration.mqtt { failures += say("broker \(mqtt.host):\(mqtt.port)", await tryBroker(mqtt, loop)) }
-        failures += say("state \(directory)", tryState(directory))
-        for warning in await serialWarnings(configuration, loop) { printText("warning: \(warning)\n") }
+        failures += say("state \(folder.path)", tryState(folder))
+        for warning in await serialWarnings(configuration, folder, loop) { printText("warning: \(warning)\n") }
         return failures == 0 ? .done : .notReachable
     }
 
@@ -64,8 +64,9 @@ struct CheckCommand: Command {
     }
 
     /// A daemon that runs holds the port or line, and knows best; where none runs, or not with this meter, it is tried.
-    private func finding(_ meter: String, _ directory: String, trying: () async -> Finding) async -> Finding {
-        guard let reply = ControlSocket.ask("problem \(meter)", directory: directory) else { return await trying() }
+    private func finding(_ meter: String, _ folder: Folder, trying: () async -> Finding) async -> Finding {
+        let answer = try? folder.asOwner { ControlSocket.ask("problem \(meter)", directory: folder) }
+        guard let reply = answer ?? nil else { return await trying() }
         let words = String(reply.drop { $0 != " " }.dropFirst())
         if reply.hasPrefix("ok ") { return .ok("\(words) by the running daemon") }
         return words.hasPrefix("no meter") ? await trying() : .wrong("the running daemon says: \(words)")
@@ -117,8 +118,8 @@ struct CheckCommand: Command {
     }
 
     /// By what the daemon has read, the one that runs or the last one.
-    private func serialWarnings(_ configuration: Configuration, _ loop: EventLoop) async -> [String] {
-        let files = TotalFiles(directory: configuration.state.directory, journal: NoPulseJournal(), loop: loop)
+    private func serialWarnings(_ configuration: Configuration, _ folder: Folder, _ loop: EventLoop) async -> [String] {
+        let files = TotalFiles(directory: folder, journal: NoPulseJournal(), loop: loop)
         var serials: [(meter: String, serial: String)] = []
         for meter in configuration.meters {
             if let serial = await files.recall(meter.name).serial { serials.append((meter.name, serial)) }
@@ -126,11 +127,15 @@ struct CheckCommand: Command {
         return sameSerialWarnings(serials)
     }
 
-    private func tryState(_ directory: String) -> Finding {
+    /// It makes nothing there: made by root, it might not be the daemon's.
+    private func tryState(_ folder: Folder) -> Finding {
         do throws(SystemError) {
-            guard let held = try StateDirectory(directory) else { return .ok("a daemon is using it") }
-            withExtendedLifetime(held) {}
-            return .ok("can be written")
+            let condition = try folder.asOwner { () throws(SystemError) in try StateDirectory.condition(of: folder) }
+            switch condition {
+            case .missing: return .ok("is not there yet, and can be made")
+            case .free: return .ok("can be written")
+            case .held: return .ok("a daemon is using it")
+            }
         } catch {
             return .wrong(error.description)
         }

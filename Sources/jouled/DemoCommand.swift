@@ -60,7 +60,7 @@ struct DemoCommand: Command {
         mqtt?.clientID = "jouled-demo-\(loop.wall.millisecondsSince1970)"
         let configuration = household(mqtt, port: directory + "/me162", state: directory)
         introduce(mqtt, directory)
-        let files = TotalFiles(directory: directory, journal: NoPulseJournal(), loop: threads.storage)
+        let files = TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), loop: threads.storage)
         // These meters are new, whatever the broker remembers of an earlier demo.
         for pulse in configuration.pulses { try? await files.save(pulse.name, PulseTotal(pulsesPerUnit: pulse.pulsesPerUnit)) }
         let daemon = await Daemon(configuration, surroundings(configuration, threads, files))
@@ -135,7 +135,7 @@ struct DemoCommand: Command {
             journal: NoPulseJournal(),
             broker: realBroker(configuration, threads.main),
             store: files,
-            announcements: AnnouncementFile(directory: configuration.state.directory, loop: threads.storage))
+            announcements: AnnouncementFile(directory: Folder(configuration.state.directory), loop: threads.storage))
     }
 
     private func introduce(_ mqtt: Configuration.MQTT?, _ directory: String) {

@@ -40,21 +40,21 @@ struct Service {
 
     /// Until a signal ends it, or a reload brings another configuration.
     func run(_ signals: Signals, reload: @escaping @Sendable () -> Configuration?) async -> End {
-        let directory = configuration.state.directory
+        let folder = Folder(configuration.state.directory)
         var state: StateDirectory?
         var control: ControlSocket?
         // A disk that can't be written is no reason not to count; another daemon that counts there is.
         do throws(SystemError) {
-            state = try StateDirectory(directory)
+            state = try StateDirectory(folder)
             guard state != nil else {
-                log.write(.error, "another jouled counts into \(directory)")
+                log.write(.error, "another jouled counts into \(folder.path)")
                 return .failed
             }
-            control = try ControlSocket(directory: directory, loop: threads.main)
+            control = try ControlSocket(directory: folder, loop: threads.main)
         } catch {
             log.write(.error, "the state directory can't be used, counting goes on without it: \(error)")
         }
-        let daemon = await Daemon(configuration, surroundings)
+        let daemon = await Daemon(configuration, surroundings(folder))
         log.write(
             .notice, "jouled \(jouledVersion): meters: \(configuration.meters.count), pulse lines: \(configuration.pulses.count)")
         let end = await withTaskGroup(of: Void.self) { beside in
@@ -68,17 +68,22 @@ struct Service {
         return end
     }
 
-    private var surroundings: Daemon.Surroundings {
+    private func surroundings(_ folder: Folder) -> Daemon.Surroundings {
         let (threads, log) = (threads, log)
         if configuration.pulses.isEmpty { threads.store.discardRest() }
-        let ram = RunFolder(state: configuration.state.directory)
+        let ram = RunFolder(state: folder.path, makesIt: true)
+        if ram == nil, !configuration.pulses.isEmpty {
+            log.write(
+                .warning,
+                "no directory in RAM can be written (RUNTIME_DIRECTORY, /run/jouled): a crash loses the pulses since the last save")
+        }
         let journal = pulseJournal(in: ram)
-        let files = TotalFiles(directory: configuration.state.directory, journal: journal, ram: ram, loop: threads.storage)
+        let files = TotalFiles(directory: folder, journal: journal, ram: ram, loop: threads.storage)
         return Daemon.Surroundings(
             executor: threads.main, clock: threads.main, log: log, port: { serialPort($0.port, loop: threads.main) },
             lines: { gpioLines($0, store: threads.store) }, journal: journal, broker: realBroker(configuration, threads.main),
             store: files, memory: files,
-            announcements: AnnouncementFile(directory: configuration.state.directory, loop: threads.storage),
+            announcements: AnnouncementFile(directory: folder, loop: threads.storage),
             restart: { Signals.askForRestart() })
     }
 

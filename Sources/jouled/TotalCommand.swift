@@ -48,24 +48,26 @@ struct TotalCommand: Command {
             return fail("\(path) has no pulse meter \(meter)")
         }
         if let meter = pulse.of { return fail("\(pulse.name) is the light of \(meter), and has no total of its own") }
-        let directory = configuration.state.directory
+        let folder = Folder(configuration.state.directory)
+        // What is in there is the daemon's, and so may be what root is led to by it.
+        do throws(SystemError) { try folder.actAsOwner() } catch { return fail("the saved state can't be reached: \(error)") }
         let request = "total \(meter)" + (value.map { " \($0)" } ?? "")
-        if let reply = ControlSocket.ask(request, directory: directory) {
+        if let reply = ControlSocket.ask(request, directory: folder) {
             guard reply.hasPrefix("ok ") else { return fail(String(reply.drop { $0 != " " }.dropFirst())) }
             let lines = reply.dropFirst(3).split(separator: "\n", maxSplits: 1)
             printText("\(lines.first ?? "") \(pulse.unit.rawValue)\n")
             for rest in lines.dropFirst() { printText(rest + "\n") }
             return .done
         }
-        return await editSavedState(pulse, directory, loop)
+        return await editSavedState(pulse, folder, loop)
     }
 
-    private func editSavedState(_ pulse: Configuration.Pulse, _ directory: String, _ loop: EventLoop) async -> ExitCode {
+    private func editSavedState(_ pulse: Configuration.Pulse, _ folder: Folder, _ loop: EventLoop) async -> ExitCode {
         do throws(SystemError) {
-            guard let held = try StateDirectory(directory) else { return fail("a daemon holds \(directory) and does not answer") }
+            guard let held = try StateDirectory(folder) else { return fail("a daemon holds \(folder.path) and does not answer") }
             defer { withExtendedLifetime(held) {} }
-            let journal = pulseJournal(in: RunFolder(state: directory))
-            let files = TotalFiles(directory: directory, journal: journal, loop: loop)
+            let journal = pulseJournal(in: RunFolder(state: folder.path, makesIt: false))
+            let files = TotalFiles(directory: folder, journal: journal, loop: loop)
             let stored = await files.load(meter)
             guard let value else { return show(stored, pulse) }
             var state = MeterState()

@@ -15,7 +15,7 @@ import Testing
     private func inDirectory(_ body: (String, AnnouncementFile) async throws -> Void) async throws {
         loop.startThread(named: "test")
         let directory = try makeTemporaryDirectory("jouled-announced")
-        try await body(directory, AnnouncementFile(directory: directory, loop: loop))
+        try await body(directory, AnnouncementFile(directory: Folder(directory), loop: loop))
         removeDirectory(directory)
         loop.stop()
     }
@@ -24,7 +24,7 @@ import Testing
         try await inDirectory { directory, file in
             #expect(try await file.load() == [])
             try await file.save(Self.announcements)
-            #expect(try await AnnouncementFile(directory: directory, loop: loop).load() == Self.announcements)
+            #expect(try await AnnouncementFile(directory: Folder(directory), loop: loop).load() == Self.announcements)
             try await file.save([])
             #expect(try await file.load() == [])
             #expect(namesInDirectory(directory) == ["announced"])
@@ -39,7 +39,7 @@ import Testing
             // What comes next is whole again.
             try await file.save(Self.announcements)
             #expect(try await file.load() == Self.announcements)
-            let missing = AnnouncementFile(directory: directory + "/missing", loop: loop)
+            let missing = AnnouncementFile(directory: Folder(directory + "/missing"), loop: loop)
             #expect(try await missing.load() == [])
             await #expect(throws: PortError.self) { try await missing.save([]) }
         }

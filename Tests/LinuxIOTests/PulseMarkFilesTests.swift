@@ -21,22 +21,22 @@ import Testing
 
     @Test func outliveTheirWriter() throws {
         try inMemory { _ in
-            let first = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled")))
+            let first = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled", makesIt: true)))
             #expect(first.mark(of: "heat") == nil)
             let page = first.page(of: "heat")
             page.note(PulseMark(pulses: 11, request: 34, position: LinePosition()))
             page.note(mark)
-            let second = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled")))
+            let second = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled", makesIt: true)))
             #expect(second.mark(of: "heat") == mark)
             #expect(second.mark(of: "solar") == nil)
-            let elsewhere = PulseMarkFiles(try #require(RunFolder(state: "/home/me/jouled")))
+            let elsewhere = PulseMarkFiles(try #require(RunFolder(state: "/home/me/jouled", makesIt: true)))
             #expect(elsewhere.mark(of: "heat") == nil)
         }
     }
 
     @Test func aTornOneIsNone() throws {
         try inMemory { folder in
-            let files = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled")))
+            let files = PulseMarkFiles(try #require(RunFolder(state: "/var/lib/jouled", makesIt: true)))
             let page = files.page(of: "heat")
             page.note(mark)
             let name = try #require(names(in: folder).first)

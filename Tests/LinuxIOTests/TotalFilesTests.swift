@@ -22,7 +22,7 @@ private func write(_ bytes: [UInt8], to path: String) {
     init() throws {
         directory = try makeTemporaryDirectory("jouled-test")
         loop.startThread(named: "storage")
-        files = TotalFiles(directory: directory, journal: NoPulseJournal(), loop: loop)
+        files = TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), loop: loop)
     }
 
     @Test func keepsATotal() async throws {
@@ -115,7 +115,9 @@ private func write(_ bytes: [UInt8], to path: String) {
 
     /// Where nothing can be kept, what is not there may have been lost with it: a disk that was not mounted, or is read-only.
     @Test func aDirectoryThatCanNotBeUsedMakesNoNewTotal() async throws {
-        guard case .damaged = await TotalFiles(directory: directory + "/missing", journal: NoPulseJournal(), loop: loop).load("heat") else {
+        guard
+            case .damaged = await TotalFiles(directory: Folder(directory + "/missing"), journal: NoPulseJournal(), loop: loop).load("heat")
+        else {
             return #expect(Bool(false), "taken for new")
         }
         removeDirectory(directory)
@@ -127,17 +129,16 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
         await #expect(throws: PortError.self) { try await files.save("heat", total(6)) }
         #expect(mkdir(directory, 0o700) == 0)
-        try await TotalFiles(directory: directory, journal: NoPulseJournal(), loop: loop).save("heat", total(900))
+        try await TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), loop: loop).save("heat", total(900))
         await #expect(throws: PortError.self) { try await files.save("heat", total(7)) }
-        #expect(await files.load("heat") == .total(total(900)))
+        #expect(await TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), loop: loop).load("heat") == .total(total(900)))
         removeDirectory(directory)
     }
 
-    /// `sudo jouled total` while no daemon runs.
     /// A process that was killed has counted on since it saved.
     @Test func theJournalIsAheadOfTheFiles() async throws {
         let journal = PocketJournal()
-        let files = TotalFiles(directory: directory, journal: journal, loop: loop)
+        let files = TotalFiles(directory: Folder(directory), journal: journal, loop: loop)
         try await files.save("heat", total(900))
         journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition()))
         #expect(await files.load("heat") == .total(total(917)))
@@ -149,17 +150,18 @@ private func write(_ bytes: [UInt8], to path: String) {
     /// The state was removed, the machine not started again: what is in its memory belongs to no total any more.
     @Test func theJournalOfAnotherTotalIsForgotten() async throws {
         let journal = PocketJournal()
-        let files = TotalFiles(directory: directory, journal: journal, loop: loop)
+        let files = TotalFiles(directory: Folder(directory), journal: journal, loop: loop)
         journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition(number: 4)))
         #expect(await files.load("heat") == .new)
         try await files.save("heat", total(0))
         #expect(await files.load("heat") == .total(total(0)))
     }
 
+    /// `sudo jouled run` in the directory of another user.
     @Test func whatRootWritesBelongsToTheDaemon() async throws {
         if geteuid() == 0 { chown(directory, 1, 1) }
         try await files.save("heat", total(5))
-        let held = try StateDirectory(directory)
+        let held = try StateDirectory(Folder(directory))
         #expect(held != nil)
         var owner = stat()
         stat(directory, &owner)
@@ -186,17 +188,17 @@ private func write(_ bytes: [UInt8], to path: String) {
     @Test func remembersInRAMWhatItHasNotSavedYet() async throws {
         let ram = directory + "/ram"
         mkdir(ram, 0o750)
-        let folder = RunFolder(ram, state: directory)
+        let folder = RunFolder(Folder(ram), state: directory)
         func memory(_ total: Int64) -> MeterMemory {
             let wall = WallTime(millisecondsSince1970: 1_700_000_000_000 + total)
             return MeterMemory(serial: "28342193", totals: [.energyImport: MeterMemory.Total(Quantity(total), at: wall)])
         }
-        let first = TotalFiles(directory: directory, journal: NoPulseJournal(), ram: folder, loop: loop)
+        let first = TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), ram: folder, loop: loop)
         first.note("grid", memory(4))
         #expect(await first.recall("grid") == MeterMemory())
         try await first.remember("grid", memory(5))
         first.note("grid", memory(7))
-        let second = TotalFiles(directory: directory, journal: NoPulseJournal(), ram: folder, loop: loop)
+        let second = TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), ram: folder, loop: loop)
         #expect(await second.recall("grid") == memory(7))
         #expect(await files.recall("grid") == memory(5), "whose folder is elsewhere")
         removeDirectory(ram)
@@ -206,7 +208,7 @@ private func write(_ bytes: [UInt8], to path: String) {
     }
 
     @Test func saysWhyItCanNotSave() async throws {
-        let missing = TotalFiles(directory: directory + "/missing", journal: NoPulseJournal(), loop: loop)
+        let missing = TotalFiles(directory: Folder(directory + "/missing"), journal: NoPulseJournal(), loop: loop)
         await #expect(throws: PortError.self) { try await missing.save("heat", total(5)) }
         await #expect(throws: PortError.self) { try await missing.remember("grid", MeterMemory()) }
         removeDirectory(directory)
@@ -218,5 +220,10 @@ private final class PocketJournal: PulseJournal, PulseJournalPage {
     private let kept = Mutex<PulseMark?>(nil)
     func mark(of meter: String) -> PulseMark? { kept.withLock { $0 } }
     func page(of meter: String) -> any PulseJournalPage { self }
-    func note(_ mark: PulseMark) { kept.withLock { $0 = mark } }
+    @discardableResult
+    func note(_ mark: PulseMark) -> Bool {
+        kept.withLock { $0 = mark }
+        return true
+    }
+    var obstacle: PortError? { nil }
 }

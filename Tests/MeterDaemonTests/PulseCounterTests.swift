@@ -17,11 +17,23 @@ private final class WatchfulJournal: PulseJournal, PulseJournalPage {
 
     func mark(of meter: String) -> PulseMark? { newest }
     func page(of meter: String) -> any PulseJournalPage { self }
-    func note(_ new: PulseMark) {
+    var obstacle: PortError? { nil }
+    func note(_ new: PulseMark) -> Bool {
         let known = newest?.pulses ?? 0
         if reports.take().contains(where: { $0.reading.counted > known }) { early.add(1, ordering: .relaxed) }
         mark.withLock { $0 = new }
+        return true
     }
+}
+
+/// Of a folder in RAM that is full, or is not there.
+private final class FailingJournal: PulseJournal, PulseJournalPage {
+    let isFull: Atomic<Bool>
+    init(isFull: Bool) { self.isFull = Atomic(isFull) }
+    func mark(of meter: String) -> PulseMark? { nil }
+    func page(of meter: String) -> any PulseJournalPage { self }
+    func note(_ mark: PulseMark) -> Bool { !isFull.load(ordering: .relaxed) }
+    var obstacle: PortError? { isFull.load(ordering: .relaxed) ? PortError("no space") : nil }
 }
 
 private final class Lines: Log {
@@ -93,6 +105,35 @@ private struct Bench {
             return journal
         }
         return (bench, try #require(made))
+    }
+
+    @Test func aJournalThatCanNotBeWrittenIsSaid() {
+        let journal = FailingJournal(isFull: false)
+        var bench = Bench { _ in journal }
+        let problem = "pulses are lost if jouled is killed before the next save: no space"
+        func problems() -> [String?] { bench.reports.take().map(\.reading.journalProblem) }
+        bench.open()
+        bench.pulse()
+        #expect(problems() == [nil, nil])
+        journal.isFull.store(true, ordering: .relaxed)
+        bench.pulse()
+        #expect(problems() == [problem])
+        bench.pulse()
+        #expect(problems() == [problem], "which is still so")
+        journal.isFull.store(false, ordering: .relaxed)
+        bench.pulse()
+        #expect(problems() == [nil])
+        bench.pulse(1)
+        #expect(bench.reports.take().map(\.reading.counted) == [1], "and counting went on")
+    }
+
+    /// Before the first pulse.
+    @Test func aJournalThatIsNotThereIsSaid() {
+        var bench = Bench { _ in FailingJournal(isFull: true) }
+        bench.open()
+        #expect(bench.reports.take().allSatisfy { $0.reading.journalProblem?.hasSuffix("no space") == true })
+        bench.pulse()
+        #expect(bench.reports.take().map(\.reading.counted) == [1])
     }
 
     @Test func nobodyHearsOfWhatIsNotNoted() throws {

@@ -430,6 +430,18 @@ extension Snapshot {
         return reading
     }
 
+    /// A journal that can't be written is no reason to doubt the line.
+    @Test func aJournalThatFailsIsAProblemAlone() {
+        var state = state(.new)
+        var reading = counted(1, at: 1)
+        reading.journalProblem = "no space"
+        state.record(reading, of: "heat", now: start + .seconds(1), wall: wall)
+        #expect(state.snapshot["heat"]?.problem == "no space")
+        #expect(state.snapshot["heat"]?.isAvailable == true)
+        state.record(counted(2, at: 2), of: "heat", now: start + .seconds(2), wall: wall)
+        #expect(state.snapshot["heat"]?.problem == nil)
+    }
+
     @Test func continuesFromWhatWasSaved() {
         var state = state(.total(PulseTotal(pulses: 41, base: Quantity(8000), basePulses: 40, pulsesPerUnit: Quantity(1000))))
         #expect(state.snapshot.text("heat", .energy) == "8000.001")

@@ -85,37 +85,79 @@ private actor Resident {
     }
 }
 
-@Suite struct ControlSocketTests {
-    private actor Server {
-        nonisolated let loop: EventLoop
-        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-        init() {
-            loop = EventLoop()
-            loop.startThread(named: "control")
+@Suite(.timeLimit(.minutes(1))) struct ControlSocketTests {
+    /// On a thread of its own: it waits for the answer there.
+    private func ask(_ line: String, _ directory: String) async -> String? {
+        await withCheckedContinuation { continuation in
+            startThread(named: "client") { continuation.resume(returning: ControlSocket.ask(line, directory: Folder(directory))) }
         }
-        func serve(_ socket: ControlSocket) async { await socket.serve { "ok \($0)\nand more" } }
+    }
+
+    private func serve(
+        _ directory: String, _ answer: @escaping @Sendable (String) async -> String, during body: () async throws -> Void
+    ) async throws {
+        let loop = EventLoop()
+        loop.startThread(named: "control")
+        let socket = try ControlSocket(directory: Folder(directory), loop: loop)
+        let serving = Task(executorPreference: loop) { await socket.serve(answer) }
+        try await body()
+        serving.cancel()
+        await serving.value
     }
 
     @Test func answersALine() async throws {
         let directory = try makeTemporaryDirectory("jouled-test")
-        let server = Server()
-        let socket = try ControlSocket(directory: directory, loop: server.loop)
-        let serving = Task { await server.serve(socket) }
-        #expect(ControlSocket.ask("total heat", directory: directory) == "ok total heat\nand more")
-        #expect(ControlSocket.ask("total heat 5", directory: directory) == "ok total heat 5\nand more")
-        serving.cancel()
-        await serving.value
-        #expect(ControlSocket.ask("total heat", directory: directory) == nil)
+        try await serve(directory) {
+            "ok \($0)\nand more"
+        } during: {
+            #expect(await ask("total heat", directory) == "ok total heat\nand more")
+            #expect(await ask("total heat 5", directory) == "ok total heat 5\nand more")
+        }
+        #expect(await ask("total heat", directory) == nil)
         removeDirectory(directory)
+    }
+
+    /// One whose total waits for a disk that hangs.
+    @Test func whoWaitsKeepsNobodyElse() async throws {
+        let directory = try makeTemporaryDirectory("jouled-test")
+        let (waits, hasCome) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        let (disk, answers) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        try await serve(directory) { line in
+            guard line == "total heat 5" else { return "ok at once" }
+            hasCome.yield()
+            for await _ in disk {}
+            return "ok at last"
+        } during: {
+            async let first = ask("total heat 5", directory)
+            for await _ in waits { break }
+            #expect(await ask("total washer", directory) == "ok at once")
+            answers.finish()
+            #expect(await first == "ok at last")
+        }
+        removeDirectory(directory)
+    }
+
+    /// An address has room for 107 bytes.
+    @Test func servesInADirectoryWithALongName() async throws {
+        let above = try makeTemporaryDirectory("jouled-test")
+        let directory = above + "/" + String(repeating: "long", count: 50)
+        mkdir(directory, 0o750)
+        try await serve(directory) {
+            "ok \($0)"
+        } during: {
+            #expect(await ask("total heat", directory) == "ok total heat")
+        }
+        rmdir(directory)
+        #expect(rmdir(above) == 0, "the socket went with its server")
     }
 
     @Test func aStateDirectoryHasOneHolder() throws {
         let directory = try makeTemporaryDirectory("jouled-test")
-        var first = try StateDirectory(directory)
+        var first = try StateDirectory(Folder(directory))
         #expect(first != nil)
-        #expect(try StateDirectory(directory) == nil)
+        #expect(try StateDirectory(Folder(directory)) == nil)
         first = nil
-        #expect(try StateDirectory(directory) != nil)
+        #expect(try StateDirectory(Folder(directory)) != nil)
         removeDirectory(directory)
     }
 }

@@ -456,7 +456,11 @@ private final class Pocket: PulseJournal, PulseJournalPage {
     private let kept = Mutex<PulseMark?>(nil)
     func mark(of meter: String) -> PulseMark? { kept.withLock { $0 } }
     func page(of meter: String) -> any PulseJournalPage { self }
-    func note(_ mark: PulseMark) { kept.withLock { $0 = mark } }
+    func note(_ mark: PulseMark) -> Bool {
+        kept.withLock { $0 = mark }
+        return true
+    }
+    var obstacle: PortError? { nil }
 }
 
 /// Writes down what it is told.

@@ -61,6 +61,9 @@ FAULTY(int, fdatasync, 1, (int file), file)
 FAULTY(int, rename, 1, (const char *from, const char *to), from, to)
 FAULTY(int, link, 1, (const char *from, const char *to), from, to)
 FAULTY(int, unlink, 1, (const char *path), path)
+FAULTY(int, renameat, 1, (int of, const char *from, int in, const char *to), of, from, in, to)
+FAULTY(int, linkat, 1, (int of, const char *from, int in, const char *to, int how), of, from, in, to, how)
+FAULTY(int, unlinkat, 1, (int of, const char *path, int how), of, path, how)
 
 // By it jouled reads edges and writes its journal.
 long syscall(long number, ...) {

@@ -25,8 +25,10 @@ int clinux_accept(int listener);
 
 // Sends one datagram, and with it a descriptor unless that is negative.
 long clinux_send(int to, const char *text, unsigned long size, int descriptor);
+// Something in a directory, not to be read but to know what it is; of a symbolic link the link itself. -1 and errno on failure.
+int clinux_open_path(int directory, const char *name);
 // What is written there is gone with the power, and never waits for a disk.
-int clinux_is_in_memory(const char *folder);
+int clinux_is_in_memory(int folder);
 
 // Many descriptors as one, which is readable while one of them is or has failed. -1 and errno on failure.
 int clinux_bundle(void);

@@ -9,7 +9,11 @@ package protocol PulseJournal: Sendable {
 
 /// One object, which is called without a look at what it is: that would cost as much as the rest of the call.
 package protocol PulseJournalPage: AnyObject, Sendable {
-    func note(_ mark: PulseMark)
+    /// False when it could not be written, and `obstacle` says why.
+    @discardableResult
+    func note(_ mark: PulseMark) -> Bool
+    /// Why the last mark, or the first one to come, can't be written.
+    var obstacle: PortError? { get }
 }
 
 extension PulseJournal {
@@ -25,5 +29,6 @@ package final class NoPulseJournal: PulseJournal, PulseJournalPage {
     package init() {}
     package func mark(of meter: String) -> PulseMark? { nil }
     package func page(of meter: String) -> any PulseJournalPage { self }
-    package func note(_ mark: PulseMark) {}
+    package func note(_ mark: PulseMark) -> Bool { true }
+    package var obstacle: PortError? { nil }
 }

@@ -140,7 +140,8 @@ struct RealPublisher {
         let broker = MosquittoBroker(settings, will: publication.will, loop: loop)
         publisher = MQTTPublisher(
             publication, outputs: configuration.mqttOutputs, broker: broker, executor: loop, clock: loop, log: log,
-            announcements: state.map { AnnouncementFile(directory: $0, loop: loop) } ?? NoAnnouncementStore() as any AnnouncementStore,
+            announcements: state.map { AnnouncementFile(directory: Folder($0), loop: loop) } ?? NoAnnouncementStore()
+                as any AnnouncementStore,
             commands: commands, setTotal: setTotal)
     }
 

@@ -47,7 +47,7 @@ private struct PulseHouse {
                 executor: loop, clock: loop, log: log,
                 port: { TTYPort(path: $0.port, loop: loop) }, lines: { _ in SteadyLine(loop: loop) }, journal: NoPulseJournal(),
                 broker: MosquittoBroker(.local(broker.port), will: will, loop: loop),
-                store: TotalFiles(directory: directory, journal: NoPulseJournal(), loop: loop)))
+                store: TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), loop: loop)))
     }
 
     /// Runs it while `body` does.

@@ -50,7 +50,11 @@ private final class Mortal: MessageBroker, TotalStore, MeterMemoryStore, PulseJo
             self.meter = meter
         }
 
-        func note(_ mark: PulseMark) { if life.isAlive { life.marks.kept[meter] = mark } }
+        func note(_ mark: PulseMark) -> Bool {
+            if life.isAlive { life.marks.kept[meter] = mark }
+            return true
+        }
+        var obstacle: PortError? { nil }
     }
 
     /// SAFETY: only used on the simulation's one thread.
