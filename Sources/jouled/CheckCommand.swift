@@ -35,6 +35,7 @@ struct CheckCommand: Command {
             return .wrongConfiguration
         }
         printText("\(path): ok\n" + configuration.summary.map { "  \($0)\n" }.joined())
+        for warning in exposedSecrets(of: configuration) { printText("jouled: \(warning)\n", to: standardError) }
         guard isOnline else { return .done }
         let folder = Folder(configuration.state.directory)
         var failures = 0

@@ -35,6 +35,7 @@ struct RunCommand: Command, Sendable {
             printText(error.description + "\n", to: standardError)
             return .wrongConfiguration
         }
+        warnOfSecrets(configuration)
         let signals = Signals(loop: loop)
         let threads = ServiceThreads(main: loop)
         while true {
@@ -50,10 +51,16 @@ struct RunCommand: Command, Sendable {
     /// The new configuration, or `nil` and a word in the log.
     private func reload() -> Configuration? {
         do throws(ConfigurationErrors) {
-            return try loadConfiguration(path: path)
+            let new = try loadConfiguration(path: path)
+            warnOfSecrets(new)
+            return new
         } catch {
             log.write(.error, "the configuration stays as it was: \(error.description)")
             return nil
         }
+    }
+
+    private func warnOfSecrets(_ configuration: Configuration) {
+        for warning in exposedSecrets(of: configuration) { log.write(.warning, warning) }
     }
 }

@@ -294,6 +294,15 @@ import Testing
             ])
     }
 
+    @Test func whereSecretsAre() throws {
+        func files(_ lines: String) throws -> [String] {
+            try Self.read(Self.meter + "[mqtt]\nusername = \"jouled\"\n" + lines).get().secretFiles
+        }
+        #expect(try files("") == [])
+        #expect(try files("password = \"in the file\"") == ["c.toml"])
+        #expect(try files("password_file = \"/secret\"") == ["/secret"])
+    }
+
     @Test func secrets() throws {
         func password(_ lines: String, _ environment: ConfigurationEnvironment = Self.environment) throws -> String? {
             try Self.read(Self.meter + "[mqtt]\n" + lines, environment).get().mqtt?.password

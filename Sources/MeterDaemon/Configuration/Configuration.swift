@@ -9,6 +9,8 @@ package struct Configuration: Sendable, Equatable {
     package var pulses: [Pulse] = []
     package var outputs: [Output] = []
     package var state = State()
+    /// The files that hold passwords and keys.
+    package var secretFiles: [String] = []
 
     package init() {}
 

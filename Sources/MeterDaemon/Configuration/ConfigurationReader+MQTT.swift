@@ -17,6 +17,7 @@ extension ConfigurationReader {
         mqtt.caFile = readable("ca_file", &section)
         mqtt.certFile = readable("cert_file", &section)
         mqtt.keyFile = readable("key_file", &section)
+        if let key = mqtt.keyFile { secretFiles.append(key) }
         checkTLS(&section, usesTLS: broker?.usesTLS ?? section.has("url"))
         mqtt.version = section.read("protocol", .choice()) ?? mqtt.version
         if var homeassistant = section.section("homeassistant", .homeassistant) {
@@ -44,14 +45,16 @@ extension ConfigurationReader {
     }
 
     /// `name`, or `name_file`, or the credential of that name that systemd hands over.
-    private func secret(_ name: String, _ section: inout ConfigurationSection) -> String? {
+    private mutating func secret(_ name: String, _ section: inout ConfigurationSection) -> String? {
         let (fileKey, path) = (name + "_file", section.keys.path(of: name))
         if section.has(name) {
             if section.has(fileKey) { section.refuse(fileKey, "\(path) is there too; keep one of the two") }
+            secretFiles.append(self.file)
             return section.read(name, .line("…", isSecret: true, upTo: 1024))
         }
         if section.has(fileKey) {
             guard let file = section.read(fileKey, .path("/etc/jouled/\(path)")) else { return nil }
+            secretFiles.append(file)
             return secretText(file, key: fileKey, isRequired: true, &section)
         }
         guard let directory = environment.credentialsDirectory else { return nil }

@@ -11,6 +11,7 @@ package struct ConfigurationReader {
     private var lines: [Configuration.Pulse.Line: String] = [:]
     var meterNames: [String] = []
     private var lights: [String: String] = [:]
+    var secretFiles: [String] = []
     /// Of Domoticz's devices, by topic and number.
     var indexes: [String: String] = [:]
 
@@ -41,6 +42,7 @@ package struct ConfigurationReader {
         configuration.pulses = pulses.compactMap { pulse($0) }
         configuration.outputs = top.sections("output", .output, upTo: 16).compactMap { output($0, configuration) }
         if let section = top.section("state", .state) { configuration.state = state(section) }
+        configuration.secretFiles = secretFiles
         errors += top.errors
         if meters.isEmpty, pulses.isEmpty, !top.errors.contains(where: { $0.key == "meter" || $0.key == "pulse" }) {
             let advice = "nothing to read: there is neither a [[meter]] nor a [[pulse]] in it"
