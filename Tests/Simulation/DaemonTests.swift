@@ -47,6 +47,23 @@ import VirtualMeters
         #expect(asked == [])
     }
 
+    /// A line that comes and goes is a line of the log in ten seconds, and the last one is true.
+    @Test func aProblemThatComesAndGoesDoesNotFillTheLog() {
+        let house = SimulatedHouse(seed: 22)
+        house.start()
+        house.run(for: .seconds(10))
+        let before = house.log.lines.count { $0.hasPrefix("heatpump: ") }
+        for round in 0..<60 {
+            house.pulseLines.pull("heatpump", isThere: round % 2 == 1)
+            house.run(for: .seconds(2))
+        }
+        house.run(for: .seconds(20))
+        let lines = house.log.lines.filter { $0.hasPrefix("heatpump: ") }.dropFirst(before)
+        #expect((8...14).contains(lines.count), "\(lines.count) in 140 s")
+        #expect(lines.last?.hasPrefix("heatpump: all is well again") == true && house.value("heatpump/problem") == "none")
+        #expect(lines.contains { $0.hasSuffix(" more like this in 10 s)") })
+    }
+
     @Test func totalsAreExactAndNeverRunBackwards() throws {
         let house = SimulatedHouse(seed: 3)
         house.start()
