@@ -56,7 +56,7 @@ package final class PulseMarkFiles: PulseJournal {
             let written = withUnsafeBytes(of: mark.words) { words in
                 clinux_overwrite(descriptor.load(ordering: .relaxed), words.baseAddress, UInt(words.count))
             }
-            if written == PulseMark.size { return true }
+            if written == MemoryLayout<PulseMark.Words>.size { return true }
             noteFailure(written < 0 ? errno : ENOSPC)
             return false
         }
