@@ -1,3 +1,4 @@
+import MeterProtocols
 import Metering
 
 /// What may be wrong with a virtual meter or with its line.
@@ -24,6 +25,8 @@ package enum Fault: Sendable, Hashable {
     case locked
     case nakOnce
     case wrongBCCOnce
+    /// It hears nothing for so long after each message of its own.
+    case deaf(Duration)
 }
 
 extension Fault {
@@ -41,6 +44,9 @@ extension Fault {
         case ("silent-after", let value?):
             guard let duration = Duration(spelled: value) else { return nil }
             self = .silentAfter(duration)
+        case ("deaf", let value?):
+            guard let duration = Duration(spelled: value) else { return nil }
+            self = .deaf(duration)
         case ("echo", nil): self = .echo
         case ("leading-noise", nil): self = .leadingNoise
         case ("eight-bit", nil): self = .eightBit
@@ -56,8 +62,30 @@ extension Fault {
 
     package static let names = [
         "bit-errors=RATE", "drop-bytes=RATE", "echo", "leading-noise", "eight-bit", "no-high-speed", "no-programming", "slow",
-        "silent-after=DURATION", "locked", "nak-once", "wrong-bcc-once",
+        "silent-after=DURATION", "locked", "nak-once", "wrong-bcc-once", "deaf=DURATION",
     ]
+}
+
+/// A meter's ear: it does not listen while it thinks and sends, and for some time after that.
+struct Ear: Sendable {
+    private let deafness: Duration
+    private var listensFrom: Instant
+
+    init(_ faults: [Fault], _ now: Instant) {
+        deafness = faults.lazy.compactMap { if case .deaf(let time) = $0 { time } else { nil } }.first ?? .zero
+        listensFrom = now
+    }
+
+    mutating func close(until end: Instant) { listensFrom = end + deafness }
+
+    func listens(at now: Instant) -> Bool { now >= listensFrom }
+
+    /// What it hears of characters, the last of which is through at `now`: none that had begun before it listened.
+    func heard(_ bytes: [UInt8], at speed: BaudRate, through now: Instant) -> [UInt8] {
+        let line = LineSettings(speed)
+        let lost = bytes.indices.first { listens(at: now - line.duration(of: bytes.count - $0)) } ?? bytes.endIndex
+        return lost == 0 ? bytes : Array(bytes[lost...])
+    }
 }
 
 /// What the line does to the characters on it.

@@ -27,6 +27,7 @@ package struct VirtualME162: VirtualMeter {
     private static let longestGap = Duration.milliseconds(1500)
 
     private let serial: String
+    private let manufacturer: String
     private let faults: Set<Fault>
     private let silentFrom: Instant?
     private var registers: ME162Registers
@@ -36,20 +37,23 @@ package struct VirtualME162: VirtualMeter {
     private var speed = BaudRate.b300
     private var incoming: [UInt8] = []
     private var lastHeard: Instant
-    /// It does not listen while it thinks and sends.
-    private var deafUntil: Instant
+    private var ear: Ear
+    /// When its last message was through.
+    private var spokeUntil: Instant
     /// For a repetition: as it should have been.
     private var lastMessage: [UInt8] = []
     private var owesNAK: Bool
     private var owesWrongBCC: Bool
 
-    /// Its registers start with what a real one showed. `clock` is the time of its clock at the start.
+    /// Its registers start with what a real one showed. `clock` is the time of its clock at the start. A `manufacturer` whose third letter is
+    /// small promises to listen after 20 ms in place of 200 ms.
     package init(
-        serial: String = "28342193", household: Household, faults: [Fault] = [], seed: UInt64, startedAt: Instant,
-        importWattHours: Int64 = 33_402_264, exportWattHours: Int64 = 13_465,
+        serial: String = "28342193", manufacturer: String = "ISK", household: Household, faults: [Fault] = [], seed: UInt64,
+        startedAt: Instant, importWattHours: Int64 = 33_402_264, exportWattHours: Int64 = 13_465,
         clock: WallTime = WallTime(millisecondsSince1970: 1_763_706_600_000)
     ) {
         self.serial = serial
+        self.manufacturer = manufacturer
         self.faults = Set(faults)
         generator = SeededGenerator(seed: seed)
         registers = ME162Registers(
@@ -57,7 +61,8 @@ package struct VirtualME162: VirtualMeter {
             importWattHours: importWattHours, exportWattHours: exportWattHours, clock: clock)
         line = Disturbance(faults, seed: generator.next())
         lastHeard = startedAt
-        deafUntil = startedAt
+        ear = Ear(faults, startedAt)
+        spokeUntil = startedAt
         owesNAK = faults.contains(.nakOnce)
         owesWrongBCC = faults.contains(.wrongBCCOnce)
         silentFrom = faults.lazy.compactMap { if case .silentAfter(let time) = $0 { startedAt + time } else { nil } }.first
@@ -91,11 +96,12 @@ package struct VirtualME162: VirtualMeter {
         if faults.contains(.echo) {
             emissions.append(Emission(bytes, at: lineSpeed, start: now - LineSettings(lineSpeed).duration(of: bytes.count)))
         }
-        guard now >= deafUntil else { return emissions }
+        let bytes = ear.heard(bytes, at: lineSpeed, through: now)
+        guard !bytes.isEmpty else { return emissions }
         if now - lastHeard > Self.longestGap { incoming = [] }
         lastHeard = now
         incoming += line.disturb(heard(bytes, sentAt: lineSpeed, heardAt: speed)).map { $0 & 0x7F }
-        while now >= deafUntil, let message = HostMessage.take(from: &incoming) { emissions += answer(message, now) }
+        while ear.listens(at: now), let message = HostMessage.take(from: &incoming) { emissions += answer(message, now) }
         return emissions
     }
 
@@ -121,9 +127,9 @@ package struct VirtualME162: VirtualMeter {
         func significant(_ text: String) -> Substring { text.drop { $0 == "0" } }
         guard address.isEmpty || significant(address) == significant(serial) else { return [] }
         speed = .b300
-        let line = "/ISK" + (faults.contains(.slow) ? "0" : "5") + "ME162-0033\r\n"
+        let line = "/\(manufacturer)" + (faults.contains(.slow) ? "0" : "5") + "ME162-0033\r\n"
         let emissions = send(Array(line.utf8), start: now + generator.duration(in: Reaction.identification))
-        mode = .identified(readoutAt: deafUntil + generator.duration(in: Reaction.withoutAcknowledgement))
+        mode = .identified(readoutAt: spokeUntil + generator.duration(in: Reaction.withoutAcknowledgement))
         return emissions
     }
 
@@ -139,13 +145,13 @@ package struct VirtualME162: VirtualMeter {
         }
         let start = now + generator.duration(in: Reaction.programming)
         let emissions = send(framed([ControlCharacter.soh] + Array("P0".utf8) + [ControlCharacter.stx] + Array("()".utf8)), start: start)
-        mode = .programming(until: deafUntil + Self.inactivityLimit)
+        mode = .programming(until: spokeUntil + Self.inactivityLimit)
         return emissions
     }
 
     private mutating func sendReadout(start: Instant) -> [Emission] {
         let emissions = send(framed([ControlCharacter.stx] + registers.readout(at: start)), start: start)
-        mode = .readOut(until: deafUntil + Self.repetitionWindow)
+        mode = .readOut(until: spokeUntil + Self.repetitionWindow)
         return emissions
     }
 
@@ -191,9 +197,9 @@ package struct VirtualME162: VirtualMeter {
     private mutating func prolong() {
         switch mode {
         case .waiting: break
-        case .identified: mode = .identified(readoutAt: deafUntil + generator.duration(in: Reaction.withoutAcknowledgement))
-        case .readOut: mode = .readOut(until: deafUntil + Self.repetitionWindow)
-        case .programming: mode = .programming(until: deafUntil + Self.inactivityLimit)
+        case .identified: mode = .identified(readoutAt: spokeUntil + generator.duration(in: Reaction.withoutAcknowledgement))
+        case .readOut: mode = .readOut(until: spokeUntil + Self.repetitionWindow)
+        case .programming: mode = .programming(until: spokeUntil + Self.inactivityLimit)
         }
     }
 
@@ -217,7 +223,8 @@ package struct VirtualME162: VirtualMeter {
 
     private mutating func emit(_ message: [UInt8], start: Instant) -> [Emission] {
         let bytes = line.dress(message)
-        deafUntil = Emission(bytes, at: speed, start: start).end
+        spokeUntil = Emission(bytes, at: speed, start: start).end
+        ear.close(until: spokeUntil)
         if let silentFrom, start >= silentFrom { return [] }
         return [Emission(line.disturb(bytes), at: speed, start: start)]
     }

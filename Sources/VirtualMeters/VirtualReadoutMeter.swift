@@ -19,8 +19,9 @@ package struct VirtualReadoutMeter: VirtualMeter {
     private var line: Disturbance
     private var incoming: [UInt8] = []
     private var lastHeard: Instant
-    /// It does not listen while it thinks and sends.
-    private var deafUntil: Instant
+    private var ear: Ear
+    /// When its last message was through.
+    private var spokeUntil: Instant
     private var lastBlock: [UInt8] = []
     private var owesWrongBCC: Bool
 
@@ -35,7 +36,8 @@ package struct VirtualReadoutMeter: VirtualMeter {
             exportWattHours: exportWattHours, clock: WallTime(millisecondsSince1970: 1_763_706_600_000))
         line = Disturbance(faults, seed: seed)
         lastHeard = startedAt
-        deafUntil = startedAt
+        ear = Ear(faults, startedAt)
+        spokeUntil = startedAt
         owesWrongBCC = faults.contains(.wrongBCCOnce)
         silentFrom = faults.lazy.compactMap { if case .silentAfter(let time) = $0 { startedAt + time } else { nil } }.first
     }
@@ -50,11 +52,12 @@ package struct VirtualReadoutMeter: VirtualMeter {
         if faults.contains(.echo) {
             emissions.append(Emission(bytes, at: lineSpeed, start: now - LineSettings(lineSpeed).duration(of: bytes.count)))
         }
-        guard now >= deafUntil else { return emissions }
+        let bytes = ear.heard(bytes, at: lineSpeed, through: now)
+        guard !bytes.isEmpty else { return emissions }
         if now - lastHeard > Self.longestGap { incoming = [] }
         lastHeard = now
         incoming += line.disturb(heard(bytes, sentAt: lineSpeed, heardAt: .b300)).map { $0 & 0x7F }
-        while now >= deafUntil, let message = HostMessage.take(from: &incoming) { emissions += answer(message, now) }
+        while ear.listens(at: now), let message = HostMessage.take(from: &incoming) { emissions += answer(message, now) }
         return emissions
     }
 
@@ -63,7 +66,7 @@ package struct VirtualReadoutMeter: VirtualMeter {
         case .signOn(let address) where address.isEmpty || address == Self.serial:
             let identification = emit(
                 Array((kind == .modeA ? "/VRTXmodeA-0001\r\n" : "/VRTCmodeB-0001\r\n").utf8), at: .b300, start: now + Self.reaction)
-            let start = deafUntil + Self.pause
+            let start = spokeUntil + Self.pause
             let content = registers.readout(at: start) + [ControlCharacter.etx]
             lastBlock = [ControlCharacter.stx] + content + [BlockCheck.of(content)]
             var block = lastBlock
@@ -81,7 +84,8 @@ package struct VirtualReadoutMeter: VirtualMeter {
 
     private mutating func emit(_ message: [UInt8], at speed: BaudRate, start: Instant) -> [Emission] {
         let bytes = line.dress(message)
-        deafUntil = Emission(bytes, at: speed, start: start).end
+        spokeUntil = Emission(bytes, at: speed, start: start).end
+        ear.close(until: spokeUntil)
         if let silentFrom, start >= silentFrom { return [] }
         return [Emission(line.disturb(bytes), at: speed, start: start)]
     }

@@ -35,8 +35,8 @@ package final class SimulatedHouse: @unchecked Sendable {
 
     package init(
         seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500],
-        pushing: VirtualPushMeter.Kind? = nil, pushingAt: BaudRate? = nil, meterAhead: Duration = .seconds(3600),
-        complain: @escaping (String) -> Void
+        pushing: VirtualPushMeter.Kind? = nil, pushingAt: BaudRate? = nil, manufacturer: String = "ISK",
+        meter: (any VirtualMeter)? = nil, meterAhead: Duration = .seconds(3600), complain: @escaping (String) -> Void
     ) {
         self.complain = complain
         let loop = loop
@@ -44,12 +44,14 @@ package final class SimulatedHouse: @unchecked Sendable {
         pulseLines = SimulatedPulseLines(loop)
         let household = Household(seed: seed, profile: profile, startedAt: loop.now)
         let grid: any VirtualMeter =
-            if let pushing {
+            if let meter {
+                meter
+            } else if let pushing {
                 VirtualPushMeter(pushing, speed: pushingAt, household: household, faults: faults, seed: seed, startedAt: loop.now)
             } else {
                 VirtualME162(
-                    serial: "28342193", household: household, faults: faults, seed: seed, startedAt: loop.now, clock: loop.wall + meterAhead
-                )
+                    serial: "28342193", manufacturer: manufacturer, household: household, faults: faults, seed: seed, startedAt: loop.now,
+                    clock: loop.wall + meterAhead)
             }
         line = SimulatedSerialLine(loop, meter: grid)
         var truth: [String: Truth] = [:]

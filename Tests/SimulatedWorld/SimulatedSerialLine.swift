@@ -21,6 +21,7 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
     private var arrival: MovableDeadline?
     package private(set) var opened = 0
     package private(set) var bytesSent = 0
+    package private(set) var signOns = 0
 
     package var isPlugged = true {
         didSet { if !isPlugged { inbox?.push(.closed(PortError("the adapter is gone"))) } }
@@ -53,6 +54,7 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
 
     private func send(_ bytes: [UInt8]) {
         bytesSent += bytes.count
+        if bytes.starts(with: "/?".utf8) { signOns += 1 }
         let speed = speed
         loop.at(loop.now + LineSettings(speed).duration(of: bytes.count)) {
             guard self.isPlugged else { return }

@@ -8,10 +8,11 @@ extension SimulatedHouse {
     /// One in which every complaint of Home Assistant's is an issue of the test.
     convenience init(
         seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500],
-        pushing: VirtualPushMeter.Kind? = nil, pushingAt: BaudRate? = nil, meterAhead: Duration = .seconds(3600)
+        pushing: VirtualPushMeter.Kind? = nil, pushingAt: BaudRate? = nil, manufacturer: String = "ISK",
+        meter: (any VirtualMeter)? = nil, meterAhead: Duration = .seconds(3600)
     ) {
         self.init(
             seed: seed, profile: profile, faults: faults, bounce: bounce, pulseWatts: pulseWatts, pushing: pushing, pushingAt: pushingAt,
-            meterAhead: meterAhead, complain: { Issue.record("\($0)") })
+            manufacturer: manufacturer, meter: meter, meterAhead: meterAhead, complain: { Issue.record("\($0)") })
     }
 }

@@ -9,8 +9,12 @@ import VirtualMeters
         #expect(Fault("drop-bytes=1") == .dropBytes(rate: 1))
         #expect(Fault("silent-after=90s") == .silentAfter(.seconds(90)))
         #expect(Fault("silent-after=500ms") == .silentAfter(.milliseconds(500)))
+        #expect(Fault("deaf=150ms") == .deaf(.milliseconds(150)))
         for name in Fault.names where !name.contains("=") { #expect(Fault(name) != nil) }
-        let wrong = ["", "nonsense", "echo=1", "bit-errors", "bit-errors=2", "bit-errors=x", "silent-after=5", "silent-after=-5s", "="]
+        let wrong = [
+            "", "nonsense", "echo=1", "bit-errors", "bit-errors=2", "bit-errors=x", "silent-after=5", "silent-after=-5s", "deaf",
+            "deaf=150", "=",
+        ]
         for text in wrong { #expect(Fault(text) == nil) }
         // More years than a clock of nanoseconds has.
         for text in ["silent-after=999999999h", "silent-after=999999999m"] { #expect(Fault(text) == nil) }
@@ -81,6 +85,23 @@ import VirtualMeters
         _ = clever.ask(breakMessage)
         clever.speed = .b300
         #expect(clever.ask("/?!\r\n").count == 1)
+    }
+
+    /// A character that had begun is lost, and with its first one the message.
+    @Test func deaf() {
+        var wire = Wire([.deaf(.milliseconds(150))])
+        func answers(to message: [UInt8], after pause: Duration) -> Int {
+            wire.now = wire.now + pause
+            return wire.ask(message).count
+        }
+        #expect(answers(to: Array("/?!\r\n".utf8), after: .zero) == 1, "nothing was said before")
+        #expect(answers(to: Array("\u{06}051\r\n".utf8), after: .milliseconds(149)) == 0)
+        #expect(answers(to: Array("\u{06}051\r\n".utf8), after: .zero) == 1)
+        wire.speed = .b9600
+        for _ in 0..<3 {
+            #expect(answers(to: readOneEight, after: .milliseconds(149)) == 0)
+            #expect(answers(to: readOneEight, after: .milliseconds(1)) == 1)
+        }
     }
 
     @Test func nakOnce() {
