@@ -155,7 +155,8 @@ package struct Daemon: Sendable {
         for meter in configuration.meters {
             state.addOptical(
                 MeterDescription(name: meter.name, title: meter.title), named: meter.named, maxPower: meter.maxPower,
-                staleAfter: max(.seconds(30), meter.every * 3 + .seconds(10)), remembered: await surroundings.memory.recall(meter.name))
+                staleAfter: max(.seconds(30), meter.every * 3 + .seconds(10)), remembered: await surroundings.memory.recall(meter.name),
+                since: surroundings.clock.now)
         }
         for pulse in configuration.pulses {
             if let meter = pulse.of {

@@ -38,12 +38,12 @@ package struct MeterState: Sendable {
 
     package mutating func addOptical(
         _ meter: MeterDescription, named: [NamedRegister] = [], maxPower: Int64, staleAfter: Duration,
-        remembered: MeterMemory = MeterMemory()
+        remembered: MeterMemory = MeterMemory(), since now: Instant? = nil
     ) {
         add(.optical(optical.count), meter.name)
         var remembered = remembered
         remembered.channels = remembered.channels.filter { SubMeter.channels.contains($0.key) }
-        optical.append(OpticalMeterState(meter, named, maxPower: maxPower, staleAfter: staleAfter, remembered: remembered))
+        optical.append(OpticalMeterState(meter, named, maxPower: maxPower, staleAfter: staleAfter, remembered: remembered, since: now))
         subMeters.append([])
         self.remembered.append(remembered)
     }

@@ -22,7 +22,7 @@ struct OpticalMeterState: Sendable {
     /// Moves when any total does.
     private(set) var steps = 0
     private var lastReading: Instant?
-    /// When it counts as not being read any more.
+    /// When it counts as not being read any more, or as not being read at all; `nil` when that is said.
     private var staleAt: Instant?
     /// The time between two readings without a problem: a long readout at 300 Bd takes minutes.
     private var pace = Duration.zero
@@ -42,12 +42,17 @@ struct OpticalMeterState: Sendable {
         return names.compactMap { held[$0] }.joined(separator: "; ")
     }
 
-    init(_ meter: MeterDescription, _ named: [NamedRegister], maxPower: Int64, staleAfter: Duration, remembered: MeterMemory) {
+    /// It is read from `now` on.
+    init(
+        _ meter: MeterDescription, _ named: [NamedRegister], maxPower: Int64, staleAfter: Duration, remembered: MeterMemory,
+        since now: Instant?
+    ) {
         snapshot = MeterSnapshot(name: meter.name, title: meter.title, kind: .optical)
         snapshot.named = named
         self.named = NamedRegisters(named)
         self.maxPower = maxPower
         self.staleAfter = staleAfter
+        staleAt = now.map { $0 + staleAfter }
         serial = KnownSerial(remembered.serial)
         isAddress = remembered.isAddress
         totals = remembered.totals.mapValues { MonotonicTotal(remembered: $0.value, at: $0.at) }
@@ -70,10 +75,11 @@ struct OpticalMeterState: Sendable {
 
     private var patience: Duration { max(staleAfter, pace + pace + pace) }
 
-    var deadline: Instant? { snapshot.isAvailable ? staleAt : nil }
+    var deadline: Instant? { staleAt }
 
     mutating func advance(to now: Instant) {
         guard let deadline, now >= deadline else { return }
+        staleAt = nil
         snapshot.isAvailable = false
         forgetSteps()
         // More than what was wrong with the last values, but the reader may know better why.

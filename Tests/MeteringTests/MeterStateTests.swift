@@ -24,6 +24,19 @@ extension Snapshot {
 }
 
 @Suite struct OpticalMeterTests {
+    /// Whatever the reader does in the meantime: nobody is left without a word.
+    @Test func aMeterThatIsNeverReadHasAProblem() {
+        var state = MeterState()
+        state.addOptical(grid, maxPower: 25_000, staleAfter: .seconds(40), since: start)
+        #expect(state.deadline == start + .seconds(40))
+        state.advance(to: start + .seconds(39))
+        #expect(state.snapshot["grid"]?.problem == nil)
+        state.advance(to: start + .seconds(40))
+        #expect(state.snapshot["grid"]?.problem == "no valid reading for 40 s" && state.deadline == nil)
+        state.record(reading(1000, at: 50), of: "grid", wall: wall)
+        #expect(state.snapshot["grid"]?.problem == nil && state.deadline == start + .seconds(90))
+    }
+
     @Test func onlyAMeterThatChangedIsCopied() {
         var state = optical()
         state.addPulse(
