@@ -63,6 +63,7 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
     _ = dialogue.wait()
     _ = dialogue.receive(readout)
     _ = dialogue.wait()
+    _ = dialogue.wait()
     _ = dialogue.receive(identification, after: .milliseconds(1000))
     _ = dialogue.wait()
     _ = dialogue.wait()
@@ -79,6 +80,7 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
         framed(ControlCharacter.stx, "C.1.0(28342193)\r\n1.8.0(0033402.264*kWh)\r\nC.7.21(00012)\r\n0.2.1(7)\r\n!\r\n"))
     let codes = actions.compactMap { if case .deliver(let readout) = $0 { readout.registers.map(\.code.short) } else { nil } }
     #expect(codes == [["96.1.0", "1.8.0", "0.2.1"]])
+    _ = dialogue.wait()
     _ = dialogue.wait()
     _ = dialogue.receive(identification, after: .milliseconds(1000))
     _ = dialogue.wait()
@@ -98,7 +100,7 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
     _ = dialogue.wait()
     let actions = dialogue.receive(framed(ControlCharacter.stx, "1.8.1(0000001.000*kWh)\r\n!\r\n"))
     #expect(!actions.contains { if case .deliver = $0 { true } else { false } })
-    #expect(!actions.isEmpty, "the session goes on")
+    #expect(dialogue.wait() == [.send(breakMessage)], "the session goes on")
 }
 
 /// Of a meter that sends only tariffs, their sum is published: of a whole readout, whatever the mode, and of nothing less.
@@ -176,15 +178,19 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
                             Register(OBISCode(1, 8, 0), .number(Quantity(33_402_264, exponent: -3), .kilowattHours)),
                             Register(OBISCode(2, 8, 0), .number(Quantity(13465, exponent: -3), .kilowattHours)),
                             Register(OBISCode(97, 97, 0), .text("0000000")),
-                        ], manufacturer: "ISK", model: "ME162-0033", isWhole: false, asked: asked, at: dialogue.now)),
-                .send(breakMessage),
+                        ], manufacturer: "ISK", model: "ME162-0033", isWhole: false, asked: asked, at: dialogue.now))
             ])
+        let answered = dialogue.now
+        #expect(dialogue.wait() == [.send(breakMessage)])
+        #expect(dialogue.now - answered >= .milliseconds(200), "before each message of ours")
         #expect(dialogue.wait() == [.apply(LineSettings(.b300)), .send(Array("/?!\r\n".utf8))])
         #expect(dialogue.receive(identification, after: .milliseconds(1000)) == [])
         #expect(dialogue.wait() == [.send(Array("\u{6}051\r\n".utf8))])
         #expect(dialogue.wait() == [.apply(LineSettings(.b9600))])
         #expect(dialogue.receive(prompt) == [])
+        let prompted = dialogue.now
         #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
+        #expect(dialogue.now - prompted >= .milliseconds(200))
         let asking = dialogue.now
         guard case .deliver(let imported)? = dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T").first else {
             return #expect(Bool(false), "nothing delivered")
@@ -238,8 +244,10 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         let first = Array("\u{2}C.1.0(28342193)\r\n1.8".utf8) + [ControlCharacter.eot]
         let check = BlockCheck.of(first.dropFirst())
         // Damaged, asked for again, and then the rest.
-        #expect(dialogue.receive(first + [check ^ 1]) == [.noise(.damaged), .send([ControlCharacter.nak])])
-        #expect(dialogue.receive(first + [check]) == [.send([ControlCharacter.ack])])
+        #expect(dialogue.receive(first + [check ^ 1]) == [.noise(.damaged)])
+        #expect(dialogue.wait() == [.send([ControlCharacter.nak])])
+        #expect(dialogue.receive(first + [check]) == [])
+        #expect(dialogue.wait() == [.send([ControlCharacter.ack])])
         let actions = dialogue.receive(framed(ControlCharacter.stx, ".0(0033402.264*kWh)\r\n!\r\n"))
         guard case .deliver(let readout)? = actions.first else { return #expect(Bool(false), "\(actions)") }
         #expect(readout.registers.map { shown($0) } == ["1-0:96.1.0*255=t:28342193", "1-0:1.8.0*255=33402.264kWh"])
@@ -251,7 +259,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         _ = dialogue.wait()
         let block = [ControlCharacter.stx] + [UInt8](repeating: UInt8(ascii: "1"), count: 4000) + [ControlCharacter.eot, 0x04]
         var answers: [[ReadoutSession.Action]] = []
-        for _ in 0..<5 { answers.append(dialogue.receive(block)) }
+        for _ in 0..<5 { answers.append(dialogue.receive(block) + dialogue.wait()) }
         #expect(answers.prefix(4).allSatisfy { $0 == [.send([ControlCharacter.ack])] })
         #expect(answers.last?.first == .noise(.unexpected))
     }
@@ -342,7 +350,10 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     @Test func aDamagedAnswerIsAskedForAgainAndNeverDelivered() {
         var dialogue = inSession()
         _ = dialogue.wait()
-        #expect(dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T") == [.noise(.damaged), .send([ControlCharacter.nak])])
+        #expect(dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T") == [.noise(.damaged)])
+        let answered = dialogue.now
+        #expect(dialogue.wait() == [.send([ControlCharacter.nak])])
+        #expect(dialogue.now - answered >= .milliseconds(200))
         #expect(dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T").count == 1)
         #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}2.8.0()\u{3}Y".utf8))])
     }
@@ -362,15 +373,17 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     @Test func afterThreeDamagedAnswersTheSessionBeginsAnew() {
         var dialogue = inSession()
         _ = dialogue.wait()
-        _ = dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T")
-        _ = dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T")
-        #expect(dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T") == [.noise(.damaged), .send(breakMessage)])
+        for said in [[ControlCharacter.nak], [ControlCharacter.nak], breakMessage] {
+            #expect(dialogue.receive("\u{2}(0033402.265*kWh)\u{3}T") == [.noise(.damaged)])
+            #expect(dialogue.wait() == [.send(said)])
+        }
     }
 
     @Test func aRequestIsRepeatedWhenTheMeterSaysNAK() {
         var dialogue = inSession()
         _ = dialogue.wait()
-        #expect(dialogue.receive([ControlCharacter.nak]) == [.noise(.damaged), .send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
+        #expect(dialogue.receive([ControlCharacter.nak]) == [.noise(.damaged)])
+        #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
     }
 
     /// Answered twice, the second answer would be taken for the next register's.
@@ -582,11 +595,69 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         var dialogue = signedOn()
         _ = dialogue.wait()
         _ = dialogue.wait()
-        var broke = false
-        for _ in 0..<400 where !broke {
-            broke = dialogue.receive([UInt8](repeating: 0x41, count: 64), after: .milliseconds(60)).contains(.send(breakMessage))
+        var actions: [ReadoutSession.Action] = []
+        for _ in 0..<400 where actions.isEmpty {
+            actions = dialogue.receive([UInt8](repeating: 0x41, count: 64), after: .milliseconds(60))
         }
-        #expect(broke)
+        guard case .problem(let problem?)? = actions.last else { return #expect(Bool(false), "\(actions)") }
+        #expect(actions.first == .noise(.damaged) && problem.contains("no complete answer"))
+        #expect(dialogue.wait() == [.send(breakMessage)])
+    }
+
+    /// Each byte comes before the silence is too long, and none is the last.
+    @Test(arguments: ["sign-on", "readout", "password", "register"]) func bytesThatDribbleAreNoAnswer(_ awaited: String) {
+        var dialogue = Dialogue(plan)
+        switch awaited {
+        case "sign-on":
+            _ = dialogue.open()
+            _ = dialogue.wait()
+        case "readout":
+            dialogue = signedOn()
+            _ = dialogue.wait()
+            _ = dialogue.wait()
+        default:
+            dialogue = inSession()
+            _ = dialogue.wait()
+            if awaited == "password" {
+                _ = dialogue.wait()
+                _ = dialogue.wait()
+                _ = dialogue.receive(identification, after: .milliseconds(1000))
+                _ = dialogue.wait()
+                _ = dialogue.wait()
+            }
+        }
+        let began = dialogue.now
+        var problems: [String] = []
+        while problems.isEmpty, dialogue.now - began < .seconds(3600) {
+            let next = dialogue.now + .milliseconds(1800)
+            while let deadline = dialogue.session.deadline, deadline <= next {
+                for case .problem(let problem?) in dialogue.waitForDeadline() { problems.append(problem) }
+            }
+            dialogue.now = next
+            for case .problem(let problem?) in dialogue.session.received([0x31], next) { problems.append(problem) }
+        }
+        let patience = ["sign-on": 7, "readout": 50, "password": 20, "register": 20][awaited] ?? 0
+        let took = dialogue.now - began
+        #expect(problems.count == 1 && took <= .seconds(patience) + .milliseconds(1800), "\(took): \(problems)")
+    }
+
+    /// The longest known has 4 KiB; this one has almost twice as much, and pauses.
+    @Test func aLongReadoutAtThreeHundredBaudIsWaitedFor() {
+        var dialogue = signedOn(
+            ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)), as: "/XYZ0long\r\n")
+        #expect(dialogue.wait() == [.send(Array("\u{6}000\r\n".utf8))])
+        _ = dialogue.waitForDeadline()
+        let lines = (0..<280).map { "1.8.0*\($0 / 10 % 10)\($0 % 10)(0033402.264*kWh)\r\n" }.joined()
+        let long = framed(ControlCharacter.stx, "1.8.0(0033402.264*kWh)\r\n" + lines + "!\r\n")
+        var actions: [ReadoutSession.Action] = []
+        for (index, byte) in long.enumerated() {
+            let late: Duration = index % 29 == 0 ? .milliseconds(500) : .milliseconds(34)
+            while let deadline = dialogue.session.deadline, deadline < dialogue.now + late { actions += dialogue.waitForDeadline() }
+            actions += dialogue.receive([byte], after: late)
+        }
+        #expect(actions.count == 1, "\(actions.count)")
+        guard case .deliver(let found)? = actions.first else { return #expect(Bool(false), "nothing delivered") }
+        #expect(found.registers.count == 101)
     }
 
     @Test func aPortThatWentBeginsAgainWithTheBreak() {

@@ -4,8 +4,8 @@ import Metering
 extension ReadoutSession {
     mutating func receiveMessage(_ bytes: [UInt8], _ now: Instant) {
         incoming.append(bytes)
-        if incoming.isOverfull { return missSession(now) }
-        deadline = now + Self.silenceAllowed
+        if incoming.isOverfull || now >= answerEnds { return missAnswer(now) }
+        deadline = min(now + Self.silenceAllowed, answerEnds)
         let length = incoming.count
         guard let finding = incoming.takeMessage() else { return }
         if phase == .awaitingReadout { usualReadout.note(length) }
@@ -30,9 +30,11 @@ extension ReadoutSession {
         blocks += message.body
         guard blocks.count <= IncomingBytes.limit, !message.isCommand else { return unexpected(now) }
         repeats = 0
-        let asked = lastSent
-        ask([ControlCharacter.ack], phase, now)
-        if phase == .awaitingRegister { lastSent = asked }
+        reply([ControlCharacter.ack], now)
+    }
+
+    private mutating func reply(_ bytes: [UInt8], _ now: Instant) {
+        react(by: .reply(bytes, phase), after: reaction.beforeOthers, now)
     }
 
     // MARK: The readout
@@ -59,7 +61,7 @@ extension ReadoutSession {
     }
 
     private mutating func nextReadout(_ now: Instant) {
-        roundBegan = max(roundBegan + plan.every, now + Self.turnaround)
+        roundBegan = max(roundBegan + plan.every, now)
         rest(until: roundBegan)
     }
 
@@ -68,21 +70,12 @@ extension ReadoutSession {
     private mutating func beginSession(_ message: IncomingBytes.Message, _ now: Instant) {
         guard message.isCommand, message.body.starts(with: Array("P0".utf8)) else {
             // A readout in place of the session: this meter has no programming mode, or not for us.
-            refuseSession(now)
             return beginBreak(now)
         }
-        refusedSessions = 0
         speeds.succeeded()
         roundBegan = now
         clock.begin(now)
         startRound(now)
-    }
-
-    private mutating func refuseSession(_ now: Instant) {
-        refusedSessions += 1
-        guard refusedSessions >= 3 else { return }
-        refusedSessions = 0
-        registersAgainAt = now + (plan.read == .registers ? .seconds(60) : .seconds(3600))
     }
 
     mutating func beginRound(_ now: Instant) {
@@ -98,9 +91,8 @@ extension ReadoutSession {
     }
 
     private mutating func turn(_ now: Instant) {
-        phase = .turning
         repeats = 0
-        deadline = now + Self.turnaround
+        react(by: .askForRegister, after: reaction.beforeRegister, now)
     }
 
     mutating func sendRequest(_ now: Instant) {
@@ -110,14 +102,17 @@ extension ReadoutSession {
         message += [UInt8(ascii: "("), UInt8(ascii: ")"), ControlCharacter.etx]
         message.append(BlockCheck.of(message.dropFirst()))
         askedAt = now
+        limitAnswer(to: IncomingBytes.limit, after: message.count, now)
         ask(message, .awaitingRegister, now)
     }
 
     private mutating func finishRegister(_ message: IncomingBytes.Message, _ now: Instant) {
         guard !message.isCommand else { return unexpected(now) }
+        reaction.answered(after: waited, now)
         switch DataBlock.answer(message.body, to: round[asked]) {
         case .register(let register):
             answered.insert(register.code)
+            (isSessionEmpty, emptySessions, readoutTime) = (false, 0, Self.firstReadoutTime)
             if !refusals.isEmpty { refusals[register.code] = nil }
             if clock.isAsking(for: register.code) { clock.succeeded() }
             deliver([register], now)
@@ -144,7 +139,7 @@ extension ReadoutSession {
     private mutating func finishRound(_ now: Instant) {
         guard !remaining.isEmpty else { return tryOtherCommand(now) }
         let next = roundBegan + min(plan.every, Self.longestRest)
-        if next > now + Self.turnaround {
+        if next > now + reaction.beforeRegister {
             phase = .resting
             deadline = next
         } else {
@@ -169,16 +164,14 @@ extension ReadoutSession {
         actions.append(.noise(.damaged))
         guard phase == .awaitingRegister, repeats < Self.repeatsAllowed else { return breakOff(now) }
         repeats += 1
-        ask(lastSent, phase, now)
+        reply(lastSent, now)
     }
 
     private mutating func askForRepeat(_ now: Instant) {
         actions.append(.noise(.damaged))
         guard repeats < Self.repeatsAllowed else { return breakOff(now) }
         repeats += 1
-        let asked = lastSent
-        ask([ControlCharacter.nak], phase, now)
-        if phase == .awaitingRegister { lastSent = asked }
+        reply([ControlCharacter.nak], now)
     }
 
     private mutating func unexpected(_ now: Instant) {
@@ -186,16 +179,14 @@ extension ReadoutSession {
         breakOff(now)
     }
 
-    /// Neither a readout nor a password prompt came: perhaps the speed was too much for the adapter or the meter.
-    mutating func missSession(_ now: Instant) {
+    /// Neither a readout nor a password prompt came (perhaps the speed was too much for the adapter or the meter), or no register. A late
+    /// answer must never be taken for the next register's, so the request is not repeated after silence: the session is.
+    mutating func missAnswer(_ now: Instant) {
         actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
-        if phase == .awaitingPassword { refuseSession(now) }
-        breakOff(now)
-    }
-
-    /// A late answer must never be taken for the next register's, so the request is not repeated after silence: the session is.
-    mutating func missRegister(_ now: Instant) {
-        actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
+        if !incoming.isEmpty, now >= answerEnds || incoming.isOverfull {
+            say(problem: "bytes come in, but no complete answer: check the head's position, and that no other light reaches it")
+        }
+        reaction.lost(after: waited, now)
         breakOff(now)
     }
 

@@ -4,6 +4,20 @@ import Metering
 extension ReadoutSession {
     /// Ends a session that may still be open at the fast speed: the meter would not hear a sign-on at 300 Bd for up to a minute.
     mutating func beginBreak(_ now: Instant) {
+        if isSessionEmpty { noteEmptySession(now) }
+        react(by: .beginAnew, after: reaction.beforeOthers, now)
+    }
+
+    /// It brought no register: this meter has no programming mode, or not for us, or does not hear us there.
+    private mutating func noteEmptySession(_ now: Instant) {
+        isSessionEmpty = false
+        emptySessions += 1
+        guard emptySessions >= Self.emptySessionsAllowed else { return }
+        registersAgainAt = now + (plan.read == .registers ? min(readoutTime, .seconds(60)) : readoutTime)
+        readoutTime = min(readoutTime * 2, Self.longestReadoutTime)
+    }
+
+    mutating func beginAnew(_ now: Instant) {
         // A session is never opened there.
         if plan.hasFixedSpeed { return plan.wakesUp ? wake(now) : sendSignOn(now) }
         if line != sessionLine { apply(sessionLine) }
@@ -23,13 +37,16 @@ extension ReadoutSession {
         sessionLine = Self.fast
         if phase != .waking { apply(Self.slow) }
         repeats = 0
-        ask(Array("/?\(plan.address)!\r\n".utf8), .signingOn, now)
+        let request = Array("/?\(plan.address)!\r\n".utf8)
+        // Noise may stand in front, and the echo of what was sent.
+        limitAnswer(to: 2 * Identification.longestLine, after: request.count, now)
+        ask(request, .signingOn, now)
     }
 
     mutating func receiveIdentification(_ bytes: [UInt8], _ now: Instant) {
         incoming.append(bytes)
-        if incoming.isOverfull { return missIdentification(now) }
-        deadline = now + (incoming.hasUnfinishedIdentification ? .milliseconds(50) : Self.silenceAllowed)
+        if incoming.isOverfull || now >= answerEnds { return missIdentification(now) }
+        deadline = min(now + (incoming.hasUnfinishedIdentification ? .milliseconds(50) : Self.silenceAllowed), answerEnds)
         let length = incoming.count
         guard let identification = incoming.takeIdentification() else { return }
         usualIdentification.note(length)
@@ -40,6 +57,8 @@ extension ReadoutSession {
     mutating func missIdentification(_ now: Instant) {
         if let identification = incoming.takeUnfinishedIdentification() { return identify(identification, now) }
         actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
+        // Perhaps it was the break.
+        reaction.lost(after: waited, now)
         failedSignOns += 1
         // Nobody exchanges a meter in less.
         if failedSignOns == 3 { forgetMeter() }
@@ -59,6 +78,7 @@ extension ReadoutSession {
 
     mutating func identify(_ identification: Identification, _ now: Instant) {
         self.identification = identification
+        if reaction.named != identification.reactionTime { reaction = ReactionTime(named: identification.reactionTime) }
         if usesR5 == nil { usesR5 = identification.escapes.contains(UInt8(ascii: "@")) }
         if !mayHoldSession(now) { goal = .readout }
         if let speed = identification.speed {
@@ -67,10 +87,8 @@ extension ReadoutSession {
             if goal == .registers, way == .unacknowledged || way == .negotiated(.b300) { goal = .readout }
             switch way {
             case .unacknowledged: return awaitReadout(at: line, .seconds(4), now)
-            case .negotiated:
-                phase = .reacting
-                // At least the reaction time; the meter waits for over 1500 ms.
-                deadline = now + identification.reactionTime + .milliseconds(5)
+            // The meter waits for over 1500 ms.
+            case .negotiated: react(by: .acknowledge, after: reaction.beforeOthers, now)
             }
         } else {
             // Modes A and B: the data follow by themselves, at this or at the meter's own speed.
@@ -115,8 +133,10 @@ extension ReadoutSession {
         case .registers:
             if settings != line { apply(settings) }
             sessionLine = settings
+            isSessionEmpty = true
             phase = .awaitingPassword
             deadline = now + Self.silenceAllowed
+            limitAnswer(to: IncomingBytes.limit, now)
         }
     }
 
@@ -128,5 +148,7 @@ extension ReadoutSession {
         askedAt = now
         phase = .awaitingReadout
         deadline = now + patience
+        // Some meters think between their lines.
+        limitAnswer(to: IncomingBytes.limit, within: patience + .seconds(30), now)
     }
 }

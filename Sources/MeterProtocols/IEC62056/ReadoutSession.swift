@@ -57,7 +57,7 @@ package struct ReadoutSession: MeterSession {
 
     enum Goal { case readout, registers }
 
-    enum Phase: Equatable {
+    enum Phase: Equatable, Sendable {
         case closed
         /// Nothing is sent until the deadline: between two readouts, and while a meter refuses.
         case pausing
@@ -66,17 +66,25 @@ package struct ReadoutSession: MeterSession {
         /// The meter is being woken.
         case waking
         case signingOn
-        /// The meter's reaction time, before the acknowledgement.
-        case reacting
+        /// The meter's reaction time, before what comes next is said.
+        case reacting(Step)
         /// The acknowledgement is on the wire.
         case acknowledging
         case awaitingReadout
         case awaitingPassword
-        /// The pause before a register is asked for.
-        case turning
         case awaitingRegister
         /// The session is held open until the next round.
         case resting
+    }
+
+    /// What follows a message of the meter's.
+    enum Step: Equatable, Sendable {
+        /// The break and the sign-on.
+        case beginAnew
+        case acknowledge
+        case askForRegister
+        /// Something about the message itself; then what was awaited is awaited again.
+        indirect case reply([UInt8], Phase)
     }
 
     /// 2.2 s at 300 Bd, and the pause that must follow.
@@ -85,8 +93,6 @@ package struct ReadoutSession: MeterSession {
     package static let breakMessage: [UInt8] = [ControlCharacter.soh] + Array("B0".utf8) + [ControlCharacter.etx, 0x71]
     /// A meter answers within 1500 ms and pauses less than 1500 ms between two characters; slow adapters get some more.
     static let silenceAllowed = Duration.milliseconds(2000)
-    /// Between an answer and the next request. The ME162 needs 20 ms, whatever the letters of its identification promise.
-    static let turnaround = Duration.milliseconds(20)
     /// The last stop bit and the adapter's own delay, on top of the time that the characters take.
     static let wireMargin = Duration.milliseconds(12)
     /// An open session ends by itself when nothing is read for 60 s.
@@ -95,6 +101,10 @@ package struct ReadoutSession: MeterSession {
     static let pausesAfterSilence = [1, 3, 10, 42, 65].map { Duration.seconds($0) }
     static let repeatsAllowed = 2
     static let refusalsAllowed = 3
+    /// Sessions without a register, until only readouts are read for some time.
+    static let emptySessionsAllowed = 2
+    static let firstReadoutTime = Duration.seconds(300)
+    static let longestReadoutTime = Duration.seconds(3600)
     package static let fast = LineSettings(.b9600)
     package var farewell: [UInt8] { Self.breakMessage }
     static let slow = LineSettings(.b300)
@@ -103,6 +113,8 @@ package struct ReadoutSession: MeterSession {
     var phase = Phase.closed
     /// When `timedOut` is due.
     package internal(set) var deadline: Instant?
+    /// When what is awaited must be complete. Each byte that comes moves `deadline`, and nothing moves this one.
+    var answerEnds = Instant.distantFuture
     var actions: [Action] = []
 
     var incoming = IncomingBytes()
@@ -117,6 +129,10 @@ package struct ReadoutSession: MeterSession {
     var identification: Identification?
     var way = SpeedChoice.Way.unacknowledged
     var speeds = SpeedChoice()
+    var reaction = ReactionTime()
+    var lastHeard: Instant?
+    /// How long the last message waited after the meter's.
+    var waited = Duration.zero
 
     /// Without those that this meter keeps refusing.
     var remaining: [OBISCode]
@@ -139,7 +155,12 @@ package struct ReadoutSession: MeterSession {
     var failedSignOns = 0
     /// Since the last delivery.
     var brokenSessions = 0
-    var refusedSessions = 0
+    /// A session was asked for that has brought no register yet.
+    var isSessionEmpty = false
+    /// In a row.
+    var emptySessions = 0
+    /// How long the next time of readouts is.
+    var readoutTime = Self.firstReadoutTime
     var registersAgainAt: Instant?
     var saidProblem: String?
 
@@ -154,7 +175,7 @@ package struct ReadoutSession: MeterSession {
     /// An identification came, and what it led to goes on.
     var isAnswered: Bool {
         switch phase {
-        case .closed, .pausing, .breaking, .waking, .signingOn: false
+        case .closed, .pausing, .breaking, .waking, .signingOn, .reacting(.beginAnew): false
         default: true
         }
     }
@@ -173,6 +194,8 @@ package struct ReadoutSession: MeterSession {
     package mutating func closed() -> [Action] {
         phase = .closed
         deadline = nil
+        lastHeard = nil
+        isSessionEmpty = false
         // Whoever closed it has said why.
         saidProblem = nil
         forgetMeter()
@@ -190,11 +213,10 @@ package struct ReadoutSession: MeterSession {
     }
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [Action] {
+        if !bytes.isEmpty { lastHeard = now }
         switch phase {
-        case .closed, .pausing, .breaking, .waking, .turning, .resting:
+        case .closed, .pausing, .breaking, .waking, .reacting, .resting:
             // Nobody was asked: an echo of the break, or light from elsewhere.
-            break
-        case .reacting:
             break
         case .signingOn:
             receiveIdentification(bytes, now)
@@ -215,11 +237,9 @@ package struct ReadoutSession: MeterSession {
         case .breaking: plan.wakesUp ? wake(now) : sendSignOn(now)
         case .waking: sendSignOn(now)
         case .signingOn: missIdentification(now)
-        case .reacting: acknowledge(now)
+        case .reacting(let step): perform(step, now)
         case .acknowledging: switchSpeed(now)
-        case .awaitingReadout, .awaitingPassword: missSession(now)
-        case .turning: sendRequest(now)
-        case .awaitingRegister: missRegister(now)
+        case .awaitingReadout, .awaitingPassword, .awaitingRegister: missAnswer(now)
         case .resting: beginRound(now)
         }
         return take()
@@ -230,6 +250,29 @@ package struct ReadoutSession: MeterSession {
         let usual = phase == .signingOn ? usualIdentification : usualReadout
         // At 300 Bd they come one by one.
         return usual.rest(after: incoming.count, on: line) ?? (line.speed <= .b600 ? .milliseconds(130) : nil)
+    }
+
+    // MARK: The meter's reaction time
+
+    /// Does the next step when the meter listens again.
+    mutating func react(by step: Step, after wait: Duration, _ now: Instant) {
+        guard let due = lastHeard.map({ $0 + wait }), due > now else { return perform(step, now) }
+        phase = .reacting(step)
+        deadline = due
+    }
+
+    private mutating func perform(_ step: Step, _ now: Instant) {
+        waited = lastHeard.map { now - $0 } ?? Self.silenceAllowed
+        switch step {
+        case .beginAnew: beginAnew(now)
+        case .acknowledge: acknowledge(now)
+        case .askForRegister: sendRequest(now)
+        case .reply(let bytes, let awaited):
+            let asked = lastSent
+            ask(bytes, awaited, now)
+            // A damaged answer is asked for again by NAK, and what was asked for by itself where the meter says NAK.
+            if awaited == .awaitingRegister { lastSent = asked }
+        }
     }
 
     // MARK: Saying what to do
@@ -251,7 +294,12 @@ package struct ReadoutSession: MeterSession {
     mutating func ask(_ bytes: [UInt8], _ phase: Phase, _ now: Instant) {
         send(bytes, now)
         self.phase = phase
-        deadline = now + line.duration(of: bytes.count) + Self.silenceAllowed
+        deadline = min(now + line.duration(of: bytes.count) + Self.silenceAllowed, answerEnds)
+    }
+
+    /// The answer may have so many characters at most, and begins within `patience` of the last of those that are sent.
+    mutating func limitAnswer(to characters: Int, within patience: Duration = Self.silenceAllowed, after sent: Int = 0, _ now: Instant) {
+        answerEnds = now + line.duration(of: sent) + patience + line.duration(of: characters)
     }
 
     mutating func apply(_ settings: LineSettings) {
