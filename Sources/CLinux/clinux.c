@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <link.h>
 #include <linux/magic.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -48,6 +50,14 @@ int clinux_is_pseudo_terminal(int terminal) {
 }
 
 int clinux_accept(int listener) { return accept4(listener, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+long long clinux_taken(int socket) {
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    int waiting = 0;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 || ioctl(socket, FIONREAD, &waiting) < 0) return -1;
+    return (long long)info.tcpi_bytes_received - waiting;
+}
 
 long clinux_send(int to, const char *text, unsigned long size, int descriptor) {
     struct iovec part = {.iov_base = (void *)text, .iov_len = size};

@@ -12,6 +12,8 @@ struct MosquittoFailure {
     var farewell: Int32?
     /// The first error in the library's log: what follows from it is said after it.
     var complaint: String?
+    /// Why this side ended it.
+    var verdict: String?
     var isSetup = false
 
     /// To MQTT 5, a broker for 3.1.1 answers in its own form, which libmosquitto 2.0.21 takes for damaged.
@@ -20,7 +22,11 @@ struct MosquittoFailure {
     }
     var isUnanswered: Bool { answer == nil && result == MOSQ_ERR_CONN_LOST.rawValue }
 
+    /// Another client came under the same name.
+    var wasTakenOver: Bool { farewell == 142 }
+
     func words(for settings: Configuration.MQTT) -> String {
+        if let verdict { return verdict }
         if isSetup { return setupWords(settings) }
         if let answer, answer != 0 { return answerWords(answer, settings) }
         if let farewell, farewell >= 128 { return answerWords(farewell, settings) }
@@ -51,7 +57,7 @@ struct MosquittoFailure {
         case 4, 134: return "bad user name or password"
         case 5, 135: return "not authorised: bad user name or password"
         case 139: return "the broker was shut down"
-        case 142: return "another client uses the client_id \(settings.clientID)"
+        case 142: return "another client uses the client_id \(settings.clientID): give each its own client_id"
         default: return String(cString: mosquitto_reason_string(code)).lowercased()
         }
     }

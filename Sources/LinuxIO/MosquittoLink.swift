@@ -2,6 +2,7 @@ import CLinux
 import CMosquitto
 import Glibc
 import MeterDaemon
+import Metering
 import Publishing
 import Synchronization
 
@@ -14,11 +15,12 @@ final class MosquittoLink: Sendable {
     /// The broker publishes the will of who is silent for one and a half of it. libmosquitto asks a silent broker after one, and gives it
     /// up after another.
     private static let keepalive: Int32 = 20
-    private static let longestDelay: Int32 = 30
-    /// More than this unacknowledged, and the broker takes nothing any more.
-    private static let mostPending = 4096
-    /// A longer payload is nothing that we asked for.
-    private static let longestPayload = 4096
+    /// More than all that the largest configuration publishes at once. With so many unacknowledged, the broker does not keep up.
+    private static let mostPending = 8192
+    /// A broker that speaks MQTT 5 keeps longer packets to itself.
+    private static let longestPacket = 65_536
+    /// Nothing that somebody may want of us is nearly as long: what is longer is cut, and refused by whoever reads it.
+    private static let longestPayload = 256
     private static let mostEvents = 1024
     private static let library: Void = { _ = mosquitto_lib_init() }()
 
@@ -36,6 +38,12 @@ final class MosquittoLink: Sendable {
         var answer: Int32?
         var farewell: Int32?
         var complaint: String?
+        /// Why this side ends the connection.
+        var verdict: String?
+        /// A message was refused, which is said once.
+        var hasRefusal = false
+        /// A whole packet has come since this was looked at last.
+        var hasPacket = false
     }
 
     private let settings: Configuration.MQTT
@@ -89,7 +97,10 @@ final class MosquittoLink: Sendable {
 
     func publish(_ message: MQTTMessage) {
         whileConnected { client in
-            guard pending.load(ordering: .relaxed) < Self.mostPending else { return }
+            // Who publishes believes that all of it arrives: what is left out comes with the next connection, as everything does.
+            guard pending.load(ordering: .relaxed) < Self.mostPending else {
+                return giveUp(client, "the broker does not keep up: \(Self.mostPending) messages are not acknowledged")
+            }
             pending.add(1, ordering: .relaxed)
             var payload = message.payload
             // Only MQTT 5 has properties.
@@ -102,8 +113,38 @@ final class MosquittoLink: Sendable {
                 mosquitto_publish_v5(
                     client, nil, message.topic, Int32(bytes.count), bytes.baseAddress, Int32(message.qos), message.retain, properties)
             }
-            if result != MOSQ_ERR_SUCCESS.rawValue { settled() }
+            guard result != MOSQ_ERR_SUCCESS.rawValue else { return }
+            settled()
+            if Self.isFinal(result) {
+                refused("\(message.topic) can't be published: \(String(cString: mosquitto_strerror(result)).lowercased())")
+            } else {
+                giveUp(client, result == MOSQ_ERR_NOMEM.rawValue ? "out of memory" : nil)
+            }
         }
+    }
+
+    /// The next connection would not take it either.
+    private static func isFinal(_ result: Int32) -> Bool {
+        let final = [
+            MOSQ_ERR_OVERSIZE_PACKET, MOSQ_ERR_PAYLOAD_SIZE, MOSQ_ERR_MALFORMED_UTF8, MOSQ_ERR_INVAL, MOSQ_ERR_QOS_NOT_SUPPORTED,
+            MOSQ_ERR_NOT_SUPPORTED,
+        ]
+        return final.contains { $0.rawValue == result }
+    }
+
+    /// Said once per connection: the next ones are refused for the same reason.
+    private func refused(_ remark: String) {
+        let isFirst = notes.withLock { notes in
+            defer { notes.hasRefusal = true }
+            return !notes.hasRefusal
+        }
+        if isFirst { tell(.remark(remark)) }
+    }
+
+    /// Ends the connection as if the network had: at once, though the broker may read nothing, and with the will.
+    private func giveUp(_ client: OpaquePointer, _ verdict: String?) {
+        notes.withLock { $0.verdict = $0.verdict ?? verdict }
+        shutdown(mosquitto_socket(client), Int32(SHUT_RDWR))
     }
 
     func subscribe(_ topic: String) { whileConnected { mosquitto_subscribe($0, nil, topic, 1) } }
@@ -150,28 +191,24 @@ final class MosquittoLink: Sendable {
     private func run() {
         var reported: String?
         var saysVersion = settings.version == .auto
-        var delay: Int32 = 1
+        var backOff = ConnectionBackOff()
         while !isStopping {
-            var wasConnected = false
+            var connectedAt: Instant?
             let reason = connection {
-                wasConnected = true
+                connectedAt = Instant.now
                 guard saysVersion, speaksOld.load(ordering: .relaxed) else { return }
                 saysVersion = false
                 tell(.remark("the broker speaks MQTT 3.1.1 only: it keeps power that is not true any more"))
             }
-            if wasConnected {
-                reported = nil
-                delay = 1
-            }
+            if connectedAt != nil { reported = nil }
             guard !isStopping else { break }
-            if settings.version == .auto, !wasConnected, chooseVersion(after: reason) { continue }
+            if settings.version == .auto, connectedAt == nil, chooseVersion(after: reason) { continue }
             let words = reason.words(for: settings)
             if words != reported {
                 tell(.disconnected(reason: words))
                 reported = words
             }
-            pause(seconds: delay)
-            delay = min(delay * 2, Self.longestDelay)
+            pause(seconds: backOff.pause(after: connectedAt.map { Instant.now - $0 }, wasTakenOver: reason.wasTakenOver))
         }
         ended.store(true, ordering: .sequentiallyConsistent)
         events.finish()
@@ -222,13 +259,15 @@ final class MosquittoLink: Sendable {
         var result = configure(client)
         guard result == MOSQ_ERR_SUCCESS.rawValue else { return failure(result, errno, isSetup: true) }
         state.withLock { $0.client = shared }
-        result = mosquitto_connect(client, settings.host, Int32(clamping: settings.port), Self.keepalive)
+        result = connect(client)
         var code = errno
         if isStopping { return failure(result, code) }
         var isConnected = false
+        var wholeUntil: Int64 = 0
         while result == MOSQ_ERR_SUCCESS.rawValue {
             result = mosquitto_loop(client, Self.keepalive * 1000, 1)
             code = errno
+            if isTooLong(client, &wholeUntil) { break }
             // Not in the callback itself: the library is not done with the answer then.
             guard !isConnected, notes.withLock({ $0.answer }) == 0 else { continue }
             isConnected = true
@@ -239,10 +278,39 @@ final class MosquittoLink: Sendable {
         return failure(result, code)
     }
 
+    private func connect(_ client: OpaquePointer) -> Int32 {
+        // Only MQTT 5 has properties.
+        var properties: OpaquePointer?
+        defer { mosquitto_property_free_all(&properties) }
+        if !speaksOld.load(ordering: .relaxed) {
+            mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), UInt32(Self.longestPacket))
+        }
+        return mosquitto_connect_bind_v5(client, settings.host, Int32(clamping: settings.port), Self.keepalive, nil, properties)
+    }
+
+    /// Before MQTT 5 nobody can be told what is too long, and the library takes up to 256 MB, twice. So what came in is counted: a packet
+    /// that has no end by now is not waited for.
+    private func isTooLong(_ client: OpaquePointer, _ wholeUntil: inout Int64) -> Bool {
+        let taken = clinux_taken(mosquitto_socket(client))
+        return notes.withLock { notes in
+            if notes.hasPacket {
+                notes.hasPacket = false
+                wholeUntil = taken
+            } else if taken - wholeUntil > Self.longestPacket * 2 {
+                notes.verdict = notes.verdict ?? Self.tooLong
+            }
+            return notes.verdict != nil
+        }
+    }
+
+    private static let tooLong =
+        "a message of more than \(longestPacket / 1024) kB came, which is not taken: find out who publishes that to jouled's topics"
+
     private func failure(_ result: Int32, _ code: Int32, isSetup: Bool = false) -> MosquittoFailure {
         notes.withLock { notes in
             MosquittoFailure(
-                result: result, code: code, answer: notes.answer, farewell: notes.farewell, complaint: notes.complaint, isSetup: isSetup)
+                result: result, code: code, answer: notes.answer, farewell: notes.farewell, complaint: notes.complaint,
+                verdict: notes.verdict, isSetup: isSetup)
         }
     }
 
@@ -276,18 +344,25 @@ final class MosquittoLink: Sendable {
         mosquitto_disconnect_callback_set(client) { _, link, code in
             MosquittoLink.of(link)?.notes.withLock { $0.farewell = code }
         }
-        mosquitto_publish_callback_set(client) { _, link, _ in MosquittoLink.of(link)?.settled() }
+        mosquitto_publish_v5_callback_set(client) { _, link, _, code, _ in
+            guard let link = MosquittoLink.of(link) else { return }
+            link.settled()
+            if code >= 128 { link.refused("the broker refuses messages: \(String(cString: mosquitto_reason_string(code)).lowercased())") }
+        }
         mosquitto_log_callback_set(client) { _, link, level, text in
-            guard level == MOSQ_LOG_ERR, let text else { return }
-            MosquittoLink.of(link)?.notes.withLock { $0.complaint = $0.complaint ?? String(cString: text) }
+            guard let text, let link = MosquittoLink.of(link) else { return }
+            if level == MOSQ_LOG_ERR {
+                link.notes.withLock { $0.complaint = $0.complaint ?? String(cString: text) }
+            } else if level == MOSQ_LOG_DEBUG, strstr(text, " received ") != nil {
+                link.notes.withLock { $0.hasPacket = true }
+            }
         }
         mosquitto_message_callback_set(client) { _, link, message in
-            guard let message = message?.pointee, let topic = message.topic, message.payloadlen <= MosquittoLink.longestPayload else {
-                return
-            }
-            let payload = UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen))
-            MosquittoLink.of(link)?.tell(
-                .received(topic: String(cString: topic), payload: Array(payload), retained: message.retain))
+            guard let link = MosquittoLink.of(link), let message = message?.pointee, let topic = message.topic else { return }
+            let length = Int(message.payloadlen)
+            if length > MosquittoLink.longestPacket { link.notes.withLock { $0.verdict = $0.verdict ?? MosquittoLink.tooLong } }
+            let payload = UnsafeRawBufferPointer(start: message.payload, count: min(length, MosquittoLink.longestPayload))
+            link.tell(.received(topic: String(cString: topic), payload: Array(payload), retained: message.retain))
         }
     }
 

@@ -33,4 +33,15 @@ import Testing
     @Test func otherErrorsKeepTheirWords() {
         #expect(MosquittoFailure(result: Self.system, code: ECONNREFUSED).words(for: settings) == "connection refused")
     }
+
+    /// MQTT 5 says why; what follows from the end is not said in place of it.
+    @Test func anotherClientOfThisNameIsSaid() {
+        var settings = settings
+        settings.clientID = "jouled-raspberrypi"
+        let failure = MosquittoFailure(result: Self.lost, code: 0, answer: 0, farewell: 142)
+        #expect(failure.wasTakenOver)
+        #expect(failure.words(for: settings) == "another client uses the client_id jouled-raspberrypi: give each its own client_id")
+        #expect(!MosquittoFailure(result: Self.lost, code: 0, answer: 0).wasTakenOver)
+        #expect(MosquittoFailure(result: Self.lost, code: 0, answer: 0, verdict: "too slow").words(for: settings) == "too slow")
+    }
 }

@@ -23,6 +23,9 @@ int clinux_is_pseudo_terminal(int terminal);
 // The next client of a listening socket: non-blocking, closed on exec. -1 and errno on failure.
 int clinux_accept(int listener);
 
+// The bytes that came over a TCP connection and were read; -1 on failure.
+long long clinux_taken(int socket);
+
 // Sends one datagram, and with it a descriptor unless that is negative.
 long clinux_send(int to, const char *text, unsigned long size, int descriptor);
 // Something in a directory, not to be read but to know what it is; of a symbolic link the link itself. -1 and errno on failure.

@@ -128,7 +128,8 @@ struct RealPublisher {
     private let publisher: MQTTPublisher
 
     init(
-        _ settings: Configuration.MQTT, outputs: [Configuration.Output] = [], state: String? = nil, commands: MQTTPublisher.Commands = [:],
+        _ settings: Configuration.MQTT, pulses: [String] = [], outputs: [Configuration.Output] = [], state: String? = nil,
+        commands: MQTTPublisher.Commands = [:],
         setTotal: @escaping MQTTPublisher.SetTotal = { _, _ in nil }
     ) {
         let loop = loop
@@ -136,6 +137,7 @@ struct RealPublisher {
         var configuration = Configuration()
         configuration.mqtt = settings
         configuration.outputs = outputs
+        configuration.pulses = pulses.map { Configuration.Pulse(name: $0, title: $0, line: .name($0)) }
         guard let publication = configuration.publication else { preconditionFailure("there is a broker") }
         let broker = MosquittoBroker(settings, will: publication.will, loop: loop)
         publisher = MQTTPublisher(

@@ -125,4 +125,18 @@ struct RestoreTests {
             #expect(await house.daemon.aggregator.snapshot["heat"]?.problem == nil)
         }
     }
+
+    /// There is something, whatever it is: the meter is not a new one.
+    @Test(arguments: [300, 5000]) func aLongTotalIsNotNone(length: Int) async throws {
+        let broker = try RealBroker()
+        try broker.start()
+        broker.publish("jouled/heat/energy", String(repeating: "8", count: length), retain: true)
+        let directory = try #require(ScratchDirectory())
+        let house = await PulseHouse(broker, directory: directory.path)
+        try await house.run {
+            let messages = await house.log.messages(2, by: house.loop)
+            #expect(messages.contains { $0.hasPrefix("heat: no saved total, and the broker's can't be read (no number)") }, "\(messages)")
+            #expect(await house.daemon.aggregator.snapshot["heat"]?.values[.energy] == nil)
+        }
+    }
 }
