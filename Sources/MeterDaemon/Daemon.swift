@@ -92,7 +92,7 @@ package struct Daemon: Sendable {
     private func settle(_ answer: TotalInquiry.Answer) async {
         await aggregator.settle(answer.total, of: answer.meter)
         guard let new = await aggregator.snapshot[answer.meter]?.knownTotal else { return }
-        _ = await keeper.save(new, of: answer.meter)
+        while await keeper.save(new, of: answer.meter) == .silentDisk {}
     }
 
     /// Runs until `stop` yields or ends; then the inputs end, then the aggregator, then the sinks.

@@ -12,8 +12,19 @@ package actor MQTTPublisher {
     /// What to do beside publishing everything again.
     package typealias Commands = [BridgeCommand: @Sendable () -> Void]
 
+    /// What awaits a disk, which may never answer.
+    private enum Job: Sendable {
+        case set(TotalCommands.Order)
+        case settle(TotalInquiry.Answer)
+    }
+
     private static let largestTotal = Quantity(9_999_999)
     private static let lastWordsWithin = 2
+    /// A restart takes all of the connection with it; to read again publishes everything.
+    private static let restartEvery = Duration.seconds(10)
+    private static let readEvery = Duration.seconds(5)
+    /// For as long as a disk takes; newer values take the place of older ones.
+    private static let mostHeldBack = 1024
 
     private nonisolated let executor: any SerialExecutor
     private let broker: any MessageBroker
@@ -33,8 +44,16 @@ package actor MQTTPublisher {
     private let announcements: AsyncStream<[Announcement]>
     private let remembering: AsyncStream<[Announcement]>.Continuation
     private var remembered: [Announcement] = []
-    /// Totals that are on their way to the disk.
-    private var unsaved = 0
+    private let jobs: AsyncStream<Job>
+    private let working: AsyncStream<Job>.Continuation
+    private var totalCommands = TotalCommands()
+    private var paces: [BridgeCommand: CommandPace] = [:]
+    private var logPace = LogPace()
+    private var isConnected = false
+    private var hasSaidGoodbye = false
+    /// The meters whose totals are on their way to the disk, how many of each, and what is not to be said before.
+    private var unsaved: [String: Int] = [:]
+    private var heldBack: [MQTTMessage] = []
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -55,6 +74,8 @@ package actor MQTTPublisher {
         self.setTotal = setTotal
         // The newest is all there is to know.
         (announcements, remembering) = AsyncStream.makeStream(of: [Announcement].self, bufferingPolicy: .bufferingNewest(1))
+        // One of each meter is set at a time, and few are asked for: each is begun as soon as it comes.
+        (jobs, working) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .unbounded)
         self.settle = settle
         inquiry = TotalInquiry(publication.topics)
         alarm = clock.makeAlarm()
@@ -62,8 +83,11 @@ package actor MQTTPublisher {
 
     /// Until there are no more snapshots; then it says goodbye.
     package func run(_ snapshots: Newest<Snapshot>) async {
+        // The life before this one may have ended because it was told to.
+        paces = [.read: CommandPace(Self.readEvery), .restart: CommandPace(Self.restartEvery, notBefore: clock.now + Self.restartEvery)]
         await recall()
         async let remembered: Void = remember()
+        async let worked: Void = work()
         let events = await broker.connect()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.react(to: events) }
@@ -77,11 +101,23 @@ package actor MQTTPublisher {
             }
             group.cancelAll()
         }
-        let now = clock.now
-        await send(fromOutputs { $0.farewell(now: now) } + publication.farewell(now: now))
-        await broker.disconnect(within: Self.lastWordsWithin)
+        await sayGoodbye()
+        // What a disk still has to do does not keep the last words back.
         remembering.finish()
+        working.finish()
         await remembered
+        await worked
+    }
+
+    private func sayGoodbye() async {
+        // An answer may be on its way: the last word comes after it.
+        while isSending { await Task.yield() }
+        let now = clock.now
+        for line in logPace.due(now, isLast: true) { log.write(line.level, line.text) }
+        let unset = totalCommands.abandon().map { result($0, "not set: jouled is ending") }
+        await send(unset + fromOutputs { $0.farewell(now: now) } + publication.farewell(now: now))
+        hasSaidGoodbye = true
+        await broker.disconnect(within: Self.lastWordsWithin)
     }
 
     // MARK: What Home Assistant was told
@@ -120,8 +156,15 @@ package actor MQTTPublisher {
     private func publishOnTime() async {
         while await alarm.goesOff() {
             let now = clock.now
+            for line in logPace.due(now) { log.write(line.level, line.text) }
             await take(inquiry.tick(now: now))
-            await send(publication.tick(now: now) + fromOutputs { $0.tick(now: now) })
+            let answers = setDueTotals(now)
+            let repetition = obeyDue(now)
+            guard isConnected else {
+                alarm.set(nextDeadline)
+                continue
+            }
+            await send(answers + repetition + publication.tick(now: now) + fromOutputs { $0.tick(now: now) })
         }
     }
 
@@ -135,55 +178,109 @@ package actor MQTTPublisher {
     }
 
     private var nextDeadline: Instant? {
-        var earliest = min(publication.nextDeadline ?? .distantFuture, inquiry.nextDeadline ?? .distantFuture)
-        for output in outputs { earliest = min(earliest, output.nextDeadline ?? .distantFuture) }
+        var earliest = min(totalCommands.nextDeadline ?? .distantFuture, logPace.deadline ?? .distantFuture)
+        for pace in paces.values { earliest = min(earliest, pace.nextDeadline ?? .distantFuture) }
+        if isConnected {
+            earliest = min(earliest, publication.nextDeadline ?? .distantFuture, inquiry.nextDeadline ?? .distantFuture)
+            for output in outputs { earliest = min(earliest, output.nextDeadline ?? .distantFuture) }
+        }
         return earliest == .distantFuture ? nil : earliest
     }
 
-    /// What is published meanwhile waits: a total that is not on disk must not be what the broker remembers.
+    /// What is published of these meters meanwhile waits: a total that is not on disk must not be what the broker remembers.
     private func take(_ answers: [TotalInquiry.Answer]) async {
-        guard !answers.isEmpty else { return }
-        unsaved += 1
         for answer in answers {
+            unsaved[answer.meter, default: 0] += 1
+            working.yield(.settle(answer))
             for topic in answer.topics { await broker.unsubscribe(topic) }
-            await settle(answer)
         }
-        unsaved -= 1
-        await send([])
     }
 
     private func send(_ messages: [MQTTMessage]) async {
+        guard !hasSaidGoodbye else { return }
         alarm.set(nextDeadline)
         noteAnnouncements()
         outbox += messages
-        guard !outbox.isEmpty, !isSending, unsaved == 0 else { return }
+        guard !outbox.isEmpty, !isSending else { return }
         isSending = true
-        while !outbox.isEmpty, unsaved == 0 {
+        while !outbox.isEmpty {
             let batch = outbox
             outbox = []
-            for message in batch { await broker.publish(message) }
+            for message in batch {
+                if isHeldBack(message) { holdBack(message) } else { await broker.publish(message) }
+            }
         }
         isSending = false
+    }
+
+    /// Other programs are told of all meters, under topics that do not say of which.
+    private func isHeldBack(_ message: MQTTMessage) -> Bool {
+        guard !unsaved.isEmpty else { return false }
+        let topics = publication.topics
+        if let meter = topics.meter(of: message.topic) { return unsaved[meter] != nil }
+        return message.topic != topics.status && !message.topic.hasPrefix(topics.prefix + "/")
+    }
+
+    private func holdBack(_ message: MQTTMessage) {
+        if message.retain { heldBack.removeAll { $0.topic == message.topic } }
+        heldBack.append(message)
+        if heldBack.count > Self.mostHeldBack { heldBack.removeFirst() }
+    }
+
+    // MARK: What takes its time
+
+    private func work() async {
+        await withDiscardingTaskGroup { group in
+            for await job in jobs { group.addTask { await self.perform(job) } }
+        }
+    }
+
+    private func perform(_ job: Job) async {
+        switch job {
+        case .set(let order):
+            let refusal = await setTotal(order.meter, order.total)
+            totalCommands.finish(order.meter)
+            await send([result(order.meter, refusal ?? "ok")])
+        case .settle(let answer):
+            await settle(answer)
+            let others = (unsaved[answer.meter] ?? 0) - 1
+            unsaved[answer.meter] = others > 0 ? others : nil
+            outbox = heldBack + outbox
+            heldBack = []
+            await send([])
+        }
+    }
+
+    /// Begins to set those that are due; what there is to say of others.
+    private func setDueTotals(_ now: Instant) -> [MQTTMessage] {
+        let due = totalCommands.due(now: now)
+        for order in due.orders { working.yield(.set(order)) }
+        return due.answers.map { result($0.meter, $0.words) }
+    }
+
+    private func result(_ meter: String, _ words: String) -> MQTTMessage {
+        MQTTMessage(publication.topics.totalResult(meter), words, qos: 1)
     }
 
     private func react(to events: AsyncStream<BrokerEvent>) async {
         for await event in events {
             switch event {
             case .connected:
+                isConnected = true
                 log.write(.notice, "mqtt: connected")
-                await broker.subscribe(publication.topics.totalSetFilter)
                 await broker.subscribe(publication.topics.homeAssistantStatus)
-                for command in publication.commands { await broker.subscribe(publication.topics.command(command)) }
+                for topic in publication.commandTopics { await broker.subscribe(topic) }
                 let now = clock.now
                 for topic in inquiry.connected(now: now) { await broker.subscribe(topic) }
                 await send(publication.connected(now: now) + fromOutputs { $0.connected(now: now) })
             case .disconnected(let reason):
+                isConnected = false
                 log.write(.warning, "mqtt: not connected: \(reason)")
                 publication.disconnected()
                 for index in outputs.indices { outputs[index].disconnected() }
-                alarm.set(nil)
-                outbox = []
+                (outbox, heldBack) = ([], [])
                 await take(inquiry.disconnected())
+                alarm.set(nextDeadline)
             case .remark(let remark): log.write(.notice, "mqtt: \(remark)")
             case .received(let topic, let payload, let isRetained):
                 await receive(topic, payload, isRetained: isRetained)
@@ -200,30 +297,53 @@ package actor MQTTPublisher {
         } else if let answers = inquiry.received(topic, payload, isRetained: isRetained, now: clock.now) {
             await take(answers)
             alarm.set(nextDeadline)
-        } else if let meter = publication.topics.meter(ofTotalSet: topic) {
+        } else if let meter = publication.topics.meter(ofTotalSet: topic), publication.isConfigured(meter) {
             // A retained command would set the total back at every start.
-            guard !isRetained else { return log.write(.warning, "mqtt: \(topic) is retained: ignored") }
-            await send([MQTTMessage(publication.topics.totalResult(meter), await answer(payload, of: meter), qos: 1)])
+            guard !isRetained else { return complain("\(topic) is retained: ignored") }
+            let now = clock.now
+            let answer = totalCommands.take(total(payload), of: meter, now: now)
+            await send((answer.map { [result(meter, $0)] } ?? []) + setDueTotals(now))
         } else if let command = publication.commands.first(where: { publication.topics.command($0) == topic }) {
-            await obey(command, topic, payload, isRetained: isRetained)
+            // A retained one would be obeyed at every connect: for ever, if it is a restart.
+            guard !isRetained else { return complain("\(topic) is retained: ignored") }
+            guard payload.elementsEqual(BridgeCommand.press.utf8) else {
+                return complain("\(topic) takes \(BridgeCommand.press) only: ignored")
+            }
+            paces[command]?.ask()
+            await send(obeyDue(clock.now))
         }
     }
 
-    private func obey(_ command: BridgeCommand, _ topic: String, _ payload: [UInt8], isRetained: Bool) async {
-        // A retained one would be obeyed at every connect: for ever, if it is a restart.
-        guard !isRetained else { return log.write(.warning, "mqtt: \(topic) is retained: ignored") }
-        guard payload.elementsEqual(BridgeCommand.press.utf8) else {
-            return log.write(.warning, "mqtt: \(topic) takes \(BridgeCommand.press) only: ignored")
-        }
-        log.write(.notice, "mqtt: asked to \(command.rawValue)\(command == .read ? " everything again" : "")")
-        commands[command]?()
-        if command == .read { await send(publication.repeated(now: clock.now)) }
+    /// Of the same thing, and as often as somebody sends it.
+    private func complain(_ complaint: String) {
+        say(.warning, "mqtt: " + complaint, of: complaint)
+        alarm.set(nextDeadline)
     }
 
-    private func answer(_ payload: [UInt8], of meter: String) async -> String {
-        let total: Quantity
-        do throws(TypedTotal.Refusal) { total = try TypedTotal(payload).value } catch { return error.description }
-        guard !total.isNegative, total <= Self.largestTotal else { return "\(total) is not between 0 and \(Self.largestTotal)" }
-        return await setTotal(meter, total) ?? "ok"
+    private func say(_ level: LogLevel, _ text: String, of kind: String) {
+        if let line = logPace.admit(LogPace.Line(level: level, text: text), of: kind, now: clock.now) { log.write(line.level, line.text) }
+    }
+
+    /// What is to be published then.
+    private func obeyDue(_ now: Instant) -> [MQTTMessage] {
+        var messages: [MQTTMessage] = []
+        for command in publication.commands where paces[command]?.isDue(now) ?? false {
+            say(.notice, "mqtt: asked to \(command.rawValue)\(command == .read ? " everything again" : "")", of: command.rawValue)
+            commands[command]?()
+            if command == .read { messages += publication.repeated(now: now) }
+        }
+        return messages
+    }
+
+    private func total(_ payload: [UInt8]) -> Result<Quantity, TypedTotal.Refusal> {
+        do throws(TypedTotal.Refusal) {
+            let total = try TypedTotal(payload).value
+            guard !total.isNegative, total <= Self.largestTotal else {
+                throw TypedTotal.Refusal(description: "\(total) is not between 0 and \(Self.largestTotal)")
+            }
+            return .success(total)
+        } catch {
+            return .failure(error)
+        }
     }
 }

@@ -4,6 +4,8 @@ package struct TypedTotal: Sendable, Equatable {
 
     package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     /// What is longer is not even looked at.

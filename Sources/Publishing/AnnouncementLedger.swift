@@ -6,6 +6,8 @@ struct AnnouncementLedger: Sendable {
     private static let surelyArrived = Duration.seconds(60)
     /// When a device goes, Home Assistant 2024.12 empties its topic itself some time later, whatever came there meanwhile.
     private static let cleanUp = Duration.seconds(5)
+    /// A device that changes all the time, as no meter does, is not made anew at every telegram.
+    private static let announceEvery = Duration.seconds(10)
 
     private struct Old: Sendable {
         var announcement: Announcement
@@ -20,6 +22,8 @@ struct AnnouncementLedger: Sendable {
     /// The topics that were emptied lately, and what is to be said there then.
     private var emptiedAt: [String: Instant] = [:]
     private var waiting: [MQTTMessage] = []
+    /// By the meters; over this connection.
+    private var announcedAt: [String?: Instant] = [:]
     /// Changes with `announcements`.
     private(set) var revision = 0
 
@@ -51,6 +55,7 @@ struct AnnouncementLedger: Sendable {
     mutating func connected() {
         forget()
         emptiedAt = [:]
+        announcedAt = [:]
         for index in old.indices { old[index].takenBackAt = nil }
     }
 
@@ -87,8 +92,15 @@ struct AnnouncementLedger: Sendable {
 
     // MARK: What is new, and what is gone
 
+    /// The first is free.
+    func nextAnnouncement(of meter: String?) -> Instant {
+        announcedAt[meter].map { $0 + Self.announceEvery } ?? Instant(nanoseconds: 0)
+    }
+
     mutating func announce(_ device: DiscoveredDevice, now: Instant, into messages: inout [MQTTMessage]) {
         let new = device.announcement
+        let (known, sent) = (revision, messages.count)
+        defer { if revision != known || messages.count != sent { announcedAt[new.meter] = now } }
         if let index = current.firstIndex(where: { $0.meter == new.meter }) {
             if current[index] != new {
                 old.append(Old(announcement: current[index]))

@@ -5,6 +5,8 @@ package struct MQTTPublication: Sendable {
     private static let usualInterval = Duration.seconds(5)
     /// Home Assistant asks for some time between its birth and the answers of all daemons.
     private static let longestJitter: Int64 = 3000
+    /// Whoever says that Home Assistant was born, and however often.
+    private static let birthEvery = Duration.seconds(10)
 
     package let topics: Topics
     /// What the daemon can be told; before the first connection.
@@ -27,11 +29,17 @@ package struct MQTTPublication: Sendable {
     private var remarks: [String] = []
     /// Who shares an identity, as it was said last.
     private var warned: [String: Set<String>] = [:]
+    private var birthAnsweredAt: Instant?
+    private var mustAnnounceBridge = false
 
-    package init(topics: Topics, discovery: DiscoveryForm, version: String, clientID: String, publishEvery: [String: Duration]) {
+    /// `publishEvery` names all meters that are configured. `bridge` names the daemon's own device, where the client id does not.
+    package init(
+        topics: Topics, discovery: DiscoveryForm, version: String, clientID: String, bridge: String? = nil,
+        publishEvery: [String: Duration]
+    ) {
         self.topics = topics
         self.publishEvery = publishEvery
-        self.discovery = Discovery(form: discovery, topics: topics, version: version, clientID: clientID)
+        self.discovery = Discovery(form: discovery, topics: topics, version: version, clientID: bridge ?? clientID)
         // FNV-1a: the same client always waits equally long, and no two alike.
         let hash = clientID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
         jitter = .milliseconds(Int64(hash) % (Self.longestJitter + 1))
@@ -113,6 +121,11 @@ package struct MQTTPublication: Sendable {
 
     // MARK: The connection
 
+    /// The topics that commands come by. None has a wildcard: before MQTT 5 every message costs twice its length in memory.
+    package var commandTopics: [String] { publishEvery.keys.sorted().map(topics.totalSet) + commands.map(topics.command) }
+
+    package func isConfigured(_ meter: String) -> Bool { publishEvery[meter] != nil }
+
     /// What the broker says when the connection is lost.
     package var will: MQTTMessage { MQTTMessage(topics.status, "offline", qos: 1, retain: true) }
 
@@ -121,6 +134,7 @@ package struct MQTTPublication: Sendable {
         isConnected = true
         hasSwept = false
         ledger.connected()
+        birthAnsweredAt = nil
         return publishAll(now: now)
     }
 
@@ -134,8 +148,9 @@ package struct MQTTPublication: Sendable {
     /// Home Assistant lost what it knew: everything again, after a while.
     package mutating func homeAssistantStarted(now: Instant) {
         guard isConnected, repeatAt == nil else { return }
-        repeatAt = now + jitter
-        nextDeadline = min(nextDeadline ?? now + jitter, now + jitter)
+        let due = max(now + jitter, birthAnsweredAt.map { $0 + Self.birthEvery } ?? now)
+        repeatAt = due
+        nextDeadline = min(nextDeadline ?? due, due)
     }
 
     // MARK: What goes out
@@ -167,17 +182,20 @@ package struct MQTTPublication: Sendable {
         guard isConnected else { return [] }
         var messages: [MQTTMessage] = []
         ledger.settle(now: now, into: &messages)
-        if let repeatAt, repeatAt <= now { return messages + publishAll(now: now) }
+        if let repeatAt, repeatAt <= now {
+            birthAnsweredAt = now
+            return messages + publishAll(now: now)
+        }
         publish(now: now, into: &messages)
         return messages
     }
 
-    /// All that still waits, and goodbye. The meters' own availability stays as after a crash, when nobody could change it either: it
-    /// counts only together with the status.
+    /// All that still waits, and goodbye. After a crash nobody can say that of the meters: there is one will, and it is the status.
     package mutating func farewell(now: Instant) -> [MQTTMessage] {
         guard isConnected else { return [] }
         var messages: [MQTTMessage] = []
         publish(now: now, isLast: true, into: &messages)
+        for index in meters.indices { meters[index].farewell(into: &messages) }
         messages.append(will)
         ledger.farewell()
         return messages
@@ -187,15 +205,27 @@ package struct MQTTPublication: Sendable {
         repeatAt = nil
         var messages = [MQTTMessage(topics.status, "online", qos: 1, retain: true)]
         ledger.forget()
-        ledger.announce(discovery.bridge(commands), now: now, into: &messages)
+        mustAnnounceBridge = true
+        announceBridge(now: now, into: &messages)
         for index in meters.indices { meters[index].forget() }
         publish(now: now, into: &messages)
         return messages
     }
 
+    private mutating func announceBridge(now: Instant, into messages: inout [MQTTMessage]) {
+        guard mustAnnounceBridge, ledger.nextAnnouncement(of: nil) <= now else { return }
+        mustAnnounceBridge = false
+        ledger.announce(discovery.bridge(commands), now: now, into: &messages)
+    }
+
     private mutating func publish(now: Instant, isLast: Bool = false, into messages: inout [MQTTMessage]) {
         if knowsMeters && !hasSwept { sweep(now: now, into: &messages) }
+        announceBridge(now: now, into: &messages)
         nextDeadline = repeatAt
+        if mustAnnounceBridge {
+            let due = ledger.nextAnnouncement(of: nil)
+            nextDeadline = min(nextDeadline ?? due, due)
+        }
         for index in meters.indices {
             guard let due = meters[index].publish(now: now, isLast: isLast, ledger: &ledger, into: &messages) else { continue }
             nextDeadline = min(nextDeadline ?? due, due)

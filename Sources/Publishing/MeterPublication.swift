@@ -51,6 +51,8 @@ struct MeterPublication: Sendable {
     private var problem: String?
     private var publishedAvailability: Bool?
     private var publishedProblem: String?
+    private var availabilityPace = ChangePace()
+    private var problemPace = ChangePace()
 
     private var mustAnnounce = true
 
@@ -217,17 +219,12 @@ struct MeterPublication: Sendable {
         guard hasNews || isLast || due.map({ $0 <= now }) ?? false else { return due }
         hasNews = false
         if !awaited.isEmpty || !awaitedNames.isEmpty { giveUpWaiting(now) }
-        if mustAnnounce { announce(now: now, ledger: &ledger, into: &messages) }
-        if publishedAvailability != isAvailable {
-            publishedAvailability = isAvailable
-            messages.append(MQTTMessage(topics.availability(name), isAvailable ? "online" : "offline", qos: 1, retain: true))
-        }
-        let problem = problem ?? "none"
-        if publishedProblem != problem {
-            publishedProblem = problem
-            messages.append(MQTTMessage(topics.problem(name), problem, qos: 1, retain: true))
-        }
         due = nil
+        if mustAnnounce {
+            let next = ledger.nextAnnouncement(of: name)
+            if next <= now || isLast { announce(now: now, ledger: &ledger, into: &messages) } else { due = next }
+        }
+        publishCondition(now: now, isLast: isLast, into: &messages)
         for index in values.indices {
             let isNew = values[index].published != values[index].newest
             guard let next = isNew ? values[index].publishedAt + values[index].every : repetition(of: index) else { continue }
@@ -240,6 +237,34 @@ struct MeterPublication: Sendable {
         }
         if let next = publishJSON(now: now, isLast: isLast, into: &messages) { due = min(due ?? next, next) }
         return due
+    }
+
+    private mutating func publishCondition(now: Instant, isLast: Bool, into messages: inout [MQTTMessage]) {
+        if publishedAvailability != isAvailable {
+            if let next = availabilityPace.wait(now), publishedAvailability != nil, !isLast {
+                due = min(due ?? next, next)
+            } else {
+                if publishedAvailability != nil { availabilityPace.note(now) }
+                publishedAvailability = isAvailable
+                messages.append(MQTTMessage(topics.availability(name), isAvailable ? "online" : "offline", qos: 1, retain: true))
+            }
+        }
+        let problem = problem ?? "none"
+        guard publishedProblem != problem else { return }
+        if let next = problemPace.wait(now), publishedProblem != nil, !isLast {
+            due = min(due ?? next, next)
+        } else {
+            if publishedProblem != nil { problemPace.note(now) }
+            publishedProblem = problem
+            messages.append(MQTTMessage(topics.problem(name), problem, qos: 1, retain: true))
+        }
+    }
+
+    /// Nobody reads it any more.
+    mutating func farewell(into messages: inout [MQTTMessage]) {
+        guard publishedAvailability == true else { return }
+        publishedAvailability = false
+        messages.append(MQTTMessage(topics.availability(name), "offline", qos: 1, retain: true))
     }
 
     /// What does not change is said again before it expires, as long as it is known to be true.

@@ -21,7 +21,6 @@ package struct Topics: Sendable, Equatable {
 
     package var status: String { base + "/status" }
     package var homeAssistantStatus: String { prefix + "/status" }
-    package var totalSetFilter: String { base + "/+/total/set" }
 
     package func command(_ command: BridgeCommand) -> String { "\(base)/\(command.rawValue)/set" }
 
@@ -31,6 +30,13 @@ package struct Topics: Sendable, Equatable {
     package func value(_ meter: String, _ quantity: String) -> String { "\(base)/\(meter)/\(quantity)" }
     package func totalSet(_ meter: String) -> String { "\(base)/\(meter)/total/set" }
     package func totalResult(_ meter: String) -> String { "\(base)/\(meter)/total/result" }
+
+    /// The meter that a topic below the base tells of.
+    package func meter(of topic: String) -> String? {
+        guard topic.hasPrefix(base + "/") else { return nil }
+        let rest = topic.dropFirst(base.count + 1)
+        return rest.firstIndex(of: "/").map { String(rest[..<$0]) }
+    }
 
     /// The meter whose total a command sets.
     package func meter(ofTotalSet topic: String) -> String? {

@@ -190,7 +190,7 @@ import Testing
         _ = bench.read([.energyImport: number("1.000")])
         _ = bench.read([.energyImport: number("1.001")])
         let last = bench.publication.farewell(now: bench.now)
-        #expect(last.map(\.topic) == ["jouled/grid/energy_import", "jouled/grid/json", "jouled/status"])
+        #expect(last.map(\.topic) == ["jouled/grid/energy_import", "jouled/grid/json", "jouled/grid/availability", "jouled/status"])
         #expect(last.last == MQTTMessage("jouled/status", "offline", qos: 1, retain: true))
         #expect(last.last == bench.publication.will)
     }

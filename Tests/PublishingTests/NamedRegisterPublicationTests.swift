@@ -70,6 +70,7 @@ import Testing
         #expect(facts("last") == [nil, "measurement", "kWh"])
         // It says something else now.
         bench.meter.named[1].value = .text("none")
+        bench.wait(.seconds(10))
         #expect(bench.read([:]).payloads("jouled/grid/peak") == ["none"])
         #expect(facts("peak") == [nil, nil, nil] && bench.homeAssistant.complaints == [])
     }

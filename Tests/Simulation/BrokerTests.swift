@@ -67,7 +67,7 @@ import VirtualMeters
         house.broker.send("jouled/restart/set", "PRESS", retained: true)
         house.broker.send("jouled/restart/set", "ON")
         house.broker.send("jouled/restart/set", "")
-        house.run(for: .seconds(1))
+        house.run(for: .seconds(10))
         #expect(house.restarts == 0)
         house.broker.send("jouled/restart/set", "PRESS")
         house.run(for: .seconds(1))

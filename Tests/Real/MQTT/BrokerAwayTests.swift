@@ -115,7 +115,7 @@ struct BrokerAwayTests {
             #expect(repeated.count == 2, "once for both")
             broker.publish("homeassistant/status", "offline")
             broker.publish("homeassistant/status", "online")
-            let again = await live.lines(by: daemon.loop, within: 10) { $0.count >= 3 }
+            let again = await live.lines(by: daemon.loop, within: 30) { $0.count >= 3 }
             #expect(again.count == 3)
         }
     }

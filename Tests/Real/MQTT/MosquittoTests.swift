@@ -188,7 +188,7 @@ struct MosquittoTests {
         try broker.start()
         broker.publish("jouled/gas/total/set", "1", retain: true)
         let set = Mutex<[String]>([])
-        let daemon = RealPublisher(.local(broker.port)) { meter, total in
+        let daemon = RealPublisher(.local(broker.port), pulses: ["gas", "x"]) { meter, total in
             set.withLock { $0.append("\(meter) \(total)") }
             return meter == "gas" ? nil : "no pulse meter is called \(meter)"
         }
