@@ -1,5 +1,6 @@
 import Glibc
 import MeterDaemon
+import Metering
 
 /// Reads the file, its secrets and what it takes from this machine. Either a configuration that is right in everything that can be
 /// known without the devices, or all that is wrong.
@@ -15,7 +16,8 @@ package func loadConfiguration(path: String) throws(ConfigurationErrors) -> Conf
 extension ConfigurationEnvironment {
     static var ofThisMachine: ConfigurationEnvironment {
         ConfigurationEnvironment(
-            hostName: machineName(), credentialsDirectory: getenv("CREDENTIALS_DIRECTORY").map { String(cString: $0) },
+            hostName: machineName(), machine: machineMark(),
+            credentialsDirectory: getenv("CREDENTIALS_DIRECTORY").map { String(cString: $0) },
             readSecret: { path in
                 switch readFile(path, upTo: 4096) {
                 case .success(let bytes):
@@ -71,6 +73,18 @@ private func machineName() -> String {
     var name = [CChar](repeating: 0, count: 256)
     guard gethostname(&name, name.count - 1) == 0 else { return "" }
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Cards are copied with their machine-id, but not with the number that is burnt into the board. Of both a few letters only: they go out
+/// in public, and brokers of MQTT 3.1.1 need not take more than 23 in all.
+private func machineMark() -> String {
+    var numbers: [UInt8] = []
+    for path in ["/etc/machine-id", "/sys/firmware/devicetree/base/serial-number"] {
+        if case .success(let bytes) = readFile(path, upTo: 256) { numbers += bytes }
+    }
+    guard !numbers.isEmpty else { return "" }
+    let mark = String(CheckSum.crc32(numbers) & 0xFFFF, radix: 16)
+    return String(repeating: "0", count: 4 - mark.utf8.count) + mark
 }
 
 private func userName() -> String {

@@ -347,6 +347,40 @@ import Testing
         #expect(try password(user, systemd) == nil)
     }
 
+    /// Two machines of one name; their devices in Home Assistant keep the names that they had.
+    @Test func theClientTellsTheMachine() throws {
+        var environment = Self.environment
+        environment.machine = "1a2b"
+        let plain = try #require(try Self.read(Self.meter + "[mqtt]\n", environment).get().mqtt)
+        #expect(plain.clientID == "jouled-pi-1a2b" && plain.bridge == "jouled-pi")
+        let named = try #require(try Self.read(Self.meter + "[mqtt]\nclient_id = \"cellar\"\n", environment).get().mqtt)
+        #expect(named.clientID == "cellar" && named.bridge == nil)
+    }
+
+    /// jouled must not hear itself.
+    @Test func topicsThatMeet() {
+        let why =
+            "can't be both mqtt.topic and mqtt.homeassistant.prefix: jouled's status would pass for Home Assistant's; expected e.g. topic = \"jouled\""
+        #expect(Self.errors(Self.meter + "[mqtt]\ntopic = \"homeassistant\"") == ["c.toml:5:9: mqtt.topic: \"homeassistant\" \(why)"])
+        #expect(
+            Self.errors(Self.meter + "[mqtt]\n[mqtt.homeassistant]\nprefix = \"jouled\"") == [
+                "c.toml:6:10: mqtt.homeassistant.prefix: \"jouled\" \(why)"
+            ])
+        #expect(Self.errors(Self.meter + "[mqtt]\ntopic = \"homeassistant/jouled\"") == [])
+        let registers = "[[meter]]\nname = \"read\"\nport = \"/dev/ttyUSB0\"\nregisters = [\"1.8.0\", \"96.7.21=set\"]"
+        #expect(
+            Self.errors(registers) == [
+                "c.toml:4:13: meter.registers: a meter called \"read\" can't have a register called \"set\"; expected another name"
+            ])
+        for topic in ["homeassistant/status", "jouled/grid/total/set", "jouled/read/set", "jouled/restart/set"] {
+            let output = "[mqtt]\n[[output]]\ntype = \"mqtt-form\"\nmeter = \"grid\"\ndevice_id = \"1\"\ntopic = \"\(topic)\""
+            #expect(
+                Self.errors(Self.meter + output) == [
+                    "c.toml:9:9: output.topic: \"\(topic)\" is a topic that jouled takes commands from; expected another one"
+                ])
+        }
+    }
+
     @Test func tls() throws {
         func mqtt(_ lines: String) throws -> Configuration.MQTT {
             let configuration = try Self.read(Self.meter + "[mqtt]\n" + lines).get()
@@ -354,7 +388,7 @@ import Testing
         }
         let plain = try mqtt("url = \"mqtt://broker.lan\"")
         #expect((plain.host, plain.port, plain.usesTLS) == ("broker.lan", 1883, false))
-        #expect(plain.clientID == "jouled-pi")
+        #expect(plain.clientID == "jouled-pi" && plain.bridge == "jouled-pi")
         let files = "ca_file = \"/ca.pem\"\ncert_file = \"/a.pem\"\nkey_file = \"/b.pem\""
         let secure = try mqtt("url = \"mqtts://[fe80::1%eth0]/\"\n" + files)
         #expect((secure.host, secure.port, secure.usesTLS) == ("fe80::1%eth0", 8883, true))

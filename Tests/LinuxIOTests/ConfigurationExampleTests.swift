@@ -107,6 +107,7 @@ import Testing
             guard let key = line.key else { continue }
             var loaded = try load(line.section, [key])
             loaded.mqtt?.clientID = asItIs.mqtt?.clientID ?? ""
+            loaded.mqtt?.bridge = asItIs.mqtt?.bridge
             #expect(loaded == asItIs, "\(line.text)")
             count += 1
         }

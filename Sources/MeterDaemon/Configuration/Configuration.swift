@@ -23,6 +23,8 @@ package struct Configuration: Sendable, Equatable {
         /// The base topic.
         package var topic = "jouled"
         package var clientID = "jouled"
+        /// What names the daemon's own device in Home Assistant, where `clientID` does not.
+        package var bridge: String?
         package var caFile: String?
         package var certFile: String?
         package var keyFile: String?

@@ -8,6 +8,8 @@ package struct ConfigurationEnvironment: Sendable {
     }
 
     package var hostName: String
+    /// What tells this machine from another of the same name, in a few letters; empty where nothing does.
+    package var machine: String
     /// Where systemd puts the credentials of the unit.
     package var credentialsDirectory: String?
     package var readSecret: @Sendable (_ path: String) -> Secret
@@ -15,10 +17,12 @@ package struct ConfigurationEnvironment: Sendable {
     package var obstacle: @Sendable (_ path: String) -> String?
 
     package init(
-        hostName: String, credentialsDirectory: String? = nil, readSecret: @escaping @Sendable (_ path: String) -> Secret,
+        hostName: String, machine: String = "", credentialsDirectory: String? = nil,
+        readSecret: @escaping @Sendable (_ path: String) -> Secret,
         obstacle: @escaping @Sendable (_ path: String) -> String?
     ) {
         self.hostName = hostName
+        self.machine = machine
         self.credentialsDirectory = credentialsDirectory
         self.readSecret = readSecret
         self.obstacle = obstacle

@@ -12,8 +12,7 @@ extension ConfigurationReader {
                 "missing; a password needs one")
         }
         mqtt.topic = section.read("topic", .topic(mqtt.topic)) ?? mqtt.topic
-        mqtt.clientID = environment.hostName.isEmpty ? mqtt.clientID : "jouled-\(environment.hostName)"
-        mqtt.clientID = section.read("client_id", .line("jouled-kitchen")) ?? mqtt.clientID
+        nameClient(&mqtt, &section)
         mqtt.caFile = readable("ca_file", &section)
         mqtt.certFile = readable("cert_file", &section)
         mqtt.keyFile = readable("key_file", &section)
@@ -23,10 +22,29 @@ extension ConfigurationReader {
         if var homeassistant = section.section("homeassistant", .homeassistant) {
             mqtt.discovery = homeassistant.read("discovery", .choice()) ?? mqtt.discovery
             mqtt.discoveryPrefix = homeassistant.read("prefix", .topic(mqtt.discoveryPrefix)) ?? mqtt.discoveryPrefix
+            if mqtt.topic == mqtt.discoveryPrefix, !section.has("topic") { homeassistant.refuse("prefix", Self.clash(mqtt.topic)) }
             errors += homeassistant.errors
         }
+        if mqtt.topic == mqtt.discoveryPrefix, section.has("topic") { section.refuse("topic", Self.clash(mqtt.topic)) }
         errors += section.errors
         return mqtt
+    }
+
+    private static func clash(_ topic: String) -> String {
+        "\(quoted(topic)) can't be both mqtt.topic and mqtt.homeassistant.prefix: jouled's status would pass for Home Assistant's;"
+            + " expected e.g. topic = \"jouled\""
+    }
+
+    /// Two machines of one name, as every Raspberry Pi has at first, must not throw each other out. In Home Assistant the host's name
+    /// alone names the daemon's device: it is there since before, and stays when the card is replaced.
+    private func nameClient(_ mqtt: inout Configuration.MQTT, _ section: inout ConfigurationSection) {
+        if let own = section.read("client_id", .line("jouled-kitchen")) {
+            mqtt.clientID = own
+            return
+        }
+        let name = environment.hostName.isEmpty ? mqtt.clientID : "jouled-\(environment.hostName)"
+        mqtt.bridge = name
+        mqtt.clientID = environment.machine.isEmpty ? name : "\(name)-\(environment.machine)"
     }
 
     private func checkTLS(_ section: inout ConfigurationSection, usesTLS: Bool) {

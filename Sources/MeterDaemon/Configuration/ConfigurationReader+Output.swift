@@ -26,6 +26,7 @@ extension ConfigurationReader {
     private mutating func gateway(_ section: inout ConfigurationSection, _ configuration: Configuration) -> DomoticzGateway {
         var gateway = DomoticzGateway()
         gateway.topic = section.read("topic", .topic(gateway.topic)) ?? gateway.topic
+        checkTopic(gateway.topic, &section, configuration)
         gateway.every = section.read("every", .duration(.seconds(1) ... .seconds(3600))) ?? gateway.every
         let devices = section.sections("device", .device, upTo: 256)
         if devices.isEmpty, section.errors.isEmpty {
@@ -55,6 +56,15 @@ extension ConfigurationReader {
         device.hasExport = section.read("export", .truth) ?? device.hasExport
         checkMeter(of: device, &section, configuration)
         return device
+    }
+
+    /// What an output says must not come back as a command.
+    private func checkTopic(_ topic: String, _ section: inout ConfigurationSection, _ configuration: Configuration) {
+        guard let mqtt = configuration.mqtt else { return }
+        let topics = Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix)
+        let heard = [topics.homeAssistantStatus] + BridgeCommand.allCases.map(topics.command)
+        guard heard.contains(topic) || topics.meter(ofTotalSet: topic) != nil else { return }
+        section.refuse("topic", "\(quoted(topic)) is a topic that jouled takes commands from; expected another one")
     }
 
     private func quantity(of kind: DomoticzDevice.Kind, _ section: inout ConfigurationSection) -> Measurand? {
@@ -114,6 +124,7 @@ extension ConfigurationReader {
             let names = listed(meterNames)
             section.refuse("meter", "no [[meter]] is called \(quoted(meter))" + (names.isEmpty ? "" : "; allowed: \(names)"))
         }
+        if let topic { checkTopic(topic, &section, configuration) }
         guard let topic, let meter, let id else { return nil }
         var form = FormOutput(meter: meter, topic: topic, deviceID: id)
         form.hasExport = hasExport ?? form.hasExport

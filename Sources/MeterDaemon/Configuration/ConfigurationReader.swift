@@ -1,5 +1,6 @@
 import MeterProtocols
 import Metering
+import Publishing
 
 /// Makes a valid configuration of what a file says, or says everything that is wrong with it.
 package struct ConfigurationReader {
@@ -71,6 +72,10 @@ package struct ConfigurationReader {
         if let list = section.read("registers", .registers) {
             meter.registers = list.map(\.code)
             meter.named = list.filter { !$0.name.isEmpty }
+            // Its topic would be that of the command.
+            if let name, BridgeCommand(rawValue: name) != nil, meter.named.contains(where: { $0.name == "set" }) {
+                section.refuse("registers", "a meter called \(quoted(name)) can't have a register called \"set\"; expected another name")
+            }
         }
         meter.every = section.read("every", .duration(.zero ... .seconds(3600))) ?? meter.every
         meter.maxPower = section.read("max_power", .power) ?? meter.maxPower

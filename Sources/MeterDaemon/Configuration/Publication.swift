@@ -7,7 +7,7 @@ extension Configuration {
         let intervals = meters.map { ($0.name, $0.publishEvery) } + pulses.map { ($0.name, $0.publishEvery) }
         return MQTTPublication(
             topics: Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix), discovery: mqtt.discovery, version: jouledVersion,
-            clientID: mqtt.clientID, publishEvery: Dictionary(uniqueKeysWithValues: intervals))
+            clientID: mqtt.clientID, bridge: mqtt.bridge, publishEvery: Dictionary(uniqueKeysWithValues: intervals))
     }
 
     /// What else goes to that broker.
