@@ -1,4 +1,5 @@
 import Glibc
+import MeterDaemon
 import Synchronization
 
 /// A descriptor that outlives who opened it, by its name.
@@ -14,10 +15,10 @@ package final class DescriptorStore: Sendable {
     private static let first: Int32 = 3
 
     private let notice = ServiceNotice()
-    private let kept: Mutex<[KeptDescriptor]>
+    private let kept: Guarded<[KeptDescriptor]>
 
     package init() {
-        kept = Mutex(Self.handedOver())
+        kept = Guarded(Self.handedOver())
     }
 
     deinit { kept.withLock { for kept in $0 { close(kept.descriptor) } } }

@@ -11,7 +11,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     package enum Readiness: Sendable, Equatable { case ready, timedOut, cancelled }
 
     private let bell: Int32
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     private struct State {
         var jobs: [UnownedJob] = []
@@ -227,7 +227,7 @@ extension EventLoop {
 private final class LoopAlarm: Alarm {
     private let loop: EventLoop
     private let id: UInt64
-    private let setting = Mutex<Instant?>(nil)
+    private let setting = Guarded<Instant?>(nil)
 
     init(_ loop: EventLoop) {
         self.loop = loop

@@ -16,7 +16,7 @@ final class TCPCall: Sendable {
     }
 
     private let head: RemoteHead
-    private let state = Mutex(State.underway)
+    private let state = Guarded(State.underway)
     /// Becomes readable with the answer.
     let bell: Int32
 

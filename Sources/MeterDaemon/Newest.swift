@@ -11,7 +11,7 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
         var waiting: UnsafeContinuation<Void, Never>?
     }
 
-    private let lock = Mutex(())
+    private let lock = Guarded(())
     // SAFETY: it is only touched in `withState`, by whoever holds the lock. A `Mutex<State>` stops Swift 6.0's compiler with an assertion.
     private nonisolated(unsafe) var state: State
 

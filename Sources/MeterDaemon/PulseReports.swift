@@ -19,12 +19,12 @@ package final class PulseReports: Sendable {
     /// Rings when there is a report that should be heard at once; ends with the last one. One ring is for all that came by then.
     package let rings: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
-    private let news: Mutex<News>
+    private let news: Guarded<News>
     private let isListenedTo = Atomic(false)
 
     package init(lines: Int) {
         (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        news = Mutex(News(lines: [Line](repeating: Line(), count: lines)))
+        news = Guarded(News(lines: [Line](repeating: Line(), count: lines)))
     }
 
     /// Somebody wants to know of each change; without, they are only kept.
