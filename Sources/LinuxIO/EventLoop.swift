@@ -10,6 +10,9 @@ import Synchronization
 package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     package enum Readiness: Sendable, Equatable { case ready, timedOut, cancelled }
 
+    /// Jobs that bring jobs may go on for so long before descriptors and deadlines have their turn.
+    private static let longestRun = Duration.milliseconds(1)
+
     private let bell: Int32
     private let state = Guarded(State())
 
@@ -143,11 +146,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     /// Runs on the calling thread until `stop`.
     package func run() {
         while true {
-            while let jobs = takeJobs() {
-                for job in jobs {
-                    job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
-                }
-            }
+            runJobs()
             guard let sleep = prepareSleep() else { return }
             var descriptors = sleep.descriptors
             poll(&descriptors, nfds_t(descriptors.count), sleep.milliseconds)
@@ -156,6 +155,17 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
                 _ = read(bell, &rings, 8)
             }
             finishWaits(ready: zip(sleep.ids, descriptors.dropFirst()).compactMap { $1.revents != 0 ? $0 : nil })
+        }
+    }
+
+    /// Those that wait, and those that they bring; when there are always more it ends all the same.
+    private func runJobs() {
+        let limit = now + Self.longestRun
+        while let jobs = takeJobs() {
+            for job in jobs {
+                job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            }
+            if now >= limit { return }
         }
     }
 
@@ -181,9 +191,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         let now = now
         return state.withLock { state in
             var sleep = Sleep(descriptors: [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)], ids: [], milliseconds: 0)
-            guard state.jobs.isEmpty else { return sleep }
-            if state.isStopped { return nil }
-            state.isAsleep = true
+            let isBusy = !state.jobs.isEmpty
+            if state.isStopped, !isBusy { return nil }
+            state.isAsleep = !isBusy
             var next: Instant?
             for wait in state.waits {
                 if let deadline = wait.deadline { next = min(next ?? deadline, deadline) }
@@ -191,7 +201,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
                 sleep.descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
                 sleep.ids.append(wait.id)
             }
-            sleep.milliseconds = now.milliseconds(to: next ?? .distantFuture)
+            // With jobs that wait it is only a look.
+            if !isBusy { sleep.milliseconds = now.milliseconds(to: next ?? .distantFuture) }
             return sleep
         }
     }

@@ -18,6 +18,11 @@ private actor Resident {
         await loop.wait(readable: descriptor, until: duration.map { loop.now + $0 })
     }
 
+    /// Jobs that bring jobs, until nobody wants them any more.
+    func keepBusy() async {
+        while !Task.isCancelled { await Task.yield() }
+    }
+
     func goesOff(_ alarm: any Alarm) async -> Bool { await alarm.goesOff() }
     func set(_ alarm: any Alarm, in duration: Duration?) { alarm.set(duration.map { loop.now + $0 }) }
 }
@@ -73,6 +78,24 @@ private actor Resident {
         try? await Task.sleep(for: .milliseconds(80))
         waiting.cancel()
         #expect(await waiting.value == false)
+    }
+
+    /// Jobs that never run out hold up neither a descriptor nor a deadline.
+    @Test(.timeLimit(.minutes(1))) func aBusyLoopLooksAtTheRest() async {
+        var ends: [Int32] = [0, 0]
+        pipe(&ends)
+        let (input, resident) = (ends[0], resident)
+        let busy = (0..<2).map { _ in Task(executorPreference: resident.loop) { await resident.keepBusy() } }
+        #expect(await resident.wait(nil, for: .milliseconds(10)) == .timedOut)
+        async let readiness = resident.wait(input, for: nil)
+        _ = write(ends[1], "x", 1)
+        #expect(await readiness == .ready)
+        for task in busy {
+            task.cancel()
+            await task.value
+        }
+        close(ends[0])
+        close(ends[1])
     }
 
     @Test func manyTasksWaitAtOnce() async {
