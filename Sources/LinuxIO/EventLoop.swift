@@ -6,7 +6,7 @@ import Synchronization
 
 /// One thread that runs the actors pinned to it and sleeps in the kernel until a descriptor, a deadline or another thread has work.
 ///
-/// Everything that waits does so by `wait(readable:until:)`; nobody polls.
+/// Everything that waits does so by `wait(readable:until:)` or `wait(writable:until:)`; nobody polls.
 package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     package enum Readiness: Sendable, Equatable { case ready, timedOut, cancelled }
 
@@ -29,6 +29,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     fileprivate struct Wait {
         var id: UInt64
         var descriptor: Int32?
+        /// What the descriptor is to be ready for: `POLLIN` or `POLLOUT`.
+        var event: Int16
         var deadline: Instant?
         var alarm: LoopAlarm?
         var continuation: CheckedContinuation<Readiness, Never>
@@ -70,7 +72,15 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         readable descriptor: Int32?, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
     ) async -> Readiness {
         if Task.isCancelled { return .cancelled }
-        return await wait(newID(), readable: descriptor, until: deadline, alarm: nil)
+        return await wait(newID(), for: POLLIN, of: descriptor, until: deadline)
+    }
+
+    /// The same for a descriptor that is to take something.
+    package func wait(
+        writable descriptor: Int32, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
+    ) async -> Readiness {
+        if Task.isCancelled { return .cancelled }
+        return await wait(newID(), for: POLLOUT, of: descriptor, until: deadline)
     }
 
     fileprivate func newID() -> UInt64 {
@@ -81,12 +91,15 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     }
 
     fileprivate func wait(
-        _ id: UInt64, readable descriptor: Int32?, until deadline: Instant?, alarm: LoopAlarm?,
+        _ id: UInt64, for event: Int32, of descriptor: Int32?, until deadline: Instant?, alarm: LoopAlarm? = nil,
         isolation: isolated (any Actor)? = #isolation
     ) async -> Readiness {
         let readiness = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                begin(Wait(id: id, descriptor: descriptor, deadline: deadline, alarm: alarm, continuation: continuation))
+                begin(
+                    Wait(
+                        id: id, descriptor: descriptor, event: Int16(event), deadline: deadline, alarm: alarm,
+                        continuation: continuation))
             }
         } onCancel: {
             cancel(id)
@@ -198,7 +211,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
             for wait in state.waits {
                 if let deadline = wait.deadline { next = min(next ?? deadline, deadline) }
                 guard let descriptor = wait.descriptor else { continue }
-                sleep.descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+                sleep.descriptors.append(pollfd(fd: descriptor, events: wait.event, revents: 0))
                 sleep.ids.append(wait.id)
             }
             // With jobs that wait it is only a look.
@@ -257,7 +270,7 @@ private final class LoopAlarm: Alarm {
 
     func goesOff() async -> Bool {
         while !Task.isCancelled {
-            guard await loop.wait(id, readable: nil, until: nil, alarm: self) == .timedOut else { return false }
+            guard await loop.wait(id, for: 0, of: nil, until: nil, alarm: self) == .timedOut else { return false }
             // It may have been moved since the wait ended.
             let now = loop.now
             let isDue = setting.withLock { setting in

@@ -1,20 +1,37 @@
 import Glibc
 import MeterDaemon
+import Metering
 
 /// Lines on standard error, with the priority that journald understands when it is journald that reads them.
 package struct Journal: Log {
-    private let lowest: LogLevel
-    private let isJournald: Bool
+    /// Longer ones are cut: names and reasons from outside are in them.
+    private static let longestMessage = 2000
 
-    package init(lowest: LogLevel = .info) {
+    private let lowest: LogLevel
+    private let lines: LogLines
+
+    package init(lowest: LogLevel = .info, lines: LogLines = .standardError) {
         self.lowest = lowest
-        isJournald = getenv("JOURNAL_STREAM") != nil
+        self.lines = lines
     }
 
     package func write(_ level: LogLevel, _ message: String) {
-        guard level <= lowest else { return }
-        let line = (isJournald ? "<\(level.rawValue)>" : "jouled: ") + message + "\n"
-        printText(line, to: STDERR_FILENO)
+        if level <= lowest { lines.write(level, Self.oneLine(message)) }
+    }
+
+    /// Writes what had to wait as soon as somebody reads, until the task is cancelled. Once.
+    package func writeRest(_ loop: EventLoop) async { await lines.writeRest(loop) }
+
+    /// What came from outside begins no line of its own, and does nothing to a terminal.
+    private static func oneLine(_ message: String) -> String {
+        let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) }
+        guard message.utf8.count > longestMessage || message.unicodeScalars.contains(where: isControl) else { return message }
+        var line = ""
+        for scalar in message.unicodeScalars {
+            guard line.utf8.count < longestMessage else { return line + "…" }
+            line.unicodeScalars.append(isControl(scalar) ? "?" : scalar)
+        }
+        return line
     }
 }
 
@@ -35,8 +52,11 @@ package func printText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
 
 package let standardError = STDERR_FILENO
 
-/// At once: the libraries' clean-up at an ordinary end would run under the feet of the other threads.
-package func endProcess(_ code: Int32) -> Never { _exit(code) }
+/// At once, but for the log's last lines: the libraries' clean-up at an ordinary end would run under the feet of the other threads.
+package func endProcess(_ code: Int32) -> Never {
+    LogLines.standardError.writeRest(within: .seconds(1))
+    _exit(code)
+}
 
 package let standardOutput = STDOUT_FILENO
 

@@ -38,12 +38,16 @@ struct RunCommand: Command, Sendable {
         warnOfSecrets(configuration)
         let signals = Signals(loop: loop)
         let threads = ServiceThreads(main: loop)
-        while true {
-            let service = Service(configuration, threads: threads, log: log)
-            switch await service.run(signals, reload: { [self] in reload() }) {
-            case .stopped: return .done
-            case .failed: return .failed
-            case .reloaded(let new): configuration = new
+        return await withTaskGroup(of: Void.self) { beside in
+            beside.addTask { await log.writeRest(loop) }
+            defer { beside.cancelAll() }
+            while true {
+                let service = Service(configuration, threads: threads, log: log)
+                switch await service.run(signals, reload: { [self] in reload() }) {
+                case .stopped: return .done
+                case .failed: return .failed
+                case .reloaded(let new): configuration = new
+                }
             }
         }
     }
@@ -55,7 +59,8 @@ struct RunCommand: Command, Sendable {
             warnOfSecrets(new)
             return new
         } catch {
-            log.write(.error, "the configuration stays as it was: \(error.description)")
+            log.write(.error, "the configuration stays as it was:")
+            for line in error.description.split(separator: "\n") { log.write(.error, String(line)) }
             return nil
         }
     }

@@ -98,6 +98,23 @@ private actor Resident {
         close(ends[1])
     }
 
+    @Test func aDescriptorThatTakesNothingIsWaitedFor() async {
+        var ends: [Int32] = [0, 0]
+        pipe(&ends)
+        let (input, output) = (ends[0], ends[1])
+        _ = fcntl(output, F_SETFL, O_NONBLOCK)
+        let full = [UInt8](repeating: 0, count: 65_536)
+        while write(output, full, full.count) > 0 {}
+        let loop = resident.loop
+        #expect(await loop.wait(writable: output, until: loop.now + .milliseconds(10)) == .timedOut)
+        async let readiness = loop.wait(writable: output, until: nil)
+        var rest = full
+        #expect(read(input, &rest, rest.count) == 65_536)
+        #expect(await readiness == .ready)
+        close(input)
+        close(output)
+    }
+
     @Test func manyTasksWaitAtOnce() async {
         let resident = resident
         let ended = await withTaskGroup(of: EventLoop.Readiness.self) { group in

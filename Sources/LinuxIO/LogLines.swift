@@ -1,0 +1,132 @@
+import Glibc
+import MeterDaemon
+import Metering
+import Synchronization
+
+/// The lines of a log that nobody may be reading: whoever writes one waits for nobody. What the reader has no room for waits here, in order;
+/// what there is no room for here is dropped, and counted in its place.
+///
+/// The descriptor stays a blocking one, because other processes may share it. A pipe or terminal is opened once more, for writes that don't
+/// block; where that is not allowed it is asked before each line, and a pipe that has room then has it for `PIPE_BUF` bytes. Only a file on a
+/// disk that hangs can hold up the writer.
+package final class LogLines: Sendable {
+    package static let standardError = LogLines(STDERR_FILENO)
+
+    private static let mostWaiting = 65_536
+
+    private struct State {
+        var waiting: [[UInt8]] = []
+        /// Bytes in `waiting`.
+        var size = 0
+        var dropped = 0
+    }
+
+    private let descriptor: Int32
+    private let isOwn: Bool
+    private let isSocket: Bool
+    private let isJournald = getenv("JOURNAL_STREAM") != nil
+    private let state = Mutex(State())
+    /// Rings when lines wait that did not before. One ring is for all.
+    private let rings: AsyncStream<Void>
+    private let bell: AsyncStream<Void>.Continuation
+
+    package init(_ descriptor: Int32) {
+        var status = stat()
+        let kind = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : 0
+        isSocket = kind == S_IFSOCK
+        var own: Int32 = -1
+        if kind == S_IFIFO || kind == S_IFCHR {
+            own = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        }
+        isOwn = own >= 0
+        self.descriptor = isOwn ? own : descriptor
+        (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    deinit { if isOwn { close(descriptor) } }
+
+    func write(_ level: LogLevel, _ message: String) {
+        let isLeft = state.withLock { state in
+            writeWaiting(&state)
+            if state.dropped == 0, state.size < Self.mostWaiting {
+                append(level, message, &state)
+                writeWaiting(&state)
+            } else {
+                state.dropped += 1
+            }
+            return !state.waiting.isEmpty
+        }
+        if isLeft { bell.yield() }
+    }
+
+    func writeRest(_ loop: EventLoop) async {
+        for await _ in rings {
+            while hasRest {
+                guard await loop.wait(writable: descriptor, until: nil) != .cancelled else { return }
+                let isProgress = state.withLock { writeWaiting(&$0) }
+                // Somebody else took the room: no race for it.
+                if !isProgress { await loop.sleep(until: loop.now + .seconds(1)) }
+            }
+        }
+    }
+
+    /// The caller waits for the reader, but not for long.
+    func writeRest(within limit: Duration) {
+        let deadline = Instant.now + limit
+        while hasRest, .now < deadline {
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            poll(&waiting, 1, Instant.now.milliseconds(to: deadline))
+            let isProgress = state.withLock { writeWaiting(&$0) }
+            if !isProgress { usleep(10_000) }
+        }
+    }
+
+    private var hasRest: Bool { state.withLock { !$0.waiting.isEmpty } }
+
+    private func append(_ level: LogLevel, _ message: String, _ state: inout State) {
+        let line = Array(((isJournald ? "<\(level.rawValue)>" : "jouled: ") + message + "\n").utf8)
+        state.waiting.append(line)
+        state.size += line.count
+    }
+
+    /// As much as there is room for. Says whether there was any.
+    @discardableResult
+    private func writeWaiting(_ state: inout State) -> Bool {
+        var isProgress = false
+        while true {
+            var done = 0
+            while done < state.waiting.count, let written = write(state.waiting[done]), written > 0 {
+                isProgress = true
+                state.size -= written
+                guard written == state.waiting[done].count else {
+                    state.waiting[done].removeFirst(written)
+                    break
+                }
+                done += 1
+            }
+            state.waiting.removeFirst(done)
+            // Those that were dropped are said as soon as there is room, after those that were not.
+            guard state.dropped > 0, state.size <= Self.mostWaiting / 2 else { return isProgress }
+            let count = state.dropped
+            state.dropped = 0
+            append(.warning, "\(count) log line\(count == 1 ? " was" : "s were") dropped: nobody reads the log", &state)
+        }
+    }
+
+    /// How many bytes were taken; all where nobody will ever read them. `nil`: no room.
+    private func write(_ line: [UInt8]) -> Int? {
+        while true {
+            let written: Int
+            if isSocket {
+                written = send(descriptor, line, line.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+            } else {
+                var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                guard poll(&room, 1, 0) > 0 else { return nil }
+                written = Glibc.write(descriptor, line, line.count)
+            }
+            if written >= 0 { return written }
+            if errno == EAGAIN { return nil }
+            if errno != EINTR { return line.count }
+        }
+    }
+}
