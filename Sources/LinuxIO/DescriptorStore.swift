@@ -23,13 +23,14 @@ package final class DescriptorStore: Sendable {
 
     deinit { kept.withLock { for kept in $0 { close(kept.descriptor) } } }
 
+    /// What the environment says is believed of descriptors that are there. Ours, unlike those that were handed over, close at exec.
     private static func handedOver() -> [KeptDescriptor] {
         guard let process = getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }), process == getpid(),
             let count = getenv("LISTEN_FDS").flatMap({ Int32(String(cString: $0)) }), count > 0,
             let names = getenv("LISTEN_FDNAMES").map({ String(cString: $0).split(separator: ":", omittingEmptySubsequences: false) })
         else { return [] }
-        return zip(first..<first + count, names).map { descriptor, name in
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        return zip(first..., names.prefix(Int(count))).compactMap { descriptor, name in
+            guard fcntl(descriptor, F_GETFD) == 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else { return nil }
             return KeptDescriptor(name: String(name), descriptor: descriptor)
         }
     }

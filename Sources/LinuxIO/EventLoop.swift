@@ -38,7 +38,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 
     package init() {
         bell = clinux_eventfd()
-        precondition(bell >= 0, "the kernel gives no eventfd descriptor")
+        if bell < 0 { endProcess(withoutDescriptor: errno) }
     }
 
     // MARK: Time

@@ -24,7 +24,7 @@ package struct GPIOLines: LineWatch {
     private let nodes = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
 
     package init(_ pulses: [Configuration.Pulse], store: DescriptorStore, bell: Int32) {
-        precondition(all >= 0 && nodes >= 0, "the kernel gives no descriptors")
+        if all < 0 || nodes < 0 { endProcess(withoutDescriptor: errno) }
         self.pulses = pulses
         self.store = store
         self.bell = bell

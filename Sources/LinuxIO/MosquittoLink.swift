@@ -63,7 +63,7 @@ final class MosquittoLink: Sendable {
 
     init(_ settings: Configuration.MQTT, will: MQTTMessage?) {
         _ = Self.library
-        precondition(bell >= 0 && alarm >= 0, "the kernel gives no eventfd descriptor")
+        if bell < 0 || alarm < 0 { endProcess(withoutDescriptor: errno) }
         self.settings = settings
         self.will = will
         speaksOld = Atomic(settings.version == .v311)
@@ -89,7 +89,7 @@ final class MosquittoLink: Sendable {
                 Unmanaged<MosquittoLink>.fromOpaque(me).takeRetainedValue().run()
                 return nil
             }, me)
-        precondition(failed == 0, "the kernel gives no thread")
+        if failed != 0 { endProcess(withoutThread: failed) }
         clinux_name_thread(thread, "mqtt")
         pthread_detach(thread)
         return stream

@@ -17,7 +17,7 @@ package func startThread(named name: String, _ body: @escaping @Sendable () -> V
             Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body()
             return nil
         }, work)
-    precondition(failed == 0, "the kernel gives no thread")
+    if failed != 0 { endProcess(withoutThread: failed) }
     clinux_name_thread(thread, name)
     pthread_detach(thread)
 }

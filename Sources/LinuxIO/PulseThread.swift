@@ -23,7 +23,7 @@ package struct PulseThread: PulseLines {
 
     package func run(_ counter: PulseCounter) async {
         let bell = clinux_eventfd()
-        precondition(bell >= 0, "the kernel gives no eventfd descriptor")
+        if bell < 0 { endProcess(withoutDescriptor: errno) }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 startThread(named: "pulses") {

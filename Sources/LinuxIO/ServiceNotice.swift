@@ -4,13 +4,21 @@ import Glibc
 /// Tells systemd how the service is (the sd_notify protocol: one datagram each). Silent where nobody listens.
 package struct ServiceNotice: Sendable {
     private let socketPath: String?
-    /// How often the watchdog wants to hear of us: half the time that it waits.
+    /// How often the watchdog wants to hear of us: half the time that it waits. To tell it more often than that does no harm.
     package let watchdogInterval: Duration?
+    private static let sensibleIntervals = Int64(100)...3_600_000
 
     package init() {
         socketPath = getenv("NOTIFY_SOCKET").map { String(cString: $0) }
-        let microseconds = getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }
-        watchdogInterval = microseconds.flatMap { $0 > 0 ? .microseconds($0 / 2) : nil }
+        let isForAnother = getenv("WATCHDOG_PID").map { Int32(String(cString: $0)) != getpid() } ?? false
+        watchdogInterval = isForAnother ? nil : Self.interval(microseconds: getenv("WATCHDOG_USEC").map { String(cString: $0) })
+    }
+
+    /// `nil` where no watchdog waits.
+    package static func interval(microseconds: String?) -> Duration? {
+        guard let microseconds = microseconds.flatMap({ UInt64($0) }), microseconds > 0 else { return nil }
+        let half = Int64(clamping: microseconds / 2000)
+        return .milliseconds(min(max(half, sensibleIntervals.lowerBound), sensibleIntervals.upperBound))
     }
 
     /// `descriptor`: one to hand over with it.

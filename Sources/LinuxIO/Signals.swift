@@ -13,7 +13,7 @@ package struct Signals: Sendable {
         signal(SIGPIPE, SIG_IGN)
         let signals = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
         descriptor = clinux_signalfd(signals, Int32(signals.count))
-        precondition(descriptor >= 0, "the kernel gives no signal descriptor")
+        if descriptor < 0 { endProcess(withoutDescriptor: errno) }
         self.loop = loop
     }
 

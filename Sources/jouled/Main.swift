@@ -11,6 +11,7 @@ struct Main {
     }
 
     static func main() {
+        checkProcess()
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard let word = arguments.first else { misuse("say what to do", general) }
         if word == "--help" || word == "-h" || word == "help" { finish(general) }

@@ -17,6 +17,16 @@ passes() { # NAME COMMAND…
     fi
 }
 
+# Until it is so, for a minute: no check may depend on who is faster.
+waits_for() { # COMMAND…
+    for _ in {1..600}; do
+        ! "$@" || return 0
+        sleep 0.1
+    done
+    return 1
+}
+says() { grep -qE -e "$2" "$1" 2>/dev/null; } # FILE PATTERN
+
 # Exit 0, and not a word.
 is_quiet() {
     local said

@@ -1,5 +1,9 @@
 // What glibc's Swift module leaves out: descriptors for wake-ups and signals, thread names, terminal requests.
 #pragma once
+// Raw system calls, and sizes and times in one register.
+#if __SIZEOF_POINTER__ != 8
+#error "jouled needs a 64-bit system: on a Raspberry Pi, Raspberry Pi OS (64-bit)"
+#endif
 #include <pthread.h>
 #include <signal.h>
 
