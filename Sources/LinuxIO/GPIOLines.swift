@@ -13,7 +13,7 @@ package struct GPIOLines: LineWatch {
 
     private let pulses: [Configuration.Pulse]
     private let store: DescriptorStore
-    private let bell: Int32
+    private let bell: PulseBell
     private var requests: [GPIORequest] = [] {
         didSet { routes = requests.flatMap(\.routes) }
     }
@@ -23,13 +23,13 @@ package struct GPIOLines: LineWatch {
     /// Watches the chips' device nodes: kernel 6.1 doesn't wake who waits for edges when a chip goes.
     private let nodes = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
 
-    package init(_ pulses: [Configuration.Pulse], store: DescriptorStore, bell: Int32) {
+    package init(_ pulses: [Configuration.Pulse], store: DescriptorStore, bell: PulseBell) {
         if all < 0 || nodes < 0 { endProcess(withoutDescriptor: errno) }
         self.pulses = pulses
         self.store = store
         self.bell = bell
         clinux_bundle_add(all, nodes)
-        clinux_bundle_add(all, bell)
+        clinux_bundle_add(all, bell.descriptor)
     }
 
     // MARK: Taking lines
@@ -127,8 +127,8 @@ package struct GPIOLines: LineWatch {
         let ready = clinux_bundle_wait(all, milliseconds)
         if let first = routes.firstIndex(where: { $0.descriptor == ready.descriptor }) {
             if ready.is_readable != 0 { read(first, &receiver) } else { drop(ready.descriptor, &receiver) }
-        } else if ready.descriptor == bell {
-            return readRest(&receiver) == 0
+        } else if ready.descriptor == bell.descriptor {
+            return bell.answer() && readRest(&receiver) == 0
         } else if ready.descriptor >= 0 {
             lookAtNodes(&receiver)
         }
@@ -180,6 +180,6 @@ package struct GPIOLines: LineWatch {
 }
 
 /// The configuration's lines, counted on a thread of their own.
-package func gpioLines(_ pulses: [Configuration.Pulse], store: DescriptorStore) -> any PulseLines {
-    PulseThread { counter, bell in waitForPulses(GPIOLines(pulses, store: store, bell: bell), counter) }
+package func gpioLines(_ pulses: [Configuration.Pulse], store: DescriptorStore, bell: PulseBell = PulseBell()) -> any PulseLines {
+    PulseThread(bell: bell) { counter, bell in waitForPulses(GPIOLines(pulses, store: store, bell: bell), counter) }
 }

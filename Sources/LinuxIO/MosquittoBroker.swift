@@ -16,6 +16,9 @@ package actor MosquittoBroker: MessageBroker {
 
     deinit { link.stop() }
 
+    /// Of the thread that may wait for the broker.
+    package nonisolated var heartbeat: Heartbeat { link.heartbeat }
+
     /// Once.
     package func connect() -> AsyncStream<BrokerEvent> { link.start() }
 

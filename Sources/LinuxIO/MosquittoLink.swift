@@ -58,6 +58,8 @@ final class MosquittoLink: Sendable {
     private let pending = Atomic(0)
     private let isAwaited = Atomic(false)
     private let ended = Atomic(false)
+    /// Of each turn of the thread.
+    let heartbeat = Heartbeat()
     /// libmosquitto speaks MQTT 5 to begin with, unless told otherwise or refused.
     private let speaksOld: Atomic<Bool>
 
@@ -193,6 +195,7 @@ final class MosquittoLink: Sendable {
         var saysVersion = settings.version == .auto
         var backOff = ConnectionBackOff()
         while !isStopping {
+            heartbeat.beat()
             var connectedAt: Instant?
             let reason = connection {
                 connectedAt = Instant.now
@@ -267,6 +270,7 @@ final class MosquittoLink: Sendable {
         while result == MOSQ_ERR_SUCCESS.rawValue {
             result = mosquitto_loop(client, Self.keepalive * 1000, 1)
             code = errno
+            heartbeat.beat()
             if isTooLong(client, &wholeUntil) { break }
             // Not in the callback itself: the library is not done with the answer then.
             guard !isConnected, notes.withLock({ $0.answer }) == 0 else { continue }

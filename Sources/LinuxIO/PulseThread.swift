@@ -2,13 +2,52 @@ import CLinux
 import Glibc
 import MeterDaemon
 import Metering
+import Synchronization
+
+/// Wakes the thread of the pulses: to end, or only to prove that it is alive.
+package final class PulseBell: Sendable {
+    /// Readable when it rang.
+    package let descriptor: Int32
+    package let heartbeat = Heartbeat()
+    private let isEnding = Atomic(false)
+
+    package init() {
+        descriptor = clinux_eventfd()
+        if descriptor < 0 { endProcess(withoutDescriptor: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    package func askForBeat() { ring() }
+
+    package func end() {
+        isEnding.store(true, ordering: .sequentiallyConsistent)
+        ring()
+    }
+
+    private func ring() {
+        var one: UInt64 = 1
+        _ = write(descriptor, &one, 8)
+    }
+
+    /// For the thread, when it rang. Says whether it is to end; then it rings on.
+    package func answer() -> Bool {
+        heartbeat.beat()
+        guard !isEnding.load(ordering: .sequentiallyConsistent) else { return true }
+        var rings: UInt64 = 0
+        _ = read(descriptor, &rings, 8)
+        // That ring may have been read just now.
+        if isEnding.load(ordering: .sequentiallyConsistent) { ring() }
+        return false
+    }
+}
 
 /// Lines that a thread can wait for. It waits in the kernel, for the bell too.
 package protocol LineWatch {
     /// Takes those that are not open, and says how that went with each.
     mutating func open(_ now: Instant) -> [LineOpening]
     /// Tells of all that waits; when nothing does, it waits for something, so many milliseconds, or for ever when negative. Says whether
-    /// nothing is left to wait for: the bell rang, and no edge came.
+    /// nothing is left to wait for: the bell rang for the end, and no edge came.
     mutating func wait(milliseconds: Int32, _ receiver: inout some EdgeReceiver) -> Bool
     mutating func close()
 }
@@ -16,14 +55,17 @@ package protocol LineWatch {
 /// Counts pulses on a thread of its own: from the kernel's queue into the journal in one go, with no task, no actor and no allocation between,
 /// so that a pulse costs little and waits for nobody.
 package struct PulseThread: PulseLines {
-    private let count: @Sendable (_ counter: PulseCounter, _ bell: Int32) -> Void
+    private let bell: PulseBell
+    private let count: @Sendable (_ counter: PulseCounter, _ bell: PulseBell) -> Void
 
-    /// Both end when the bell, a descriptor, becomes readable: `waitForPulses` with the lines.
-    package init(_ count: @escaping @Sendable (_ counter: PulseCounter, _ bell: Int32) -> Void) { self.count = count }
+    /// Both end when the bell rings for it: `waitForPulses` with the lines.
+    package init(bell: PulseBell = PulseBell(), _ count: @escaping @Sendable (_ counter: PulseCounter, _ bell: PulseBell) -> Void) {
+        self.bell = bell
+        self.count = count
+    }
 
+    /// Once.
     package func run(_ counter: PulseCounter) async {
-        let bell = clinux_eventfd()
-        if bell < 0 { endProcess(withoutDescriptor: errno) }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 startThread(named: "pulses") {
@@ -32,10 +74,8 @@ package struct PulseThread: PulseLines {
                 }
             }
         } onCancel: {
-            var one: UInt64 = 1
-            _ = write(bell, &one, 8)
+            bell.end()
         }
-        close(bell)
     }
 }
 

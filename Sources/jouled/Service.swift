@@ -29,6 +29,8 @@ struct Service {
 
     private let configuration: Configuration
     private let threads: ServiceThreads
+    private let broker: MosquittoBroker?
+    private let pulses = PulseBell()
     private let log: any Log
     private let notice = ServiceNotice()
 
@@ -36,6 +38,7 @@ struct Service {
         self.configuration = configuration
         self.threads = threads
         self.log = log
+        broker = realBroker(configuration, threads.main)
     }
 
     /// Until a signal ends it, or a reload brings another configuration.
@@ -69,7 +72,7 @@ struct Service {
     }
 
     private func surroundings(_ folder: Folder) -> Daemon.Surroundings {
-        let (threads, log) = (threads, log)
+        let (threads, log, pulses) = (threads, log, pulses)
         if configuration.pulses.isEmpty { threads.store.discardRest() }
         let ram = RunFolder(state: folder.path, makesIt: true)
         if ram == nil, !configuration.pulses.isEmpty {
@@ -81,8 +84,8 @@ struct Service {
         let files = TotalFiles(directory: folder, journal: journal, ram: ram, loop: threads.storage)
         return Daemon.Surroundings(
             executor: threads.main, clock: threads.main, log: log, port: { serialPort($0.port, loop: threads.main) },
-            lines: { gpioLines($0, store: threads.store) }, journal: journal, broker: realBroker(configuration, threads.main),
-            store: files, memory: files,
+            lines: { gpioLines($0, store: threads.store, bell: pulses) }, journal: journal, broker: broker, store: files,
+            memory: files,
             announcements: AnnouncementFile(directory: folder, loop: threads.storage),
             restart: { Signals.askForRestart() })
     }
@@ -160,19 +163,18 @@ struct Service {
         if !Task.isCancelled { giveBackStartupCode() }
     }
 
-    /// Through the aggregator, so that it proves that the data flow lives.
     private func feedWatchdog(_ daemon: Daemon) async {
         guard let interval = notice.watchdogInterval else { return }
-        while !Task.isCancelled {
-            _ = await daemon.aggregator.snapshot
-            notice.send("WATCHDOG=1")
-            await threads.main.sleep(until: threads.main.now + interval)
-        }
+        let watchdog = ServiceWatchdog(
+            every: interval, loop: threads.main, storage: threads.storage, pulses: configuration.pulses.isEmpty ? nil : pulses,
+            broker: broker?.heartbeat, log: log)
+        let (aggregator, notice) = (daemon.aggregator, notice)
+        await watchdog.run(proof: { _ = await aggregator.snapshot }, feed: { notice.send("WATCHDOG=1") })
     }
 }
 
 /// The broker that the configuration names; its will is what the publication says of a daemon that is gone.
-func realBroker(_ configuration: Configuration, _ loop: EventLoop) -> (any MessageBroker)? {
+func realBroker(_ configuration: Configuration, _ loop: EventLoop) -> MosquittoBroker? {
     guard let mqtt = configuration.mqtt, let publication = configuration.publication else { return nil }
     return MosquittoBroker(mqtt, will: publication.will, loop: loop)
 }

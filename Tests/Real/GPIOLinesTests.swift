@@ -67,7 +67,7 @@ import Testing
 
     /// The bell never rings.
     private func lines(_ pulses: [Configuration.Pulse], _ store: DescriptorStore = DescriptorStore()) -> GPIOLines {
-        GPIOLines(pulses, store: store, bell: clinux_eventfd())
+        GPIOLines(pulses, store: store, bell: PulseBell())
     }
 
     private func sleep(_ milliseconds: Int) async { await loop.sleep(until: loop.now + .milliseconds(milliseconds)) }

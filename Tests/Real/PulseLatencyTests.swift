@@ -8,16 +8,16 @@ import Testing
 /// Edges through a pipe, with their time stamps: what the kernel's queue is to the real line.
 private struct PipedLine: LineWatch {
     let input: Int32
-    let bell: Int32
+    let bell: PulseBell
 
     func open(_ now: Instant) -> [LineOpening] {
         [LineOpening(line: 0, result: .success(OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)))]
     }
 
     func wait(milliseconds: Int32, _ receiver: inout some EdgeReceiver) -> Bool {
-        var ready = [pollfd(fd: input, events: Int16(POLLIN), revents: 0), pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
+        var ready = [pollfd(fd: input, events: Int16(POLLIN), revents: 0), pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0)]
         poll(&ready, 2, milliseconds)
-        guard ready[0].revents != 0 else { return ready[1].revents != 0 }
+        guard ready[0].revents != 0 else { return ready[1].revents != 0 && bell.answer() }
         // The time of the edge; negative when it falls.
         var time: Int64 = 0
         if read(input, &time, 8) == 8 {

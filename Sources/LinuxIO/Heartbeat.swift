@@ -1,0 +1,18 @@
+import Metering
+import Synchronization
+
+/// When a thread last proved that it is alive, for whoever looks after it.
+package final class Heartbeat: Sendable {
+    private let last = Atomic(Instant.now.nanoseconds)
+
+    package init() {}
+
+    package func beat() { last.store(Instant.now.nanoseconds, ordering: .relaxed) }
+
+    /// Since the last beat, or the beginning.
+    package func silence(at now: Instant) -> Duration { now - latest }
+
+    package func isSilent(since time: Instant) -> Bool { latest < time }
+
+    private var latest: Instant { Instant(nanoseconds: last.load(ordering: .relaxed)) }
+}

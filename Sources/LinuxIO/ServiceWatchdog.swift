@@ -1,0 +1,89 @@
+import MeterDaemon
+import Metering
+
+/// Tells the service's watchdog that the daemon is alive: as long as each of its threads is, by its own heartbeat.
+///
+/// The main loop and the pulses wait for nothing, so each answers in time or hangs. The storage waits for disks, and the broker's thread for
+/// names and connections: minutes, and to begin again would cure neither and cost the count. They are only given up when no wait explains it.
+package struct ServiceWatchdog: Sendable {
+    private struct Waiting {
+        var name: String
+        var heartbeat: Heartbeat
+        var isSuspect = false
+    }
+
+    private let interval: Duration
+    private let loop: EventLoop
+    private let storage: EventLoop
+    private let pulses: PulseBell?
+    private let broker: Heartbeat?
+    private let log: any Log
+    /// How long those that wait may be silent without a word, and at all.
+    private let suspicion: Duration
+    private let patience: Duration
+
+    package init(
+        every interval: Duration, loop: EventLoop, storage: EventLoop, pulses: PulseBell?, broker: Heartbeat?, log: any Log,
+        suspicion: Duration = .seconds(300), patience: Duration = .seconds(3600)
+    ) {
+        self.interval = interval
+        self.loop = loop
+        self.storage = storage
+        self.pulses = pulses
+        self.broker = broker
+        self.log = log
+        self.suspicion = suspicion
+        self.patience = patience
+    }
+
+    /// Until the task is cancelled. `proof` returns when the data flow lives.
+    package func run(proof: @escaping @Sendable () async -> Void, feed: @escaping @Sendable () -> Void) async {
+        let stored = Heartbeat()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    await storage.sleep(until: storage.now + interval)
+                    stored.beat()
+                }
+            }
+            var waiting = [Waiting(name: "storage: a disk", heartbeat: stored)]
+            if let broker { waiting.append(Waiting(name: "mqtt: a name look-up or a connection", heartbeat: broker)) }
+            while !Task.isCancelled {
+                await proof()
+                await waitForPulses()
+                if !areHung(&waiting), !Task.isCancelled { feed() }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Asks their thread, and looks for the answer when it is time to feed: nobody is woken for it in between.
+    private func waitForPulses() async {
+        let asked = loop.now
+        pulses?.askForBeat()
+        await loop.sleep(until: asked + interval)
+        var isSaid = false
+        while let pulses, !Task.isCancelled, pulses.heartbeat.isSilent(since: asked) {
+            if !isSaid { log.write(.error, "the thread that counts the pulses does not answer: the service's watchdog will end it") }
+            isSaid = true
+            await loop.sleep(until: loop.now + min(interval, .seconds(1)))
+        }
+    }
+
+    private func areHung(_ waiting: inout [Waiting]) -> Bool {
+        let now = loop.now
+        var areHung = false
+        for index in waiting.indices {
+            let (name, silence) = (waiting[index].name, waiting[index].heartbeat.silence(at: now))
+            if (silence > suspicion) != waiting[index].isSuspect {
+                waiting[index].isSuspect.toggle()
+                let words = "has not answered for \(silence.nanoseconds / 1_000_000_000) s"
+                log.write(waiting[index].isSuspect ? .error : .notice, "\(name) \(waiting[index].isSuspect ? words : "answers again")")
+            }
+            guard silence > patience else { continue }
+            log.write(.error, "\(name) hangs: the service's watchdog will end it")
+            areHung = true
+        }
+        return areHung
+    }
+}
