@@ -12,7 +12,7 @@ import Testing
     init() { loop.startThread(named: "replay test") }
 
     /// Opens the port as soon as it is there, and hears it to its end.
-    private func hear(until seconds: Int64 = 10) async throws -> [(bytes: [UInt8], at: Instant)] {
+    private func hear(until seconds: Int64 = 60) async throws -> [(bytes: [UInt8], at: Instant)] {
         let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b9600, .eightNone))
         var heard: [(bytes: [UInt8], at: Instant)] = []
         let limit = loop.now + .seconds(seconds)
@@ -32,12 +32,10 @@ import Testing
         let heard = try await hear()
         await playing
         #expect(heard.flatMap(\.bytes) == portions.flatMap(\.bytes))
-        try #require(heard.count == 3)
-        for (portion, found) in zip(portions, heard) {
-            // Never early; late when this machine has something else to do.
-            let late = found.at - began - portion.at
-            #expect((.zero ... .seconds(1)).contains(late), "\(late)")
-        }
+        // Never early; late, and then with what is after it, when this machine has something else to do.
+        let times = heard.flatMap { part in part.bytes.map { _ in part.at - began } }
+        let earliest = portions.flatMap { portion in portion.bytes.map { _ in portion.at } }
+        for (time, planned) in zip(times, earliest) { try #require(time >= planned) }
         #expect(access(link, F_OK) != 0, "the port goes with the recording")
         loop.stop()
     }
@@ -49,10 +47,11 @@ import Testing
         let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b9600, .eightNone))
         // Whatever the program says: it may go on saying it.
         for _ in 0..<40 { try await connection.send([UInt8](repeating: 0x55, count: 256)) }
-        let limit = loop.now + .milliseconds(1500)
+        let began = loop.now
         var heard: [UInt8] = []
-        while case .received(let bytes, _) = await connection.next(until: limit) { heard += bytes }
-        #expect((5...16).contains(heard.count / 2), "every 100 ms: \(heard.count / 2)")
+        while heard.count < 40, case .received(let bytes, _) = await connection.next(until: began + .seconds(60)) { heard += bytes }
+        let seconds = (loop.now - began).seconds
+        #expect(heard.count >= 40 && seconds < 18, "20 times, every 100 ms and not every second: \(seconds) s")
         for (index, byte) in heard.enumerated() { #expect(byte == (index % 2 == 0 ? 1 : 2)) }
         playing.cancel()
         await playing.value

@@ -26,21 +26,22 @@ struct BrokerAwayTests {
         try await daemon.run {
             daemon.read("1.000")
             _ = await daemon.log.messages(1, by: daemon.loop)
-            _ = await (try broker.subscriber()).lines(by: daemon.loop, until: hasEverything)
+            _ = try await broker.subscriber(retaining: hasEverything, by: daemon.loop)
             broker.signal(SIGSTOP)
             let stopped = clock.now
-            let lost = await daemon.log.messages(2, by: daemon.loop, within: 60)
+            let lost = await daemon.log.messages(2, by: daemon.loop)
             #expect(lost.last == "mqtt: not connected: the broker does not answer any more")
             let seconds = (clock.now - stopped).seconds
             print("a half-open connection is noticed after \(seconds) s")
-            #expect(seconds < 45)
+            // 40 s, and what a busy machine adds.
+            #expect(seconds < 90)
             // The next ones get no answer either: that was said.
             await daemon.loop.sleep(until: daemon.loop.now + .seconds(25))
             #expect(daemon.log.messages.count == 2, "\(daemon.log.messages)")
             broker.signal(SIGCONT)
-            let back = await daemon.log.messages(3, by: daemon.loop, within: 60)
+            let back = await daemon.log.messages(3, by: daemon.loop)
             #expect(back.last == "mqtt: connected")
-            let lines = await (try broker.subscriber()).lines(by: daemon.loop, until: hasEverything)
+            let lines = await (try await broker.subscriber(retaining: hasEverything, by: daemon.loop)).lines(by: daemon.loop) { _ in true }
             #expect(hasEverything(lines), "\(lines)")
         }
     }
@@ -65,7 +66,7 @@ struct BrokerAwayTests {
             #expect(daemon.log.messages == refusals)
             try #require(ChildProcess.run("/usr/bin/mosquitto_passwd", ["-b", passwords, "meter", "new"]))
             broker.signal(SIGHUP)
-            let all = await daemon.log.messages(3, by: daemon.loop, within: 60)
+            let all = await daemon.log.messages(3, by: daemon.loop)
             #expect(all == refusals + ["mqtt: connected"])
         }
     }
@@ -78,13 +79,13 @@ struct BrokerAwayTests {
         try await daemon.run {
             daemon.read("1.000")
             _ = await daemon.log.messages(1, by: daemon.loop)
-            _ = await (try broker.subscriber()).lines(by: daemon.loop, until: hasEverything)
+            _ = try await broker.subscriber(retaining: hasEverything, by: daemon.loop)
             broker.stop()
             unlink(broker.directory.path + "/mosquitto.db")
             _ = await daemon.log.messages(2, by: daemon.loop)
             try broker.start()
             _ = await daemon.log.messages(3, by: daemon.loop)
-            let lines = await (try broker.subscriber()).lines(by: daemon.loop, until: hasEverything)
+            let lines = await (try await broker.subscriber(retaining: hasEverything, by: daemon.loop)).lines(by: daemon.loop) { _ in true }
             #expect(hasEverything(lines), "\(lines)")
         }
         #expect(daemon.log.messages.count == 3)
@@ -99,7 +100,7 @@ struct BrokerAwayTests {
         try await daemon.run {
             daemon.read("1.000")
             _ = await daemon.log.messages(1, by: daemon.loop)
-            _ = await (try broker.subscriber()).lines(by: daemon.loop, until: hasEverything)
+            _ = try await broker.subscriber(retaining: hasEverything, by: daemon.loop)
             broker.stop()
             _ = await daemon.log.messages(2, by: daemon.loop)
             try broker.start()
@@ -107,7 +108,7 @@ struct BrokerAwayTests {
             broker.publish("homeassistant/status", "online")
             _ = await daemon.log.messages(3, by: daemon.loop)
             let live = try broker.subscriber("jouled/grid/energy_import")
-            let before = await live.lines(by: daemon.loop, within: 10) { !$0.isEmpty }
+            let before = await live.lines(by: daemon.loop) { !$0.isEmpty }
             #expect(before.count == 1)
             broker.publish("homeassistant/status", "online")
             broker.publish("homeassistant/status", "online")
@@ -115,7 +116,7 @@ struct BrokerAwayTests {
             #expect(repeated.count == 2, "once for both")
             broker.publish("homeassistant/status", "offline")
             broker.publish("homeassistant/status", "online")
-            let again = await live.lines(by: daemon.loop, within: 30) { $0.count >= 3 }
+            let again = await live.lines(by: daemon.loop) { $0.count >= 3 }
             #expect(again.count == 3)
         }
     }

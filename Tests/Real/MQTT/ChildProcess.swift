@@ -67,7 +67,7 @@ final class ChildProcess {
     }
 
     /// All lines so far, as soon as they are as wanted; what there is after `seconds` otherwise.
-    func lines(by loop: EventLoop, within seconds: Int = 20, until isDone: ([String]) -> Bool) async -> [String] {
+    func lines(by loop: EventLoop, within seconds: Int = 120, until isDone: ([String]) -> Bool) async -> [String] {
         let deadline = loop.now + .seconds(seconds)
         while !isDone(lines), await loop.wait(readable: output, until: deadline) == .ready {
             var buffer = [UInt8](repeating: 0, count: 65_536)

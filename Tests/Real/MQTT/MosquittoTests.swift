@@ -16,15 +16,15 @@ struct MosquittoTests {
         let daemon = RealPublisher(.local(broker.port))
         try await daemon.run {
             _ = await daemon.log.messages(1, by: daemon.loop)
-            let live = try broker.subscriber()
-            _ = await live.lines(by: daemon.loop) { $0.contains("1 1 jouled/status online") }
+            let live = try await broker.subscriber(retaining: "1 1 jouled/status online", by: daemon.loop)
             daemon.read("33402.264")
             let lines = await live.lines(by: daemon.loop) { $0.contains { $0.contains("/json ") } }
             #expect(lines.contains("1 0 jouled/grid/energy_import 33402.264"))
             #expect(lines.contains("0 0 jouled/grid/power 345"))
             #expect(lines.contains { $0.hasPrefix("0 0 jouled/grid/json {\"time\":\"2026-11-21T06:28:00.000Z\",") })
             #expect(lines.contains { $0.hasPrefix("1 0 \(Self.config) {") })
-            let late = try broker.subscriber()
+            let late = try await broker.subscriber(
+                retaining: { lines in lines.contains { $0.contains(" jouled/grid/power 345") } && lines.count >= 7 }, by: daemon.loop)
             let retained = await late.lines(by: daemon.loop) { $0.count >= 7 }
             let expected: Set = [
                 "1 1 jouled/status online", "1 1 jouled/grid/availability online", "1 1 jouled/grid/problem none",
@@ -48,9 +48,9 @@ struct MosquittoTests {
             await daemon.loop.sleep(until: daemon.loop.now + .seconds(2))
             try broker.start()
             #expect(await daemon.log.messages(2, by: daemon.loop).last == "mqtt: connected")
-            let lines = await (try broker.subscriber()).lines(by: daemon.loop) { $0.count >= 6 }
-            #expect(lines.contains("1 1 jouled/status online"))
-            #expect(lines.contains("1 1 jouled/grid/energy_import 1.000"))
+            let expected: Set = ["1 1 jouled/status online", "1 1 jouled/grid/energy_import 1.000"]
+            let late = try await broker.subscriber(retaining: { expected.isSubset(of: $0) }, by: daemon.loop)
+            #expect(expected.isSubset(of: await late.lines(by: daemon.loop) { _ in true }))
         }
     }
 
@@ -62,7 +62,7 @@ struct MosquittoTests {
         try await daemon.run {
             daemon.read("1.000")
             _ = await daemon.log.messages(1, by: daemon.loop)
-            _ = await (try broker.subscriber()).lines(by: daemon.loop) { $0.contains("1 1 jouled/grid/energy_import 1.000") }
+            _ = try await broker.subscriber(retaining: "1 1 jouled/grid/energy_import 1.000", by: daemon.loop)
             broker.stop()
             #expect(await daemon.log.messages(2, by: daemon.loop)[1].hasPrefix("mqtt: not connected: the broker "))
             daemon.read("1.001", reading: 2)
@@ -105,6 +105,8 @@ struct MosquittoTests {
         let daemon = RealPublisher(.local(broker.port))
         try await daemon.run {
             _ = await daemon.log.messages(1, by: daemon.loop)
+            // It is retained by then: a subscriber is told so, whenever it comes.
+            _ = try await broker.subscriber(retaining: "1 1 jouled/status online", by: daemon.loop)
             let live = try broker.subscriber("jouled/status")
             _ = await live.lines(by: daemon.loop) { $0 == ["1 1 jouled/status online"] }
             for descriptor in connections(to: broker.port) { shutdown(descriptor, Int32(SHUT_RDWR)) }
@@ -120,8 +122,7 @@ struct MosquittoTests {
         try await daemon.run {
             daemon.read("1.000")
             _ = await daemon.log.messages(1, by: daemon.loop)
-            let live = try broker.subscriber()
-            _ = await live.lines(by: daemon.loop) { $0.contains("1 1 jouled/grid/energy_import 1.000") }
+            let live = try await broker.subscriber(retaining: "1 1 jouled/grid/energy_import 1.000", by: daemon.loop)
             broker.publish("homeassistant/status", "online")
             let lines = await live.lines(by: daemon.loop) { $0.contains("1 0 jouled/grid/energy_import 1.000") }
             #expect(lines.contains("1 0 jouled/status online"))
@@ -144,12 +145,17 @@ struct MosquittoTests {
             try await daemon.run {
                 _ = await daemon.log.messages(1, by: daemon.loop)
                 isThere ? daemon.read("1.000") : daemon.readNothing()
-                _ = await (try broker.subscriber()).lines(by: daemon.loop) { lines in
-                    lines.contains("1 1 jouled/status online") && lines.contains("1 1 jouled/grid/energy_import 1.000") == isThere
-                }
+                _ = try await broker.subscriber(
+                    retaining: { lines in
+                        lines.contains("1 1 jouled/status online") && lines.contains("1 1 jouled/grid/energy_import 1.000") == isThere
+                    }, by: daemon.loop)
             }
+            // What is retained comes before what is new.
             let late = try broker.subscriber()
-            let lines = await late.lines(by: EventLoop.started(), within: 3) { _ in false }
+            let loop = EventLoop.started()
+            _ = await late.lines(by: loop) { $0.contains("1 1 jouled/status offline") }
+            broker.publish("end", "of it")
+            let lines = await late.lines(by: loop) { $0.contains("1 0 end of it") }
             let configs = lines.filter { $0.hasPrefix("1 1 homeassistant/") }
             #expect(configs.count == count, "\(configs)")
             #expect(configs.allSatisfy { $0.contains("/device/") == (form == .device) && !$0.contains("migrate_discovery") })
@@ -171,8 +177,7 @@ struct MosquittoTests {
         try await daemon.run {
             daemon.read("1.000")
             #expect(await daemon.log.messages(2, by: daemon.loop).last == "mqtt: jouled/restart/set is retained: ignored")
-            let live = try broker.subscriber()
-            _ = await live.lines(by: daemon.loop) { $0.contains("1 1 jouled/grid/energy_import 1.000") }
+            let live = try await broker.subscriber(retaining: "1 1 jouled/grid/energy_import 1.000", by: daemon.loop)
             broker.publish("jouled/read/set", "PRESS")
             let lines = await live.lines(by: daemon.loop) { $0.contains("1 0 jouled/grid/energy_import 1.000") }
             #expect(lines.contains("1 0 jouled/grid/energy_import 1.000"))
@@ -194,14 +199,14 @@ struct MosquittoTests {
         }
         try await daemon.run {
             _ = await daemon.log.messages(2, by: daemon.loop)
+            broker.publish("jouled/nobody/total/result", "subscribed", retain: true)
             let live = try broker.subscriber("jouled/+/total/result")
-            // It is there when it gets the answer to the first command.
+            _ = await live.lines(by: daemon.loop) { !$0.isEmpty }
             let commands = [("gas", "77.125"), ("gas", "-1"), ("gas", "10000000"), ("gas", String(repeating: "1", count: 33)), ("x", "5")]
-            await daemon.loop.sleep(until: daemon.loop.now + .milliseconds(500))
             for (meter, total) in commands { broker.publish("jouled/\(meter)/total/set", total) }
-            let lines = await live.lines(by: daemon.loop) { $0.count == commands.count }
+            let lines = await live.lines(by: daemon.loop) { $0.count == 1 + commands.count }
             #expect(
-                lines == [
+                lines.dropFirst() == [
                     "1 0 jouled/gas/total/result ok", "1 0 jouled/gas/total/result -1 is not between 0 and 9999999",
                     "1 0 jouled/gas/total/result 10000000 is not between 0 and 9999999", "1 0 jouled/gas/total/result not a number",
                     "1 0 jouled/x/total/result no pulse meter is called x",
@@ -223,14 +228,15 @@ struct MosquittoTests {
             broker.signal(SIGSTOP)
             ending = clock.now
         }
-        #expect(clock.now - ending < .seconds(4))
+        // Two seconds, and what a busy machine adds; the broker's keepalive would be 30.
+        #expect(clock.now - ending < .seconds(15))
         broker.signal(SIGCONT)
         let absent = RealPublisher(.local(try #require(freePort())))
         try await absent.run {
             _ = await absent.log.messages(1, by: absent.loop)
             ending = clock.now
         }
-        #expect(clock.now - ending < .seconds(1))
+        #expect(clock.now - ending < .seconds(15))
     }
 
     @Test func saysThatANameIsNotKnown() async throws {
@@ -262,7 +268,7 @@ struct MosquittoTests {
             if version == .v311 {
                 #expect(power == ["jouled/grid/power", "345"])
             } else {
-                #expect(power.count == 3 && (50...60).contains(Int(power[1]) ?? 0), "\(power)")
+                #expect(power.count == 3 && (1...60).contains(Int(power[1]) ?? 0), "\(power)")
             }
         }
         #expect(daemon.log.messages == ["mqtt: connected"])
@@ -280,8 +286,8 @@ struct MosquittoTests {
             try await daemon.run {
                 daemon.read("1.000")
                 #expect(await daemon.log.messages(2, by: daemon.loop).count == 2)
-                let lines = await (try broker.subscriber()).lines(by: daemon.loop) { $0.contains("1 1 jouled/grid/energy_import 1.000") }
-                #expect(lines.contains("1 1 jouled/status online"))
+                let late = try await broker.subscriber(retaining: "1 1 jouled/grid/energy_import 1.000", by: daemon.loop)
+                #expect(await late.lines(by: daemon.loop) { _ in true }.contains("1 1 jouled/status online"))
                 broker.stop()
                 try broker.start()
                 #expect(await daemon.log.messages(4, by: daemon.loop).count == 4)
@@ -322,7 +328,7 @@ struct MosquittoTests {
         var events = await broker.connect().makeAsyncIterator()
         var versions: [UInt8] = []
         for answer: UInt8 in [1, 0] {
-            guard await loop.wait(readable: listener, until: loop.now + .seconds(20)) == .ready else { break }
+            guard await loop.wait(readable: listener, until: loop.now + .seconds(120)) == .ready else { break }
             let client = accept(listener, nil, nil)
             defer { if answer != 0 { close(client) } }
             var greeting = [UInt8](repeating: 0, count: 512)

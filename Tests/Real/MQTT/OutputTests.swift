@@ -22,14 +22,13 @@ struct OutputTests {
         let daemon = RealPublisher(.local(broker.port), outputs: [.domoticz(gateway), .form(form)])
         try await daemon.run {
             _ = await daemon.log.messages(1, by: daemon.loop)
-            let live = try broker.subscriber()
-            _ = await live.lines(by: daemon.loop) { $0.contains("1 1 jouled/status online") }
+            let live = try await broker.subscriber(retaining: "1 1 jouled/status online", by: daemon.loop)
             daemon.read("33402.264")
             let lines = await live.lines(by: daemon.loop) { $0.contains(Self.svalue) && $0.contains(Self.form) }
             #expect(lines.contains(Self.svalue) && lines.contains(Self.form), "\(lines)")
             // Nothing of it stays at the broker.
-            let late = try broker.subscriber()
-            let retained = await late.lines(by: daemon.loop) { $0.count >= 6 }
+            let late = try await broker.subscriber(retaining: { $0.count >= 6 }, by: daemon.loop)
+            let retained = await late.lines(by: daemon.loop) { _ in true }
             #expect(!retained.contains { $0.contains("domoticz") || $0.contains("power/form") })
             // A new connection begins with the newest.
             for descriptor in connections(to: broker.port) { shutdown(descriptor, Int32(SHUT_RDWR)) }

@@ -30,7 +30,7 @@ final class RealBroker {
         directory.write(config.joined(separator: path) + "\n", to: "mosquitto.conf")
         process = ChildProcess(Self.program, ["-c", "\(path)/mosquitto.conf"])
         try #require(process != nil)
-        for _ in 0..<500 where !answers(port) { usleep(20_000) }
+        for _ in 0..<3000 where !answers(port) { usleep(20_000) }
         try #require(answers(port))
     }
 
@@ -49,6 +49,23 @@ final class RealBroker {
             ["-h", "127.0.0.1", "-p", "\(port)", "-V", "5", "-q", "1", "-t", topic, "-F", format]
             + (authority.map { ["--cafile", $0] } ?? [])
         return try #require(ChildProcess("/usr/bin/mosquitto_sub", arguments))
+    }
+
+    /// A subscriber that was told of all that is retained, once that is as wished. Who comes before the publisher is done is told of some of
+    /// it as news; so this is the second one, after the first has heard all.
+    func subscriber(retaining isDone: ([String]) -> Bool, by loop: EventLoop) async throws -> ChildProcess {
+        let first = try subscriber()
+        _ = await first.lines(by: loop) { lines in
+            isDone(lines.map { "\($0.prefix(2))1\($0.dropFirst(3))" })
+        }
+        let second = try subscriber()
+        _ = await second.lines(by: loop, until: isDone)
+        return second
+    }
+
+    /// The same, of one line.
+    func subscriber(retaining line: String, by loop: EventLoop) async throws -> ChildProcess {
+        try await subscriber(retaining: { $0.contains(line) }, by: loop)
     }
 
     func publish(_ topic: String, _ payload: String, retain: Bool = false) {
@@ -114,7 +131,7 @@ final class RecordingLog: Log {
     var messages: [String] { written.withLock { $0 } }
 
     /// The lines, as soon as there are `count`, or after `seconds`.
-    func messages(_ count: Int, by loop: EventLoop, within seconds: Int = 20) async -> [String] {
+    func messages(_ count: Int, by loop: EventLoop, within seconds: Int = 120) async -> [String] {
         for _ in 0..<(seconds * 50) where messages.count < count { await loop.sleep(until: loop.now + .milliseconds(20)) }
         return messages
     }
