@@ -8,9 +8,10 @@ package struct SystemError: Error, Sendable, CustomStringConvertible {
     /// What is wrong, where the kernel's words for the code would not say it.
     private var reason: String?
 
-    package init(_ operation: String, _ code: Int32) {
-        self.operation = operation
+    /// The words come after the code: to make them may need memory, and change `errno`.
+    package init(_ operation: @autoclosure () -> String, _ code: Int32) {
         self.code = code
+        self.operation = operation()
     }
 
     package init(_ operation: String, _ reason: String) {
