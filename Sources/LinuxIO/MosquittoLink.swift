@@ -346,7 +346,8 @@ final class MosquittoLink: Sendable {
             MosquittoLink.of(link)?.notes.withLock { $0.answer = code }
         }
         mosquitto_disconnect_callback_set(client) { _, link, code in
-            MosquittoLink.of(link)?.notes.withLock { $0.farewell = code }
+            // What follows from the end does not take the place of what the broker said.
+            MosquittoLink.of(link)?.notes.withLock { $0.farewell = max($0.farewell ?? code, code) }
         }
         mosquitto_publish_v5_callback_set(client) { _, link, _, code, _ in
             guard let link = MosquittoLink.of(link) else { return }

@@ -15,7 +15,11 @@ struct HostileBrokerTests {
         try broker.start()
         let (one, other) = (RealPublisher(.local(broker.port)), RealPublisher(.local(broker.port)))
         let clock = EventLoop()
-        let words = "mqtt: not connected: another client uses the client_id jouled-test: give each its own client_id"
+        // Not every version of mosquitto says why.
+        let words: Set = [
+            "mqtt: not connected: another client uses the client_id jouled-test: give each its own client_id",
+            "mqtt: not connected: the broker closed the connection",
+        ]
         try await one.run {
             _ = await one.log.messages(1, by: one.loop)
             let begin = clock.now
@@ -23,7 +27,7 @@ struct HostileBrokerTests {
                 let lines = await one.log.messages(8, by: one.loop, within: 120)
                 // Pauses of 1, 2 and 4 s before the connections that were lost to the other one.
                 #expect(clock.now - begin >= .seconds(7), "\(clock.now - begin)")
-                #expect(lines.count { $0 == words } == 4, "\(lines)")
+                #expect(lines.count(where: words.contains) == 4, "\(lines)")
             }
         }
     }
