@@ -54,15 +54,14 @@ struct AnnouncementLedger: Sendable {
     /// Nobody knows what of it arrived before the last one ended.
     mutating func connected() {
         forget()
+        waiting = []
         emptiedAt = [:]
         announcedAt = [:]
         for index in old.indices { old[index].takenBackAt = nil }
     }
 
-    mutating func forget() {
-        digests = [:]
-        waiting = []
-    }
+    /// What waits for its topic to be free goes on waiting: the next announcement of that device may not come so soon.
+    mutating func forget() { digests = [:] }
 
     /// When `settle` is due.
     var deadline: Instant? {
