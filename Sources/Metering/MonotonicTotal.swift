@@ -21,9 +21,9 @@ package struct MonotonicTotal: Sendable {
         /// What may come per hour, in the total's unit.
         package var perHour: Double
         /// For so long the register may stand still while its meter counts on.
-        package var refresh = Duration.zero
+        package var refresh: Duration
         /// The telegram has a checksum.
-        package var isChecked = true
+        package var isChecked: Bool
 
         package init(perHour: Double, refresh: Duration = .zero, isChecked: Bool = true) {
             self.perHour = perHour

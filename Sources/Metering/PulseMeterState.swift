@@ -54,7 +54,7 @@ struct PulseMeterState: Sendable {
     private static let latestReport = Duration.milliseconds(200)
     /// Of the contact and of the time stamp.
     private static let jitter = Duration.milliseconds(2)
-    private var rate = RateEstimator(refresh: .zero, count: 0)
+    private var rate: RateEstimator
     private var totalProblem: String?
     private var savingProblem: String?
 
@@ -72,10 +72,10 @@ struct PulseMeterState: Sendable {
         case .new: snapshot.total = PulseTotal(pulsesPerUnit: pulsesPerUnit)
         case .damaged(let why): totalProblem = "the saved total can't be read (\(why)): set it"
         }
-        noteProblem()
-        noteDrift()
         // A rate needs to know where the counter stood when the process began.
         rate = RateEstimator(refresh: .zero, count: reading.counted)
+        noteProblem()
+        noteDrift()
         publish()
     }
 

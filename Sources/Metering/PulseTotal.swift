@@ -87,10 +87,8 @@ package struct PulseTotal: Hashable, Sendable {
     private var resolutionDecimals: Int {
         for decimals in 0...6 {
             // 10^decimals ÷ (m × 10^e) is a whole number?
-            let power = decimals - pulsesPerUnit.exponent
-            guard power >= 0, power <= 18 else { continue }
             var ten: Int64 = 1
-            for _ in 0..<power { ten *= 10 }
+            for _ in 0..<(decimals - pulsesPerUnit.exponent) { ten *= 10 }
             if ten % pulsesPerUnit.mantissa == 0 { return decimals }
         }
         return 6
