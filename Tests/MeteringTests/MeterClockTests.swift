@@ -47,6 +47,24 @@ import Testing
         #expect(bench.compare(time, date, wall: Self.noon) == nil)
     }
 
+    /// It looked at its clock in the middle of the time that the reading took, which is a second at most.
+    @Test func theReadingTakesItsTime() {
+        for (milliseconds, expected) in [(200, "10"), (1000, "10"), (1001, nil)] as [(Int64, String?)] {
+            var bench = self
+            // It came 400 ms later than the middle of its second.
+            bench.read([("0.9.1", "12:00:10")], wall: Double(Self.noon) + 0.9, taking: .milliseconds(milliseconds))
+            bench.now = bench.now + .seconds(1)
+            bench.read([("0.9.2", "26.03.01")], wall: Double(Self.noon) + 1.9)
+            #expect(bench.offset == expected, "\(milliseconds)")
+        }
+        // In 0.9 s: 0.45 s before the end, 9.6 s ahead; 10.5 s had it been at the end, 11.4 s had it been later still.
+        var bench = self
+        bench.read([("0.9.1", "12:00:10")], wall: Double(Self.noon) + 1.35, taking: .milliseconds(900))
+        bench.now = bench.now + .seconds(1)
+        bench.read([("0.9.2", "26.03.01")], wall: Double(Self.noon) + 2.35)
+        #expect(bench.offset == "10")
+    }
+
     /// The date that belongs to the time is not the one that is read after it.
     @Test func saysNothingAtItsMidnight() {
         var bench = self

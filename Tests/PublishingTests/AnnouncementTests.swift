@@ -271,6 +271,22 @@ import Testing
         #expect(AnnouncementRecord.parse(Array(AnnouncementRecord.text(of: []).utf8)) == [])
     }
 
+    /// A whole one of 256 KiB is read, and no byte more.
+    @Test func aRecordHasALimit() {
+        func record(_ length: Int) -> [UInt8] {
+            var announcements = Self.announcements
+            let short = AnnouncementRecord.text(of: announcements).utf8.count
+            let missing = length - short - "sensor \n".utf8.count
+            announcements[2].parts = [.init(platform: "sensor", key: String(repeating: "x", count: missing))]
+            return Array(AnnouncementRecord.text(of: announcements).utf8)
+        }
+        for (length, isRead) in [(262_143, true), (262_144, true), (262_145, false)] {
+            let bytes = record(length)
+            #expect(bytes.count == length && (AnnouncementRecord.parse(bytes) != nil) == isRead, "\(length)")
+        }
+        #expect(AnnouncementRecord.limit == 262_144)
+    }
+
     /// Every cut, and every byte turned: known to be damaged.
     @Test func neverTakesADamagedOne() {
         let bytes = Array(AnnouncementRecord.text(of: Self.announcements).utf8)

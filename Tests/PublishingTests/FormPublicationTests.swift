@@ -47,6 +47,18 @@ private struct Bench {
         #expect(bench.sent.first?.1.payload.hasSuffix("&e_neg_act_energy_wh=0&e_inst_power_w=-1200") == true)
     }
 
+    /// Whole Wh, and what is less than one is left out.
+    @Test(arguments: [
+        ("0.0001", "0"), ("0.00019", "0"), ("0.0019", "1"), ("0.00999", "9"), ("0.001", "1"), ("0.01", "10"), ("7", "7000"),
+        ("1.99999", "1999"),
+    ])
+    func wholeWattHours(_ energy: String, _ expected: String) {
+        var bench = Bench()
+        bench.set(.energyExport, energy)
+        bench.read(345, for: 1)
+        #expect(bench.sent.first?.1.payload.hasSuffix("&e_neg_act_energy_wh=\(expected)&e_inst_power_w=345") == true)
+    }
+
     @Test func encodesTheID() {
         var publication = FormPublication(FormOutput(meter: "grid", topic: "t", deviceID: "a b&c=d%ü+\u{1}"))
         var meter = MeterSnapshot(name: "grid", title: "Grid", kind: .optical)
