@@ -9,10 +9,13 @@ struct ConnectionBackOff {
     private static let longestWhenTakenOver: Int32 = 300
 
     private var next: Int32 = 1
+    /// How many connections in a row did not last.
+    private(set) var shortConnections = 0
 
     /// Seconds. `duration`: how long the connection lasted, if there was one.
     mutating func pause(after duration: Duration?, wasTakenOver: Bool) -> Int32 {
-        if let duration, duration >= Self.lasting { next = 1 }
+        if let duration { shortConnections = duration >= Self.lasting ? 0 : shortConnections + 1 }
+        if shortConnections == 0, duration != nil { next = 1 }
         defer { next = min(next * 2, Self.longestWhenTakenOver) }
         return min(next, wasTakenOver ? Self.longestWhenTakenOver : Self.longest)
     }

@@ -25,7 +25,18 @@ struct MosquittoFailure {
     /// Another client came under the same name.
     var wasTakenOver: Bool { farewell == 142 }
 
-    func words(for settings: Configuration.MQTT) -> String {
+    /// `shortConnections`: how many in a row did not last, this one among them.
+    func words(for settings: Configuration.MQTT, shortConnections: Int = 0) -> String {
+        let words = plainWords(for: settings)
+        // Not every broker says that another client has taken the connection over.
+        guard words == Self.closed, shortConnections >= 3 else { return words }
+        return "\(words), soon after it was made, \(shortConnections) times in a row: if another client uses the client_id"
+            + " \(settings.clientID), give each its own"
+    }
+
+    private static let closed = "the broker closed the connection"
+
+    private func plainWords(for settings: Configuration.MQTT) -> String {
         if let verdict { return verdict }
         if isSetup { return setupWords(settings) }
         if let answer, answer != 0 { return answerWords(answer, settings) }
@@ -35,7 +46,7 @@ struct MosquittoFailure {
         switch result {
         case MOSQ_ERR_EAI.rawValue: return "the name \(settings.host) is not known (\(String(cString: gai_strerror(code))))"
         case MOSQ_ERR_ERRNO.rawValue: return String(cString: strerror(code)).lowercased()
-        case MOSQ_ERR_CONN_LOST.rawValue, MOSQ_ERR_NO_CONN.rawValue: return "the broker closed the connection"
+        case MOSQ_ERR_CONN_LOST.rawValue, MOSQ_ERR_NO_CONN.rawValue: return Self.closed
         case MOSQ_ERR_KEEPALIVE.rawValue: return "the broker does not answer any more"
         default: return String(cString: mosquitto_strerror(result)).lowercased()
         }
@@ -66,7 +77,7 @@ struct MosquittoFailure {
         guard let complaint else {
             // The other side hung up, which libmosquitto calls a protocol error: before its answer, because it took our greeting for damaged.
             guard result == MOSQ_ERR_ERRNO.rawValue, code == EPROTO else { return nil }
-            return answer == nil ? noTLS(settings) : "the broker closed the connection"
+            return answer == nil ? noTLS(settings) : Self.closed
         }
         if complaint.mentions("certificate verify failed") {
             return "TLS: the broker's certificate is not trusted, or not valid today"

@@ -206,12 +206,13 @@ final class MosquittoLink: Sendable {
             if connectedAt != nil { reported = nil }
             guard !isStopping else { break }
             if settings.version == .auto, connectedAt == nil, chooseVersion(after: reason) { continue }
-            let words = reason.words(for: settings)
+            let seconds = backOff.pause(after: connectedAt.map { Instant.now - $0 }, wasTakenOver: reason.wasTakenOver)
+            let words = reason.words(for: settings, shortConnections: backOff.shortConnections)
             if words != reported {
                 tell(.disconnected(reason: words))
                 reported = words
             }
-            pause(seconds: backOff.pause(after: connectedAt.map { Instant.now - $0 }, wasTakenOver: reason.wasTakenOver))
+            pause(seconds: seconds)
         }
         ended.store(true, ordering: .sequentiallyConsistent)
         events.finish()

@@ -23,4 +23,14 @@ import Testing
     @Test func aLongOneDoes() {
         #expect(pauses([nil, nil, nil, .seconds(59), .seconds(60), .seconds(1)]) == [1, 2, 4, 8, 1, 2])
     }
+
+    @Test func shortConnectionsAreCounted() {
+        var backOff = ConnectionBackOff()
+        let durations: [Duration?] = [nil, .seconds(1), nil, .seconds(59), .seconds(60), .seconds(1)]
+        let counts = durations.map { duration in
+            _ = backOff.pause(after: duration, wasTakenOver: false)
+            return backOff.shortConnections
+        }
+        #expect(counts == [0, 1, 1, 2, 0, 1])
+    }
 }

@@ -19,6 +19,10 @@ struct HostileBrokerTests {
         let words: Set = [
             "mqtt: not connected: another client uses the client_id jouled-test: give each its own client_id",
             "mqtt: not connected: the broker closed the connection",
+            "mqtt: not connected: the broker closed the connection, soon after it was made, 3 times in a row:"
+                + " if another client uses the client_id jouled-test, give each its own",
+            "mqtt: not connected: the broker closed the connection, soon after it was made, 4 times in a row:"
+                + " if another client uses the client_id jouled-test, give each its own",
         ]
         try await one.run {
             _ = await one.log.messages(1, by: one.loop)
@@ -28,6 +32,7 @@ struct HostileBrokerTests {
                 // Pauses of 1, 2 and 4 s before the connections that were lost to the other one.
                 #expect(clock.now - begin >= .seconds(7), "\(clock.now - begin)")
                 #expect(lines.count(where: words.contains) == 4, "\(lines)")
+                #expect(lines.contains { $0.contains("client_id jouled-test") }, "\(lines)")
             }
         }
     }
