@@ -5,11 +5,13 @@
 #include <linux/magic.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -124,3 +126,23 @@ static int forget(struct dl_phdr_info *object, size_t size, void *context) {
 }
 
 void clinux_forget_code(void) { dl_iterate_phdr(forget, 0); }
+
+void clinux_require_memory(void) {
+    static const struct {
+        int resource;
+        unsigned long megabytes;
+        const char *name;
+        char option;
+    } floors[] = {{RLIMIT_AS, 96, "address space", 'v'}, {RLIMIT_DATA, 32, "data segment", 'd'}, {RLIMIT_STACK, 1, "stack", 's'}};
+    for (unsigned i = 0; i < sizeof floors / sizeof *floors; i++) {
+        struct rlimit limit;
+        if (getrlimit(floors[i].resource, &limit) != 0 || limit.rlim_cur >= floors[i].megabytes << 20) continue;
+        char words[200];
+        int length = snprintf(
+            words, sizeof words, "jouled: can't start: the %s is limited to %lu MB, and jouled needs %lu MB: ulimit -%c\n", floors[i].name,
+            (unsigned long)(limit.rlim_cur >> 20), floors[i].megabytes, floors[i].option);
+        long written = write(STDERR_FILENO, words, (size_t)length);
+        (void)written;
+        _exit(1);
+    }
+}

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import MeterDaemon
 
@@ -5,25 +6,12 @@ import MeterDaemon
 ///
 /// What the kernel refuses is an error like any other, but memory: Swift ends the process with a signal then, so little of it is refused here.
 package func checkProcess() {
-    // Else the next file to be opened would get what is written to them.
-    for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
+    // Else the next file to be opened would get what is written to them. What is written to a closed one must go on failing.
+    for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
     // A file that would become too long is an error of that file.
     signal(SIGXFSZ, SIG_IGN)
-    let floors: [(resource: __rlimit_resource, megabytes: UInt, name: String, option: String)] = [
-        (RLIMIT_AS, leastAddressSpace, "address space", "-v"), (RLIMIT_DATA, leastData, "data segment", "-d"),
-        (RLIMIT_STACK, leastStack, "stack", "-s"),
-    ]
-    for floor in floors {
-        guard let limit = limit(floor.resource), limit < floor.megabytes << 20 else { continue }
-        let words = "the \(floor.name) is limited to \(limit >> 20) MB, and jouled needs \(floor.megabytes) MB"
-        printText("jouled: can't start: \(words): ulimit \(floor.option)\n", to: standardError)
-        _exit(1)
-    }
+    clinux_require_memory()
 }
-
-private let leastAddressSpace: UInt = 96
-private let leastData: UInt = 32
-private let leastStack: UInt = 1
 
 /// `nil`: there is none.
 private func limit(_ resource: __rlimit_resource) -> UInt? {
