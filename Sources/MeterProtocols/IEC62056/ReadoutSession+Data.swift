@@ -196,7 +196,7 @@ extension ReadoutSession {
         brokenSessions += 1
         // After three a meter that only has no programming mode is read out.
         if brokenSessions > 3 {
-            say(problem: "the meter answers the sign-on, but nothing after it comes undamaged: look at the head's place")
+            say(problem: "the meter answers the sign-on, but nothing after it comes undamaged: check the head's position")
         }
         beginBreak(now)
     }

@@ -65,8 +65,8 @@ extension ReadoutSession {
         let pause = Self.pausesAfterSilence[min(failedSignOns, Self.pausesAfterSilence.count) - 1]
         let advice =
             plan.hasFixedSpeed
-            ? "the remote port must be set to \(Self.slow), or the meter must speak by itself; look at the head's place, too"
-            : "a meter may refuse for up to 60 s after a broken session; else look at the head's place and direction"
+            ? "the remote port must be set to \(Self.slow), or the meter must speak by itself; check the head's position, too"
+            : "a meter may refuse for up to 60 s after a broken session; else check the head's position and direction"
         say(problem: "no answer to the sign-on (\(advice)); next try in \(pause.components.seconds) s")
         rest(until: now + pause)
     }
