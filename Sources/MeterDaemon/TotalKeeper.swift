@@ -86,8 +86,10 @@ package actor TotalKeeper {
                 await clock.sleep(until: deadline)
                 return .silentDisk
             }
-            defer { group.cancelAll() }
-            return await group.next() ?? nil
+            // A `defer` in this closure stops Swift 6.0's compiler with an assertion.
+            let answer = await group.next() ?? nil
+            group.cancelAll()
+            return answer
         }
     }
 
@@ -161,7 +163,7 @@ package actor TotalKeeper {
     private func watchTheDisk() async {
         while await overdue.goesOff() {
             overdue.set(clock.now + PortError.diskPatience)
-            for (meter, total) in newest where saved[meter] != total { await note(.silentDisk, meter) }
+            for (meter, total) in newest.sorted(by: { $0.key < $1.key }) where saved[meter] != total { await note(.silentDisk, meter) }
         }
     }
 }

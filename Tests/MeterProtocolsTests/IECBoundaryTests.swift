@@ -28,10 +28,12 @@ import VirtualMeters
         }
     }
 
+    private static func digits(_ count: Int) -> String { String(repeating: "1", count: count) }
+
     /// The address has 32 characters at most, a content 160.
     @Test(arguments: [
-        ("\(String(repeating: "1", count: 31)).(1)", false), ("1-0:0.2.0(\(String(repeating: "7", count: 160)))", true),
-        ("1-0:0.2.0(\(String(repeating: "7", count: 161)))", false), ("1-0:0.2.0()", true), ("1-0:0.2.0( ~)", true),
+        (digits(31) + ".(1)", false), ("1-0:0.2.0(" + digits(160) + ")", true),
+        ("1-0:0.2.0(" + digits(161) + ")", false), ("1-0:0.2.0()", true), ("1-0:0.2.0( ~)", true),
         ("1-0:0.2.0(\u{1F})", false),
         ("1-0:0.2.0(\u{7F})", false), ("1-0:0.2.0((1)", false), ("1-0:0.2.0(1))", false), ("1-0:0.2.0 (1)", false),
         ("1-0:0.2.0/(1)", false),
