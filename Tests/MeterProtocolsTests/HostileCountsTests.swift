@@ -22,11 +22,12 @@ import VirtualMeters
     /// The kernel's numbers are believed, and whatever they are, no count falls and none ends the process.
     @Test func hostileEdges() {
         let numbers: [UInt64] = [0, 1, 2, 3, 1 << 32, UInt64(Int64.max), 1 << 63, .max - 1, .max]
+        let counts: [Int64] = [0, 1, .max - 1, .max]
         let times: [Int64] = [.min, .min + 1, -1, 0, 1, 1_000_000_000, .max - 1, .max]
         var random = SeededGenerator(seed: 3)
         func any<Element>(_ elements: [Element]) -> Element { elements[Int(random.number(in: 0...Int64(elements.count - 1)))] }
         for round in 0..<2000 {
-            var tally = PulseTally(active: .falling, minPulse: .milliseconds(20), counted: any([0, 1, .max - 1, .max]))
+            var tally = PulseTally(active: .falling, minPulse: .milliseconds(20), counted: any(counts))
             var pace = ReportPace(listenedEvery: .seconds(1), keptEvery: .seconds(60))
             let position = LinePosition(number: any(numbers), activeSince: Instant(nanoseconds: any(times)))
             tally.begin(isDebounced: round % 2 == 0, at: round % 3 == 0 ? nil : position)

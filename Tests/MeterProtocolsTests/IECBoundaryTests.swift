@@ -31,15 +31,16 @@ import VirtualMeters
     private static func digits(_ count: Int) -> String { String(repeating: "1", count: count) }
 
     /// The address has 32 characters at most, a content 160.
-    @Test(arguments: [
+    private static let lines: [(String, Bool)] = [
         (digits(31) + ".(1)", false), ("1-0:0.2.0(" + digits(160) + ")", true),
         ("1-0:0.2.0(" + digits(161) + ")", false), ("1-0:0.2.0()", true), ("1-0:0.2.0( ~)", true),
         ("1-0:0.2.0(\u{1F})", false),
         ("1-0:0.2.0(\u{7F})", false), ("1-0:0.2.0((1)", false), ("1-0:0.2.0(1))", false), ("1-0:0.2.0 (1)", false),
         ("1-0:0.2.0/(1)", false),
         ("1-0:0.2.0(1)x", false), ("1-0:0.2.0(1", false), ("1-0:0.2.0", false),
-    ])
-    func groups(_ line: String, _ isGood: Bool) {
+    ]
+
+    @Test(arguments: lines) func groups(_ line: String, _ isGood: Bool) {
         let found = scanned(Array("/ISK5ME162\r\n\r\n1-0:1.8.0(1*kWh)\r\n\(line)\r\n!\r\n".utf8))
         #expect((found.count == 1 && found[0].first != "!") == isGood, "\(found)")
     }
