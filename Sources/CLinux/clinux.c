@@ -127,7 +127,9 @@ static int forget(struct dl_phdr_info *object, size_t size, void *context) {
 
 void clinux_forget_code(void) { dl_iterate_phdr(forget, 0); }
 
-void clinux_require_memory(void) {
+// Ends the process, with a sentence and exit status 1, where a limit leaves it too little memory: before the constructors of Swift's runtime,
+// which would end it with a signal.
+__attribute__((constructor(101))) static void require_memory(void) {
     static const struct {
         int resource;
         unsigned long megabytes;

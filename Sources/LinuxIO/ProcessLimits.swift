@@ -1,16 +1,15 @@
-import CLinux
 import Glibc
 import MeterDaemon
 
 /// The process as it is given to us: its standard streams, and the limits that it must live with. Before anything else is done.
 ///
-/// What the kernel refuses is an error like any other, but memory: Swift ends the process with a signal then, so little of it is refused here.
+/// What the kernel refuses is an error like any other, but memory: Swift ends the process with a signal then, so `CLinux` refuses too little
+/// of it before Swift's runtime starts.
 package func checkProcess() {
     // Else the next file to be opened would get what is written to them. What is written to a closed one must go on failing.
     for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
     // A file that would become too long is an error of that file.
     signal(SIGXFSZ, SIG_IGN)
-    clinux_require_memory()
 }
 
 /// `nil`: there is none.

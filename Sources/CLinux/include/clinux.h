@@ -56,6 +56,3 @@ long clinux_overwrite(int descriptor, const void *bytes, unsigned long size);
 
 // Gives back the pages of code and constants; those that are needed again come back from their files. Most were for the start alone.
 void clinux_forget_code(void);
-
-// Ends the process, with a sentence and exit status 1, where a limit leaves it too little memory. In C, because the words would need some.
-void clinux_require_memory(void);
