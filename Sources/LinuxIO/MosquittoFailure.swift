@@ -75,8 +75,9 @@ struct MosquittoFailure {
 
     private func tlsWords(_ settings: Configuration.MQTT) -> String? {
         guard let complaint else {
-            // The other side hung up, which libmosquitto calls a protocol error: before its answer, because it took our greeting for damaged.
-            guard result == MOSQ_ERR_ERRNO.rawValue, code == EPROTO else { return nil }
+            // The other side hung up, which libmosquitto calls a protocol error, or from 2.0.21 on an error of TLS where the connection was
+            // reset: before its answer, because it took our greeting for damaged.
+            guard result == MOSQ_ERR_TLS.rawValue || result == MOSQ_ERR_ERRNO.rawValue && code == EPROTO else { return nil }
             return answer == nil ? noTLS(settings) : Self.closed
         }
         if complaint.mentions("certificate verify failed") {

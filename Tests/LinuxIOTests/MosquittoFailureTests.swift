@@ -8,6 +8,7 @@ import Testing
 @Suite struct MosquittoFailureTests {
     private static let system: Int32 = 14
     private static let lost: Int32 = 7
+    private static let tls: Int32 = 8
 
     private var settings: Configuration.MQTT {
         var settings = Configuration.MQTT()
@@ -22,6 +23,8 @@ import Testing
             let failure = MosquittoFailure(result: Self.system, code: EPROTO, complaint: complaint)
             #expect(failure.words(for: settings) == "TLS: the broker does not speak it at port 8883")
         }
+        let reset = MosquittoFailure(result: Self.tls, code: ECONNRESET)
+        #expect(reset.words(for: settings) == "TLS: the broker does not speak it at port 8883")
     }
 
     @Test func hangingUpLaterIsTheEnd() {
