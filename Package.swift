@@ -28,8 +28,11 @@ let package = Package(
         room("MeterProtocols", ["Metering"]),
         room("Publishing", ["Metering"]),
         room("VirtualMeters", ["Metering", "MeterProtocols"]),
+        room("Configuration", ["Metering", "MeterProtocols", "Publishing"]),
         // The actors, and the ports they need.
-        room("MeterDaemon", ["Metering", "MeterProtocols", "Publishing"]),
+        room("MeterDaemon", ["Metering", "MeterProtocols", "Publishing", "Configuration"]),
+        // Virtual meters behind a port, and virtual pulse lines.
+        room("VirtualHardware", ["Metering", "MeterProtocols", "VirtualMeters", "MeterDaemon"]),
         // The ports for real.
         .target(
             name: "CGPIO", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])], linkerSettings: [.linkedLibrary("gpiod")]),
@@ -38,10 +41,12 @@ let package = Package(
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         room(
             "LinuxIO",
-            ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "CGPIO", "CLinux", "CMosquitto", "CTOML"]),
+            ["Metering", "MeterProtocols", "Publishing", "Configuration", "MeterDaemon", "CGPIO", "CLinux", "CMosquitto", "CTOML"]),
         .executableTarget(
             name: "jouled",
-            dependencies: ["Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "LinuxIO"],
+            dependencies: [
+                "Metering", "MeterProtocols", "Publishing", "Configuration", "MeterDaemon", "VirtualMeters", "VirtualHardware", "LinuxIO",
+            ],
             swiftSettings: productSettings),
 
         .target(name: "JSONReading", path: "Tests/JSONReading", swiftSettings: settings),
@@ -60,7 +65,7 @@ let package = Package(
         // The whole daemon in virtual time; and a day of it, linked as the product is, which Tests/Real/measure times.
         .target(
             name: "SimulatedWorld",
-            dependencies: ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon"],
+            dependencies: ["HomeAssistant", "Metering", "MeterProtocols", "Publishing", "Configuration", "VirtualMeters", "MeterDaemon"],
             path: "Tests/SimulatedWorld",
             swiftSettings: settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
         .executableTarget(
@@ -70,17 +75,24 @@ let package = Package(
         tests("MeterProtocolsTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
         tests("PublishingTests", ["HomeAssistant", "JSONReading", "Metering", "Publishing"]),
         tests("VirtualMetersTests", ["Metering", "MeterProtocols", "VirtualMeters"]),
-        tests("MeterDaemonTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon"]),
-        tests("LinuxIOTests", ["Metering", "MeterProtocols", "Publishing", "MeterDaemon", "LinuxIO"]),
+        tests("ConfigurationTests", ["Metering", "MeterProtocols", "Publishing", "Configuration"]),
+        tests("MeterDaemonTests", ["Metering", "MeterProtocols", "Publishing", "Configuration", "MeterDaemon"]),
+        tests("LinuxIOTests", ["Metering", "MeterProtocols", "Publishing", "Configuration", "MeterDaemon", "LinuxIO"]),
         tests(
             "Simulation",
             [
-                "HomeAssistant", "Metering", "MeterProtocols", "Publishing", "StateTrial", "VirtualMeters", "MeterDaemon", "SimulatedWorld",
+                "HomeAssistant", "Metering", "MeterProtocols", "Publishing", "Configuration", "StateTrial", "VirtualMeters", "MeterDaemon",
+                "SimulatedWorld",
             ],
             scripts: ["Golden"]),
         // Real parts: a pty, a real mosquitto; the scripts try the release binary.
         tests(
-            "Real", ["JSONReading", "Metering", "MeterProtocols", "Publishing", "VirtualMeters", "MeterDaemon", "CLinux", "LinuxIO"],
+            "Real",
+            [
+                "JSONReading", "Metering", "MeterProtocols", "Publishing", "Configuration", "MeterDaemon", "VirtualMeters",
+                "VirtualHardware",
+                "CLinux", "LinuxIO",
+            ],
             scripts: [
                 "binary-test", "broker-test", "checks.sh", "decoder-test", "descriptor-store", "faults.c", "gpio-lab", "gpio-test",
                 "home-assistant", "home_assistant.py", "home_assistant_checks.py", "home_assistant_lab.py", "install-test", "measure",

@@ -1,3 +1,4 @@
+import Configuration
 import MeterProtocols
 import Metering
 import Publishing

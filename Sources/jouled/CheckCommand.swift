@@ -1,3 +1,4 @@
+import Configuration
 import LinuxIO
 import MeterDaemon
 import MeterProtocols
@@ -75,7 +76,7 @@ struct CheckCommand: Command {
 
     private func tryPort(_ meter: Configuration.Meter, _ loop: EventLoop) async -> Finding {
         do throws(PortError) {
-            let connection = try await serialPort(meter.port, loop: loop).open(ReadoutSession.fast)
+            let connection = try await serialPort(meter.port, loop: loop).open(LineSettings.opening)
             await connection.close()
             return .ok("\(meter.port) opens; try: jouled read \(meter.port)")
         } catch {

@@ -1,8 +1,10 @@
+import Configuration
 import LinuxIO
 import MeterDaemon
 import MeterProtocols
 import Metering
 import Publishing
+import VirtualHardware
 import VirtualMeters
 
 struct DemoCommand: Command {
@@ -49,7 +51,8 @@ struct DemoCommand: Command {
         let meter: PtyMeter<VirtualME162>
         do {
             directory = try makeTemporaryDirectory("jouled-demo")
-            meter = try PtyMeter(virtualMeter(loop), loop: loop, link: directory + "/me162")
+            let terminal = try PseudoTerminal(loop: loop, link: directory + "/me162")
+            meter = PtyMeter(virtualMeter(loop), on: terminal, executor: loop, clock: loop)
         } catch {
             printText("jouled: \(error)\n", to: standardError)
             return .failed
@@ -130,7 +133,7 @@ struct DemoCommand: Command {
                     let household = Household(seed: seed, profile: .steady(watts: watts), startedAt: threads.main.now)
                     return VirtualS0(pulsesPerUnit: 1000, household: household, seed: seed)
                 }
-                return VirtualPulseLines(meters: meters, loop: threads.main)
+                return VirtualPulseLines(meters, clock: threads.main)
             },
             journal: NoPulseJournal(),
             broker: realBroker(configuration, threads.main),

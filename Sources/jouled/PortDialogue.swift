@@ -6,9 +6,9 @@ import Metering
 /// Performs what `session` says on the port at `path`, and shows it to `goesOn` before, until that is enough or it is `end`.
 func converse<Session: MeterSession>(
     _ session: inout Session, at path: String, _ loop: EventLoop, until end: Instant? = nil,
-    _ goesOn: (Session, [ReadoutSession.Action]) -> Bool
+    _ goesOn: (Session, [MeterAction]) -> Bool
 ) async throws(PortError) {
-    let connection = try await serialPort(path, loop: loop).open(ReadoutSession.fast)
+    let connection = try await serialPort(path, loop: loop).open(LineSettings.opening)
     do throws(PortError) {
         var actions = session.opened(loop.now)
         while goesOn(session, actions), end.map({ loop.now < $0 }) ?? true {

@@ -1,3 +1,4 @@
+import Configuration
 import LinuxIO
 import MeterDaemon
 import MeterProtocols
@@ -51,7 +52,7 @@ struct ReadCommand: Command {
     }
 
     private func readOnce(_ path: String, _ loop: EventLoop) async throws(PortError) -> Readout {
-        var plan = ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1))
+        var plan = ReadingPlan(read: .readout, registers: [], every: .seconds(1))
         plan.hasFixedSpeed = RemoteHead(path) != nil
         var session = session(for: meterProtocol, plan: plan)
         var readout: Readout?

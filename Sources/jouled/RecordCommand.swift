@@ -1,3 +1,4 @@
+import Configuration
 import LinuxIO
 import MeterDaemon
 import MeterProtocols
@@ -51,7 +52,7 @@ struct RecordCommand: Command {
         guard let framing = Framing(rawValue: options["framing"]?.uppercased() ?? "8N1") else {
             throw Options.Misuse(reason: "--framing takes 8N1 or 7E1")
         }
-        line = asks ? ReadoutSession.fast : LineSettings(speed, framing)
+        line = asks ? LineSettings.opening : LineSettings(speed, framing)
         let seconds = options["seconds"].map { Int64($0) ?? 0 }
         guard seconds.map({ (1...1_000_000).contains($0) }) ?? true else { throw Options.Misuse(reason: "--seconds takes 1 to 1000000") }
         limit = seconds.map { .seconds($0) }
@@ -141,7 +142,7 @@ struct RecordCommand: Command {
     private func listen(
         _ connection: any SerialConnection, _ loop: EventLoop, _ take: ([UInt8], Instant) throws(SystemError) -> Void
     ) async throws(SystemError) -> PortError? {
-        var plan = ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1))
+        var plan = ReadingPlan(read: .readout, registers: [], every: .seconds(1))
         plan.hasFixedSpeed = RemoteHead(port) != nil
         var session = ReadoutSession(plan: plan)
         let end = limit.map { loop.now + $0 }

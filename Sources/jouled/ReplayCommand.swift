@@ -1,6 +1,7 @@
 import LinuxIO
 import MeterDaemon
 import MeterProtocols
+import VirtualHardware
 
 struct ReplayCommand: Command {
     static let name = "replay"
@@ -39,7 +40,7 @@ struct ReplayCommand: Command {
             return .failed
         }
         do throws(PortError) {
-            let replay = try PtyReplay(recording, loop: loop, link: link)
+            let replay = PtyReplay(recording, on: try PseudoTerminal(loop: loop, link: link), clock: loop)
             printText("\(file) is played at \(link)\n", to: standardError)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await replay.run(timesAsFast: timesAsFast, again: again) }

@@ -2,6 +2,7 @@ import LinuxIO
 import MeterDaemon
 import MeterProtocols
 import Metering
+import VirtualHardware
 import VirtualMeters
 
 struct SimulateCommand: Command {
@@ -105,7 +106,7 @@ struct SimulateCommand: Command {
     private func run(_ meter: some VirtualMeter, _ title: String, _ loop: EventLoop) async -> ExitCode {
         let signals = Signals(loop: loop)
         do throws(PortError) {
-            let meter = try PtyMeter(meter, loop: loop, link: link)
+            let meter = PtyMeter(meter, on: try PseudoTerminal(loop: loop, link: link), executor: loop, clock: loop)
             printText("a virtual \(title) stands at \(link)\n", to: standardError)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await meter.run() }

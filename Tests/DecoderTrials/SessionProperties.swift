@@ -44,12 +44,12 @@ struct SessionTrial {
 
     init(plan: UInt8) {
         script = [plan]
-        let reads: [ReadoutSession.Read] = [.auto, .registers, .readout, .auto]
-        var plan = ReadoutSession.Plan(
+        let reads: [ReadingPlan.Read] = [.auto, .registers, .readout, .auto]
+        var plan = ReadingPlan(
             read: reads[Int(plan & 3)], registers: [OBISCode(1, 8, 0), OBISCode(2, 8, 0)], every: plan & 4 == 0 ? .zero : .seconds(1),
             wakesUp: plan & 8 != 0)
         isFixed = script[0] & 16 != 0
-        line = isFixed ? LineSettings(.b300) : ReadoutSession.fast
+        line = isFixed ? LineSettings(.b300) : LineSettings.opening
         plan.hasFixedSpeed = isFixed
         session = script[0] & 32 == 0 ? ReadoutSession(plan: plan) : AutoSession(plan: plan)
         perform(session.opened(now))
@@ -59,7 +59,7 @@ struct SessionTrial {
         perform(session.closed())
         now = now + .seconds(1)
         onTheWire = []
-        if !isFixed { line = ReadoutSession.fast }
+        if !isFixed { line = LineSettings.opening }
         perform(session.opened(now))
     }
 
@@ -78,7 +78,7 @@ struct SessionTrial {
         perform(session.received(bytes, now))
     }
 
-    private mutating func perform(_ actions: [ReadoutSession.Action]) {
+    private mutating func perform(_ actions: [MeterAction]) {
         require(actions.count < 32, "it says everything at once")
         for action in actions {
             switch action {

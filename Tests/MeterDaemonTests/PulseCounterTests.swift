@@ -1,3 +1,4 @@
+import Configuration
 import MeterDaemon
 import MeterProtocols
 import Metering

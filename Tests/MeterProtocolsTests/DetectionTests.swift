@@ -7,14 +7,14 @@ import VirtualMeters
 private struct Head {
     var detection = Detection()
     var now = Instant(nanoseconds: 1_000_000_000)
-    var line = ReadoutSession.fast
+    var line = LineSettings.opening
     var listened: [BaudRate] = []
     var sent: [UInt8] = []
     var began: Instant
 
     init() { began = now }
 
-    mutating func note(_ actions: [ReadoutSession.Action]) {
+    mutating func note(_ actions: [MeterAction]) {
         for action in actions {
             switch action {
             case .apply(let settings):

@@ -129,7 +129,7 @@ private let manyStarts: [UInt8] = {
     /// Where bytes come one by one, what was there is not searched again.
     @Test(arguments: ["x", "/", "/a", "\r", "/\r", "\u{2}", "\u{2}1.8.0(1)\r\n", "\u{15}x"])
     func theTimeOfASessionGrowsWithItsBytes(_ pattern: String) {
-        let plan = ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1))
+        let plan = ReadingPlan(read: .readout, registers: [], every: .seconds(1))
         for identification in ["", "/XYZxmodeA\r\n"] {
             expectLinear("\(identification)\(pattern)", 4000) { count in
                 var session = ReadoutSession(plan: plan)

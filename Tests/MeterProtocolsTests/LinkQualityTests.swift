@@ -4,28 +4,28 @@ import Testing
 
 private let start = Instant(nanoseconds: 1_000_000_000)
 private func at(_ seconds: Double) -> Instant { start + .milliseconds(Int64(seconds * 1000)) }
-private let good = ReadoutSession.Action.deliver(Readout([], at: start))
+private let good = MeterAction.deliver(Readout([], at: start))
 
 @Suite struct LinkQualityTests {
-    private func quality(_ actions: [ReadoutSession.Action]) -> (LinkQuality, Instant) {
+    private func quality(_ actions: [MeterAction]) -> (LinkQuality, Instant) {
         var quality = LinkQuality()
         for (index, action) in actions.enumerated() { quality.note(action, at(Double(index))) }
         return (quality, at(Double(max(actions.count - 1, 0))))
     }
 
     @Test func knowsNothingBeforeTheFirstTelegram() {
-        let (quality, now) = quality([.send([1]), .apply(ReadoutSession.fast), .problem("no data")])
+        let (quality, now) = quality([.send([1]), .apply(LineSettings.opening), .problem("no data")])
         #expect(quality.share(now) == nil && !quality.isSilent(now) && quality.bytesPerSecond(now) == 0)
     }
 
     @Test func isTheShareOfTheLastTen() {
-        let bad = ReadoutSession.Action.noise(.wrongCheck)
+        let bad = MeterAction.noise(.wrongCheck)
         let (half, now) = quality([good, bad, good, bad])
         #expect(half.share(now) == 50)
         let (none, last) = quality([bad, bad])
         #expect(none.share(last) == 0 && !none.isSilent(last))
         // The bad time is over after ten good ones, and still counted.
-        let (mended, end) = quality([ReadoutSession.Action](repeating: bad, count: 20) + [ReadoutSession.Action](repeating: good, count: 9))
+        let (mended, end) = quality([MeterAction](repeating: bad, count: 20) + [MeterAction](repeating: good, count: 9))
         #expect(mended.share(end) == 90)
         var better = mended
         better.note(good, end + .seconds(1))

@@ -8,7 +8,7 @@ private let usual = LineSettings(.b9600, .eightNone)
 private let port = LineSettings(.b115200, .eightNone)
 private let slow = LineSettings(.b2400, .eightNone)
 
-extension [ReadoutSession.Action] {
+extension [MeterAction] {
     fileprivate var readouts: [Readout] { compactMap { if case .deliver(let readout) = $0 { readout } else { nil } } }
     fileprivate var problems: [String?] { compactMap { if case .problem(let problem) = $0 { .some(problem) } else { nil } } }
     fileprivate var settings: [LineSettings] { compactMap { if case .apply(let settings) = $0 { settings } else { nil } } }
@@ -145,7 +145,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
                 if case .deliver(let readout) = action { readout.registers.last.map { shown($0) } ?? "" } else { "\(action)" }
             }
         }
-        let noise = ["\(ReadoutSession.Action.noise(.damaged))"]
+        let noise = ["\(MeterAction.noise(.damaged))"]
         #expect(deliver("09.9") == [] && deliver("10.0") == [], "the first has none before it")
         #expect(deliver("10.1") == ["1-0:1.8.0*255=10.0kWh"])
         #expect(deliver("90.2") == ["1-0:1.8.0*255=10.1kWh"])
@@ -162,7 +162,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
 }
 
 @Suite struct AutoSessionTests {
-    private static let plan = ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
+    private static let plan = ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
 
     /// The speed that few meters have takes time from the others, so only every other round has it, and at the end.
     @Test func listensAtTheRareSpeedInEveryOtherRound() {
@@ -181,7 +181,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
     }
 
     /// What is said until the port is set for listening.
-    private func untilItListens(_ session: inout AutoSession) -> (actions: [ReadoutSession.Action], now: Instant) {
+    private func untilItListens(_ session: inout AutoSession) -> (actions: [MeterAction], now: Instant) {
         var now = start
         var all = session.opened(now)
         for _ in 0..<100 {
@@ -247,7 +247,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.timedOut(now) == [.apply(slow)])
         now = session.deadline ?? now
         let actions = session.timedOut(now)
-        #expect(actions.settings.first == ReadoutSession.fast && actions.sends && actions.problems.count == 1)
+        #expect(actions.settings.first == LineSettings.opening && actions.sends && actions.problems.count == 1)
         #expect(session.closed() == [])
         #expect(session.deadline == nil)
         #expect(session.opened(now).sends)

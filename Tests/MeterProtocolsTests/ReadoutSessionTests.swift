@@ -7,18 +7,18 @@ private struct Dialogue {
     var session: ReadoutSession
     var now = Instant(nanoseconds: 0)
 
-    init(_ plan: ReadoutSession.Plan) { session = ReadoutSession(plan: plan) }
+    init(_ plan: ReadingPlan) { session = ReadoutSession(plan: plan) }
 
-    mutating func open() -> [ReadoutSession.Action] { session.opened(now) }
+    mutating func open() -> [MeterAction] { session.opened(now) }
 
-    mutating func waitForDeadline() -> [ReadoutSession.Action] {
+    mutating func waitForDeadline() -> [MeterAction] {
         guard let deadline = session.deadline else { return [] }
         now = max(now, deadline)
         return session.timedOut(now)
     }
 
     /// Waits until something is said.
-    mutating func wait() -> [ReadoutSession.Action] {
+    mutating func wait() -> [MeterAction] {
         for _ in 0..<20 {
             let actions = waitForDeadline()
             if !actions.isEmpty { return actions }
@@ -26,12 +26,12 @@ private struct Dialogue {
         return []
     }
 
-    mutating func receive(_ bytes: [UInt8], after: Duration = .milliseconds(300)) -> [ReadoutSession.Action] {
+    mutating func receive(_ bytes: [UInt8], after: Duration = .milliseconds(300)) -> [MeterAction] {
         now = now + after
         return session.received(bytes, now)
     }
 
-    mutating func receive(_ text: String, after: Duration = .milliseconds(300)) -> [ReadoutSession.Action] {
+    mutating func receive(_ text: String, after: Duration = .milliseconds(300)) -> [MeterAction] {
         receive(Array(text.utf8), after: after)
     }
 }
@@ -46,10 +46,10 @@ private let readout = framed(
 private let prompt = framed(ControlCharacter.soh, "P0\u{2}()")
 private let identification = "/ISK5ME162-0033\r\n"
 private let breakMessage: [UInt8] = [0x01, 0x42, 0x30, 0x03, 0x71]
-private let plan = ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0), OBISCode(2, 8, 0)], every: .seconds(1))
+private let plan = ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0), OBISCode(2, 8, 0)], every: .seconds(1))
 
 /// Opens, breaks, signs on and receives the identification; what is said then is left to the test.
-private func signedOn(_ plan: ReadoutSession.Plan = plan, as text: String = identification) -> Dialogue {
+private func signedOn(_ plan: ReadingPlan = plan, as text: String = identification) -> Dialogue {
     var dialogue = Dialogue(plan)
     _ = dialogue.open()
     _ = dialogue.wait()
@@ -57,7 +57,7 @@ private func signedOn(_ plan: ReadoutSession.Plan = plan, as text: String = iden
     return dialogue
 }
 
-private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
+private func inSession(_ plan: ReadingPlan = plan) -> Dialogue {
     var dialogue = signedOn(plan)
     _ = dialogue.wait()
     _ = dialogue.wait()
@@ -73,7 +73,7 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
 
 /// What has no quantity and is asked for by itself is not taken from the readout: the session might refuse it, and it would never change.
 @Test func theSessionReadsWhatWasNamed() {
-    var dialogue = signedOn(ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0), OBISCode(96, 7, 21)], every: .seconds(1)))
+    var dialogue = signedOn(ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0), OBISCode(96, 7, 21)], every: .seconds(1)))
     _ = dialogue.wait()
     _ = dialogue.wait()
     let actions = dialogue.receive(
@@ -95,7 +95,7 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
 
 /// All that it says would stand still, or is what the session reads: nothing was read yet.
 @Test func aReadoutOfNothingThatLastsIsNone() {
-    var dialogue = signedOn(ReadoutSession.Plan(read: .auto, registers: [OBISCode(2, 8, 0)], every: .seconds(1)))
+    var dialogue = signedOn(ReadingPlan(read: .auto, registers: [OBISCode(2, 8, 0)], every: .seconds(1)))
     _ = dialogue.wait()
     _ = dialogue.wait()
     let actions = dialogue.receive(framed(ControlCharacter.stx, "1.8.1(0000001.000*kWh)\r\n!\r\n"))
@@ -106,12 +106,12 @@ private func inSession(_ plan: ReadoutSession.Plan = plan) -> Dialogue {
 /// Of a meter that sends only tariffs, their sum is published: of a whole readout, whatever the mode, and of nothing less.
 @Test(
     arguments: [
-        (true, "/XYZxmodeA\r\n", ReadoutSession.Read.readout), (true, "/XYZCmodeB\r\n", .auto), (true, "/XYZ5modeC\r\n", .readout),
+        (true, "/XYZxmodeA\r\n", ReadingPlan.Read.readout), (true, "/XYZCmodeB\r\n", .auto), (true, "/XYZ5modeC\r\n", .readout),
         (false, "/XYZ5modeC\r\n", .auto),
-    ] as [(Bool, String, ReadoutSession.Read)])
-func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: String, _ read: ReadoutSession.Read) {
+    ] as [(Bool, String, ReadingPlan.Read)])
+func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: String, _ read: ReadingPlan.Read) {
     let tariffs = [OBISCode(1, 8, 1), OBISCode(1, 8, 2)]
-    var dialogue = signedOn(ReadoutSession.Plan(read: read, registers: tariffs, every: .seconds(1)), as: identification)
+    var dialogue = signedOn(ReadingPlan(read: read, registers: tariffs, every: .seconds(1)), as: identification)
     if identification.contains("modeC") {
         _ = dialogue.wait()
         _ = dialogue.wait()
@@ -128,7 +128,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
 
 /// Each portion would wake the process.
 @Test func aMessageGathersWhileItComes() {
-    var dialogue = Dialogue(ReadoutSession.Plan(read: .readout, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
+    var dialogue = Dialogue(ReadingPlan(read: .readout, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
     _ = dialogue.open()
     var pauses: [Duration?] = []
     func receive(_ message: [UInt8], by count: Int) {
@@ -258,7 +258,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         _ = dialogue.wait()
         _ = dialogue.wait()
         let block = [ControlCharacter.stx] + [UInt8](repeating: UInt8(ascii: "1"), count: 4000) + [ControlCharacter.eot, 0x04]
-        var answers: [[ReadoutSession.Action]] = []
+        var answers: [[MeterAction]] = []
         for _ in 0..<5 { answers.append(dialogue.receive(block) + dialogue.wait()) }
         #expect(answers.prefix(4).allSatisfy { $0 == [.send([ControlCharacter.ack])] })
         #expect(answers.last?.first == .noise(.unexpected))
@@ -360,8 +360,8 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
 
     @Test func whatTheSessionWillNotReadAgainIsNotDelivered() {
         let tariffs = framed(ControlCharacter.stx, "C.1.0(28342193)\r\n1.8.0(0000002.000*kWh)\r\n1.8.1(0000001.000*kWh)\r\n!\r\n")
-        for read in [ReadoutSession.Read.auto, .readout] {
-            var dialogue = signedOn(ReadoutSession.Plan(read: read, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
+        for read in [ReadingPlan.Read.auto, .readout] {
+            var dialogue = signedOn(ReadingPlan(read: read, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
             _ = dialogue.wait()
             _ = dialogue.wait()
             guard case .deliver(let readout)? = dialogue.receive(tariffs).first else { return #expect(Bool(false), "nothing delivered") }
@@ -435,7 +435,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
 
     @Test func aRegisterThatIsRefusedThreeTimesIsLeftOut() {
         var dialogue = inSession(
-            ReadoutSession.Plan(read: .registers, registers: [OBISCode(16, 7, 0), OBISCode(1, 8, 0)], every: .seconds(1)))
+            ReadingPlan(read: .registers, registers: [OBISCode(16, 7, 0), OBISCode(1, 8, 0)], every: .seconds(1)))
         for _ in 0..<3 {
             #expect(dialogue.wait() == [.send(framed(ControlCharacter.soh, "R1\u{2}16.7.0()"))])
             #expect(dialogue.receive(framed(ControlCharacter.stx, "(ERROR)")) == [.noise(.refused)])
@@ -465,7 +465,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         return asked
     }
 
-    private static let oneRegister = ReadoutSession.Plan(read: .registers, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
+    private static let oneRegister = ReadingPlan(read: .registers, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
 
     @Test func theClockIsReadOnceAnHour() {
         var dialogue = inSession(Self.oneRegister)
@@ -503,7 +503,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     }
 
     @Test func aMeterHeardToStaySlowIsReadSlowlyAtOnce() {
-        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
+        var dialogue = signedOn(ReadingPlan(read: .readout, registers: [], every: .seconds(1)))
         var acknowledgements: [String] = []
         while acknowledgements.count < 3 {
             for action in dialogue.wait() {
@@ -519,7 +519,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     }
 
     @Test func aSpeedThatFailsTwiceGivesWayAndIsTriedAgainLater() {
-        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
+        var dialogue = signedOn(ReadingPlan(read: .readout, registers: [], every: .seconds(1)))
         var acknowledgements: [String] = []
         // Nothing ever comes at a negotiated speed; at 300 Bd it does.
         while dialogue.now < Instant(nanoseconds: 1_500_000_000_000), acknowledgements.count < 14 {
@@ -542,7 +542,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     }
 
     @Test func theLastFallbackIsToSayNothing() {
-        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)))
+        var dialogue = signedOn(ReadingPlan(read: .readout, registers: [], every: .seconds(1)))
         for _ in 0..<60 {
             for action in dialogue.wait() {
                 guard case .send(let bytes) = action, bytes.first == UInt8(ascii: "/") else { continue }
@@ -595,7 +595,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         var dialogue = signedOn()
         _ = dialogue.wait()
         _ = dialogue.wait()
-        var actions: [ReadoutSession.Action] = []
+        var actions: [MeterAction] = []
         for _ in 0..<400 where actions.isEmpty {
             actions = dialogue.receive([UInt8](repeating: 0x41, count: 64), after: .milliseconds(60))
         }
@@ -644,12 +644,12 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     /// The longest known has 4 KiB; this one has almost twice as much, and pauses.
     @Test func aLongReadoutAtThreeHundredBaudIsWaitedFor() {
         var dialogue = signedOn(
-            ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)), as: "/XYZ0long\r\n")
+            ReadingPlan(read: .readout, registers: [], every: .seconds(1)), as: "/XYZ0long\r\n")
         #expect(dialogue.wait() == [.send(Array("\u{6}000\r\n".utf8))])
         _ = dialogue.waitForDeadline()
         let lines = (0..<280).map { "1.8.0*\($0 / 10 % 10)\($0 % 10)(0033402.264*kWh)\r\n" }.joined()
         let long = framed(ControlCharacter.stx, "1.8.0(0033402.264*kWh)\r\n" + lines + "!\r\n")
-        var actions: [ReadoutSession.Action] = []
+        var actions: [MeterAction] = []
         for (index, byte) in long.enumerated() {
             let late: Duration = index % 29 == 0 ? .milliseconds(500) : .milliseconds(34)
             while let deadline = dialogue.session.deadline, deadline < dialogue.now + late { actions += dialogue.waitForDeadline() }
@@ -675,7 +675,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         var plan = plan
         plan.hasFixedSpeed = true
         var dialogue = Dialogue(plan)
-        let signOn = ReadoutSession.Action.send(Array("/?!\r\n".utf8))
+        let signOn = MeterAction.send(Array("/?!\r\n".utf8))
         #expect(dialogue.open() == [signOn], "no break: no session was ever opened")
         for _ in 0..<3 {
             #expect(dialogue.receive(identification, after: .milliseconds(1000)) == [])

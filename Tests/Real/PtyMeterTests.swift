@@ -4,6 +4,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 import Testing
+import VirtualHardware
 import VirtualMeters
 
 /// The virtual meter on a pseudo-terminal, read by our own serial port at real pace.
@@ -13,9 +14,13 @@ import VirtualMeters
 
     init() { loop.startThread(named: "pty test") }
 
-    private func meter(_ faults: [Fault] = []) -> VirtualME162 {
+    private func meter() -> VirtualME162 {
         let household = Household(seed: 1, profile: .steady(watts: 350), startedAt: loop.now)
-        return VirtualME162(household: household, faults: faults, seed: 1, startedAt: loop.now)
+        return VirtualME162(household: household, seed: 1, startedAt: loop.now)
+    }
+
+    private func pty(link: String? = nil) throws(PortError) -> PtyMeter<VirtualME162> {
+        PtyMeter(meter(), on: try PseudoTerminal(loop: loop, link: link), executor: loop, clock: loop)
     }
 
     /// Sends, and gives what comes until it ends as it should or nothing came for a while.
@@ -36,7 +41,7 @@ import VirtualMeters
     }
 
     @Test func session() async throws {
-        let pty = try PtyMeter(meter(), loop: loop, link: link)
+        let pty = try self.pty(link: link)
         let running = Task { await pty.run() }
         let connection = try await TTYPort(path: pty.path, loop: loop).open(LineSettings(.b300))
 
@@ -69,7 +74,7 @@ import VirtualMeters
 
     /// The acknowledgement at 300 Bd, and the other speed before it is out: the meter goes on at 300 Bd.
     @Test func speedChangedTooEarly() async throws {
-        let pty = try PtyMeter(meter(), loop: loop)
+        let pty = try self.pty()
         let running = Task { await pty.run() }
         let connection = try await TTYPort(path: pty.path, loop: loop).open(LineSettings(.b300))
         _ = try await ask(connection, "/?!\r\n", at: .b300, then: .b300, until: UInt8(ascii: "\r"))
@@ -90,9 +95,9 @@ import VirtualMeters
 
     /// A link is replaced and a file is not; a link that another has taken over stays; a pulled-out port says so.
     @Test func links() async throws {
-        let first = try PtyMeter(meter(), loop: loop, link: link)
+        let first = try pty(link: link)
         let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b300))
-        let second = try PtyMeter(meter(), loop: loop, link: link)
+        let second = try pty(link: link)
         let running = [Task { await first.run() }, Task { await second.run() }]
         running[0].cancel()
         await running[0].value
@@ -108,7 +113,7 @@ import VirtualMeters
 
         let file = try #require(fopen(link, "w"))
         fclose(file)
-        #expect(throws: PortError.self) { try PtyMeter(meter(), loop: loop, link: link) }
+        #expect(throws: PortError.self) { try pty(link: link) }
         unlink(link)
         loop.stop()
     }

@@ -4,6 +4,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 import Testing
+import VirtualHardware
 
 @Suite struct PtyReplayTests {
     private let loop = EventLoop()
@@ -26,7 +27,8 @@ import Testing
             Recording.Portion(at: .milliseconds(200), [UInt8](0...255)), Recording.Portion(at: .milliseconds(500), Array("/ISK".utf8)),
             Recording.Portion(at: .milliseconds(1500), [0x03, 0x04, 0x11, 0x13, 0x0A, 0x0D]),
         ]
-        let replay = try PtyReplay(Recording(portions, length: .milliseconds(1600)), loop: loop, link: link)
+        let replay = PtyReplay(
+            Recording(portions, length: .milliseconds(1600)), on: try PseudoTerminal(loop: loop, link: link), clock: loop)
         let began = loop.now
         async let playing: Void = replay.run(timesAsFast: 1, again: false)
         let heard = try await hear()
@@ -42,7 +44,7 @@ import Testing
 
     @Test func fasterAndAgain() async throws {
         let recording = Recording([Recording.Portion(at: .milliseconds(500), [1, 2])], length: .seconds(1))
-        let replay = try PtyReplay(recording, loop: loop, link: link)
+        let replay = PtyReplay(recording, on: try PseudoTerminal(loop: loop, link: link), clock: loop)
         let playing = Task(executorPreference: loop) { await replay.run(timesAsFast: 10, again: true) }
         let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b9600, .eightNone))
         // Whatever the program says: it may go on saying it.

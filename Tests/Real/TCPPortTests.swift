@@ -1,3 +1,4 @@
+import Configuration
 import Glibc
 import LinuxIO
 import MeterDaemon
@@ -45,7 +46,7 @@ struct Listener {
 
     private func open(_ address: String) async throws -> any SerialConnection {
         let head = try #require(RemoteHead(address))
-        return try await TCPPort(head, loop: loop).open(ReadoutSession.fast)
+        return try await TCPPort(head, loop: loop).open(LineSettings.opening)
     }
 
     private func refusal(_ address: String) async throws -> String {
@@ -150,7 +151,7 @@ struct Listener {
 
     /// Whether a tick of the loop came before the end of a call that nobody answers, and cancelling was its end.
     private func callsOff(_ port: TCPPort) async throws -> Bool {
-        let opening = Task { try await port.open(ReadoutSession.fast) }
+        let opening = Task { try await port.open(LineSettings.opening) }
         await loop.sleep(until: loop.now + .milliseconds(20))
         opening.cancel()
         do {

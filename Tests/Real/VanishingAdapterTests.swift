@@ -1,3 +1,4 @@
+import Configuration
 import Glibc
 import LinuxIO
 import MeterDaemon
@@ -5,6 +6,7 @@ import MeterProtocols
 import Metering
 import Synchronization
 import Testing
+import VirtualHardware
 import VirtualMeters
 
 /// The daemon's loop on a thread of its own, as `jouled run` has it.
@@ -19,7 +21,8 @@ private actor House {
 
     func meter(at link: String) throws -> PtyMeter<VirtualME162> {
         let household = Household(seed: 1, profile: .steady(watts: 1000), startedAt: loop.now)
-        return try PtyMeter(VirtualME162(household: household, seed: 1, startedAt: loop.now), loop: loop, link: link)
+        let meter = VirtualME162(household: household, seed: 1, startedAt: loop.now)
+        return PtyMeter(meter, on: try PseudoTerminal(loop: loop, link: link), executor: loop, clock: loop)
     }
 
     func run(_ daemon: Daemon, until stop: AsyncStream<Void>) async { await daemon.run(until: stop) }

@@ -1,3 +1,4 @@
+import Configuration
 import HomeAssistant
 import MeterDaemon
 import Metering

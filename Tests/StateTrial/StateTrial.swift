@@ -10,7 +10,7 @@ package struct StateTrial {
     private struct Head {
         let name: String
         let session: MeterProtocol?
-        let plan: ReadoutSession.Plan
+        let plan: ReadingPlan
     }
 
     private static let heads: [Head] = [
@@ -25,8 +25,8 @@ package struct StateTrial {
     /// So that a sub-meter's usual name is taken.
     private static let pulse = "p1_gas"
 
-    private static func plan(_ read: ReadoutSession.Read = .auto, signsByStatus: Bool = false) -> ReadoutSession.Plan {
-        ReadoutSession.Plan(
+    private static func plan(_ read: ReadingPlan.Read = .auto, signsByStatus: Bool = false) -> ReadingPlan {
+        ReadingPlan(
             read: read, registers: [OBISCode(1, 8, 0), OBISCode(2, 8, 0), OBISCode(16, 7, 0)], every: .seconds(1),
             signsByStatus: signsByStatus)
     }
@@ -178,7 +178,7 @@ package struct StateTrial {
         }
     }
 
-    private mutating func perform(_ actions: [ReadoutSession.Action], of index: Int) {
+    private mutating func perform(_ actions: [MeterAction], of index: Int) {
         let name = Self.heads[index].name
         for action in actions {
             switch action {

@@ -16,7 +16,7 @@ private let start = Instant(nanoseconds: 1_000_000_000)
     /// Plays the line between the two until something is delivered, or for a minute.
     private func read(_ kind: VirtualReadoutMeter.Kind, _ faults: [Fault]) -> (readout: Readout, at: Instant)? {
         var meter = meter(kind, faults)
-        var session = ReadoutSession(plan: ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
+        var session = ReadoutSession(plan: ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
         var (now, speed) = (start, BaudRate.b9600)
         var arriving: [(byte: UInt8, speed: BaudRate, at: Instant)] = []
         var actions = session.opened(now)

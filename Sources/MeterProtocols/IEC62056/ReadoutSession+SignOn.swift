@@ -34,7 +34,7 @@ extension ReadoutSession {
     }
 
     mutating func sendSignOn(_ now: Instant) {
-        sessionLine = Self.fast
+        sessionLine = LineSettings.opening
         if phase != .waking { apply(Self.slow) }
         repeats = 0
         let request = Array("/?\(plan.address)!\r\n".utf8)

@@ -5,56 +5,6 @@ import Metering
 /// Once: break, sign-on, `ACK 0Z0`, the whole readout. Then break, sign-on, `ACK 0Z1`, and `R1` reads in a session that is held open.
 /// Whatever goes wrong leads back to the break; nothing in here ends the dialogue for good.
 package struct ReadoutSession: MeterSession {
-    package struct Plan: Sendable, Equatable {
-        package var read: Read
-        package var registers: [OBISCode]
-        package var every: Duration
-        /// Pulses tell when a register steps; it only has to tell which.
-        package var isTimedByPulses: Bool
-        /// Of the meter, on a line with several, or where it answers to nothing else. Up to 32 letters and digits.
-        package var address: String
-        /// A meter with a battery sleeps until it sees two seconds of characters.
-        package var wakesUp: Bool
-        /// Power of a meter that pushes has its sign in the status word.
-        package var signsByStatus: Bool
-        /// The port is another machine's, which has set its speed for good: 300 Bd, or nothing is heard of a meter that is asked.
-        package var hasFixedSpeed = false
-
-        package init(
-            read: Read, registers: [OBISCode], every: Duration, isTimedByPulses: Bool = false, address: String = "", wakesUp: Bool = false,
-            signsByStatus: Bool = false
-        ) {
-            self.read = read
-            self.registers = registers
-            self.every = every
-            self.isTimedByPulses = isTimedByPulses
-            self.address = address
-            self.wakesUp = wakesUp
-            self.signsByStatus = signsByStatus
-        }
-    }
-
-    package enum Read: Sendable { case registers, readout, auto }
-
-    package enum Action: Equatable, Sendable {
-        case send([UInt8])
-        case apply(LineSettings)
-        case deliver(Readout)
-        case noise(Noise)
-        /// Why nothing can be read, in words; `nil` when it can again.
-        case problem(String?)
-    }
-
-    /// Damaged or missing, counted and never a value.
-    package enum Noise: String, Sendable, Equatable {
-        case damaged = "a message was damaged"
-        case wrongCheck = "a checksum is wrong"
-        case wrongParity = "a character's parity is wrong"
-        case silence = "no answer"
-        case unexpected = "an unexpected message"
-        case refused = "the meter refused a register"
-    }
-
     enum Goal { case readout, registers }
 
     enum Phase: Equatable, Sendable {
@@ -105,23 +55,22 @@ package struct ReadoutSession: MeterSession {
     static let emptySessionsAllowed = 2
     static let firstReadoutTime = Duration.seconds(300)
     static let longestReadoutTime = Duration.seconds(3600)
-    package static let fast = LineSettings(.b9600)
     package var farewell: [UInt8] { Self.breakMessage }
     static let slow = LineSettings(.b300)
 
-    let plan: Plan
+    let plan: ReadingPlan
     var phase = Phase.closed
     /// When `timedOut` is due.
     package internal(set) var deadline: Instant?
     /// When what is awaited must be complete. Each byte that comes moves `deadline`, and nothing moves this one.
     var answerEnds = Instant.distantFuture
-    var actions: [Action] = []
+    var actions: [MeterAction] = []
 
     var incoming = IncomingBytes()
     var (usualIdentification, usualReadout) = (UsualLength(), UsualLength())
-    var line = ReadoutSession.fast
+    var line = LineSettings.opening
     /// The speed at which a session may still be open.
-    var sessionLine = ReadoutSession.fast
+    var sessionLine = LineSettings.opening
     var lastSent: [UInt8] = []
     var repeats = 0
 
@@ -164,7 +113,7 @@ package struct ReadoutSession: MeterSession {
     var registersAgainAt: Instant?
     var saidProblem: String?
 
-    package init(plan: Plan) {
+    package init(plan: ReadingPlan) {
         self.plan = plan
         remaining = plan.registers
         cadence = RegisterCadence(every: plan.every, isEven: plan.isTimedByPulses)
@@ -182,16 +131,15 @@ package struct ReadoutSession: MeterSession {
 
     // MARK: What happened
 
-    /// The port is open, at 9600 7E1.
-    package mutating func opened(_ now: Instant) -> [Action] {
-        line = plan.hasFixedSpeed ? Self.slow : Self.fast
+    package mutating func opened(_ now: Instant) -> [MeterAction] {
+        line = plan.hasFixedSpeed ? Self.slow : LineSettings.opening
         roundBegan = now
         beginBreak(now)
         return take()
     }
 
     /// The port is gone.
-    package mutating func closed() -> [Action] {
+    package mutating func closed() -> [MeterAction] {
         phase = .closed
         deadline = nil
         lastHeard = nil
@@ -212,7 +160,7 @@ package struct ReadoutSession: MeterSession {
         clock = ClockCadence()
     }
 
-    package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [Action] {
+    package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction] {
         if !bytes.isEmpty { lastHeard = now }
         switch phase {
         case .closed, .pausing, .breaking, .waking, .reacting, .resting:
@@ -228,7 +176,7 @@ package struct ReadoutSession: MeterSession {
         return take()
     }
 
-    package mutating func timedOut(_ now: Instant) -> [Action] {
+    package mutating func timedOut(_ now: Instant) -> [MeterAction] {
         if let deadline, now < deadline { return [] }
         deadline = nil
         switch phase {
@@ -277,7 +225,7 @@ package struct ReadoutSession: MeterSession {
 
     // MARK: Saying what to do
 
-    private mutating func take() -> [Action] {
+    private mutating func take() -> [MeterAction] {
         defer { actions.removeAll(keepingCapacity: true) }
         return actions
     }

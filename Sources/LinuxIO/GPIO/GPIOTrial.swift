@@ -1,0 +1,87 @@
+import CGPIO
+import Configuration
+import MeterDaemon
+import MeterProtocols
+import Metering
+
+/// Takes a line for a moment, to say how it is wired.
+package struct GPIOTrial {
+    /// Longer than any pulse of a meter with an S0 output.
+    private static let longestWatch = Duration.milliseconds(1200)
+    private static let firstWatch = Duration.milliseconds(300)
+
+    private let pulse: Configuration.Pulse
+    private let loop: EventLoop
+
+    package init(_ pulse: Configuration.Pulse, loop: EventLoop) {
+        self.pulse = pulse
+        self.loop = loop
+    }
+
+    /// `GPIO17 (line 17 of /dev/gpiochip0, pinctrl-bcm2711) is high, bias pull-up`.
+    package func inspect() -> Result<String, PortError> {
+        take().map { line, request in request.finding(line) }
+    }
+
+    /// Also watches it for a while: a line that is active all the time, or most of it, is wired or described the wrong way round.
+    package func result() async -> Result<String, PortError> {
+        switch take() {
+        case .failure(let error): return .failure(error)
+        case .success((let line, let request)):
+            let finding = request.finding(line)
+            let (share, edges) = await watch(request)
+            guard let complaint = complaint(share, edges) else {
+                return .success(edges > 0 ? "\(finding), \((edges + 1) / 2) pulses while it was watched" : finding)
+            }
+            return .failure(PortError("\(finding), \(complaint)"))
+        }
+    }
+
+    private func take() -> Result<(GPIORequest.Line, GPIORequest), PortError> {
+        do throws(PortError) {
+            let line = GPIORequest.Line(index: 0, pulse: pulse, place: try GPIOPlace.find(pulse.line))
+            do throws(SystemError) {
+                return .success((line, try GPIORequest([line], now: loop.now)))
+            } catch {
+                return .failure(line.place.words(for: error))
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// The share of the time that the line was active, and its edges.
+    private func watch(_ request: GPIORequest) async -> (share: Double, edges: Int) {
+        let start = loop.now
+        var isActive = request.beginnings != [.new(activeSince: nil)]
+        var since = start
+        var active = Duration.zero
+        var count = 0
+        var end = start + (isActive ? Self.longestWatch : Self.firstWatch)
+        while await loop.wait(readable: request.descriptor, until: end) == .ready {
+            let edges = cgpio_read(request.descriptor)
+            guard edges.count >= 0 else { break }
+            for edge in UnsafeBufferPointer(start: edges.first, count: Int(edges.count)).map(Edge.init) {
+                if isActive { active = active + (edge.at - since) }
+                isActive = edge.direction == pulse.activeEdge
+                since = edge.at
+                count += 1
+            }
+            end = start + Self.longestWatch
+        }
+        if isActive { active = active + (loop.now - since) }
+        return (active.seconds / max((loop.now - start).seconds, 0.001), count)
+    }
+
+    private func complaint(_ share: Double, _ edges: Int) -> String? {
+        let other = pulse.activeEdge == .falling ? "rising" : "falling"
+        if edges == 0 {
+            // The contact of a gas or water meter may rest where it is closed.
+            guard share > 0.99, pulse.medium == .electricity || pulse.medium == .heat else { return nil }
+            return "as in a pulse, all the time: swap the two wires of the meter's output, or set edge = \"\(other)\"; or there is a short"
+        }
+        guard share > 0.6 else { return nil }
+        let percent = Int((share * 100).rounded())
+        return "and was as in a pulse for \(percent) % of the time: wired the other way round? Then set edge = \"\(other)\""
+    }
+}

@@ -1,0 +1,273 @@
+import Glibc
+import MeterDaemon
+import Metering
+import Synchronization
+
+/// One thread that runs the actors pinned to it and sleeps in the kernel until a descriptor, a deadline or another thread has work.
+///
+/// Everything that waits does so by `wait(readable:until:)` or `wait(writable:until:)`; nobody polls.
+package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
+    package enum Readiness: Sendable, Equatable { case ready, timedOut, cancelled }
+
+    /// Jobs that bring jobs may go on for so long before descriptors and deadlines have their turn.
+    private static let longestRun = Duration.milliseconds(1)
+
+    private let bell = EventBell.required()
+    private let state = Guarded(State())
+
+    private struct State {
+        var jobs: [UnownedJob] = []
+        var waits: [Wait] = []
+        /// Waits that were cancelled before they began.
+        var cancelled: Set<UInt64> = []
+        var lastID: UInt64 = 0
+        var isAsleep = false
+        var isStopped = false
+    }
+
+    fileprivate struct Wait {
+        var id: UInt64
+        var descriptor: Int32?
+        /// What the descriptor is to be ready for: `POLLIN` or `POLLOUT`.
+        var event: Int16
+        var deadline: Instant?
+        var alarm: LoopAlarm?
+        var continuation: CheckedContinuation<Readiness, Never>
+    }
+
+    package init() {}
+
+    // MARK: Time
+
+    package var now: Instant { .now }
+
+    package var wall: WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(millisecondsSince1970: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
+    package func sleep(until deadline: Instant) async { _ = await wait(readable: nil, until: deadline) }
+
+    package func makeAlarm() -> any Alarm { LoopAlarm(self) }
+
+    // MARK: Executor
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let unowned = UnownedJob(job)
+        changeAndWake { $0.jobs.append(unowned) }
+    }
+
+    package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+
+    // MARK: Waiting
+
+    /// Waits until the descriptor has something to read (or its other end went), the deadline has come, or the task was cancelled.
+    /// The descriptor stays open while somebody waits for it.
+    package func wait(
+        readable descriptor: Int32?, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
+    ) async -> Readiness {
+        if Task.isCancelled { return .cancelled }
+        return await wait(newID(), for: POLLIN, of: descriptor, until: deadline)
+    }
+
+    /// The same for a descriptor that is to take something.
+    package func wait(
+        writable descriptor: Int32, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
+    ) async -> Readiness {
+        if Task.isCancelled { return .cancelled }
+        return await wait(newID(), for: POLLOUT, of: descriptor, until: deadline)
+    }
+
+    fileprivate func newID() -> UInt64 {
+        state.withLock { state in
+            state.lastID += 1
+            return state.lastID
+        }
+    }
+
+    fileprivate func wait(
+        _ id: UInt64, for event: Int32, of descriptor: Int32?, until deadline: Instant?, alarm: LoopAlarm? = nil,
+        isolation: isolated (any Actor)? = #isolation
+    ) async -> Readiness {
+        let readiness = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                begin(
+                    Wait(
+                        id: id, descriptor: descriptor, event: Int16(event), deadline: deadline, alarm: alarm,
+                        continuation: continuation))
+            }
+        } onCancel: {
+            cancel(id)
+        }
+        // Only now can no cancellation come any more; one may have come after the wait ended otherwise.
+        if Task.isCancelled { forgetCancellation(of: id) }
+        return readiness
+    }
+
+    fileprivate func move(_ id: UInt64, to deadline: Instant?) {
+        changeAndWake { state in
+            if let index = state.waits.firstIndex(where: { $0.id == id }) { state.waits[index].deadline = deadline }
+        }
+    }
+
+    private func begin(_ wait: Wait) {
+        var isCancelled = false
+        changeAndWake { state in
+            isCancelled = state.cancelled.contains(wait.id)
+            guard !isCancelled else { return }
+            var wait = wait
+            // Now, not when the call was made: the alarm may have been set in between.
+            if let alarm = wait.alarm { wait.deadline = alarm.deadline }
+            state.waits.append(wait)
+        }
+        if isCancelled { wait.continuation.resume(returning: .cancelled) }
+    }
+
+    private func cancel(_ id: UInt64) {
+        var wait: Wait?
+        changeAndWake { state in
+            state.cancelled.insert(id)
+            if let index = state.waits.firstIndex(where: { $0.id == id }) { wait = state.waits.remove(at: index) }
+        }
+        wait?.continuation.resume(returning: .cancelled)
+    }
+
+    private func forgetCancellation(of id: UInt64) { state.withLock { _ = $0.cancelled.remove(id) } }
+
+    /// What another thread changes while the loop sleeps must wake it; what the loop itself changes it sees before it sleeps.
+    private func changeAndWake(_ change: (inout State) -> Void) {
+        let mustRing = state.withLock { state in
+            change(&state)
+            defer { state.isAsleep = false }
+            return state.isAsleep
+        }
+        if mustRing { bell.ring() }
+    }
+
+    // MARK: The loop
+
+    /// Runs on the calling thread until `stop`.
+    package func run() {
+        while true {
+            runJobs()
+            guard let sleep = prepareSleep() else { return }
+            var descriptors = sleep.descriptors
+            poll(&descriptors, nfds_t(descriptors.count), sleep.milliseconds)
+            if descriptors[0].revents != 0 { bell.silence() }
+            finishWaits(ready: zip(sleep.ids, descriptors.dropFirst()).compactMap { $1.revents != 0 ? $0 : nil })
+        }
+    }
+
+    /// Those that wait, and those that they bring; when there are always more it ends all the same.
+    private func runJobs() {
+        let limit = now + Self.longestRun
+        while let jobs = takeJobs() {
+            for job in jobs {
+                job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            }
+            if now >= limit { return }
+        }
+    }
+
+    /// Ends `run` once the jobs that wait have run.
+    package func stop() { changeAndWake { $0.isStopped = true } }
+
+    private func takeJobs() -> [UnownedJob]? {
+        state.withLock { state in
+            guard !state.jobs.isEmpty else { return nil }
+            defer { state.jobs = [] }
+            return state.jobs
+        }
+    }
+
+    private struct Sleep {
+        /// The bell, then the descriptor of each wait in `ids`.
+        var descriptors: [pollfd]
+        var ids: [UInt64]
+        var milliseconds: Int32
+    }
+
+    private func prepareSleep() -> Sleep? {
+        let now = now
+        return state.withLock { state in
+            var sleep = Sleep(descriptors: [pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0)], ids: [], milliseconds: 0)
+            let isBusy = !state.jobs.isEmpty
+            if state.isStopped, !isBusy { return nil }
+            state.isAsleep = !isBusy
+            var next: Instant?
+            for wait in state.waits {
+                if let deadline = wait.deadline { next = min(next ?? deadline, deadline) }
+                guard let descriptor = wait.descriptor else { continue }
+                sleep.descriptors.append(pollfd(fd: descriptor, events: wait.event, revents: 0))
+                sleep.ids.append(wait.id)
+            }
+            // With jobs that wait it is only a look.
+            if !isBusy { sleep.milliseconds = now.milliseconds(to: next ?? .distantFuture) }
+            return sleep
+        }
+    }
+
+    private func finishWaits(ready: [UInt64]) {
+        let now = now
+        var finished: [(Wait, Readiness)] = []
+        state.withLock { state in
+            state.isAsleep = false
+            state.waits.removeAll { wait in
+                if ready.contains(wait.id) {
+                    finished.append((wait, .ready))
+                } else if let deadline = wait.deadline, deadline <= now {
+                    finished.append((wait, .timedOut))
+                } else {
+                    return false
+                }
+                return true
+            }
+        }
+        for (wait, readiness) in finished { wait.continuation.resume(returning: readiness) }
+    }
+}
+
+extension EventLoop {
+    /// Runs the loop on a thread of its own, for ever.
+    package func startThread(named name: String) {
+        LinuxIO.startThread(named: name) { self.run() }
+    }
+}
+
+/// A wait whose deadline may be moved from outside.
+private final class LoopAlarm: Alarm {
+    private let loop: EventLoop
+    private let id: UInt64
+    private let setting = Guarded<Instant?>(nil)
+
+    init(_ loop: EventLoop) {
+        self.loop = loop
+        id = loop.newID()
+    }
+
+    var deadline: Instant? { setting.withLock { $0 } }
+
+    func set(_ new: Instant?) {
+        let isNew = setting.withLock { setting in
+            defer { setting = new }
+            return setting != new
+        }
+        if isNew { loop.move(id, to: new) }
+    }
+
+    func goesOff() async -> Bool {
+        while !Task.isCancelled {
+            guard await loop.wait(id, for: 0, of: nil, until: nil, alarm: self) == .timedOut else { return false }
+            // It may have been moved since the wait ended.
+            let now = loop.now
+            let isDue = setting.withLock { setting in
+                guard let due = setting, due <= now else { return false }
+                setting = nil
+                return true
+            }
+            if isDue { return true }
+        }
+        return false
+    }
+}

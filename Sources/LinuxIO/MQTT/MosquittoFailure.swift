@@ -1,0 +1,104 @@
+import CMosquitto
+import Configuration
+import Glibc
+import MeterDaemon
+
+/// How a connection failed or ended, and that in words for the person who has to do something about it.
+struct MosquittoFailure {
+    /// What the library's function returned, and `errno` then.
+    var result: Int32
+    var code: Int32
+    /// What the broker answered to the greeting (MQTT 3.1.1: 1 to 5, MQTT 5: from 128), and to its end.
+    var answer: Int32?
+    var farewell: Int32?
+    /// The first error in the library's log: what follows from it is said after it.
+    var complaint: String?
+    /// Why this side ended it.
+    var verdict: String?
+    var isSetup = false
+
+    /// To MQTT 5, a broker for 3.1.1 answers in its own form, which libmosquitto 2.0.21 takes for damaged.
+    var isUnsupportedVersion: Bool {
+        answer == 1 || answer == 132 || (answer == nil && result == MOSQ_ERR_MALFORMED_PACKET.rawValue)
+    }
+    var isUnanswered: Bool { answer == nil && result == MOSQ_ERR_CONN_LOST.rawValue }
+
+    /// Another client came under the same name.
+    var wasTakenOver: Bool { farewell == 142 }
+
+    /// `shortConnections`: how many in a row did not last, this one among them.
+    func words(for settings: Configuration.MQTT, shortConnections: Int = 0) -> String {
+        let words = plainWords(for: settings)
+        // Not every broker says that another client has taken the connection over.
+        guard words == Self.closed, shortConnections >= 3 else { return words }
+        return "\(words), soon after it was made, \(shortConnections) times in a row: if another client uses the client_id"
+            + " \(settings.clientID), give each its own"
+    }
+
+    private static let closed = "the broker closed the connection"
+
+    private func plainWords(for settings: Configuration.MQTT) -> String {
+        if let verdict { return verdict }
+        if isSetup { return setupWords(settings) }
+        if let answer, answer != 0 { return answerWords(answer, settings) }
+        if let farewell, farewell >= 128 { return answerWords(farewell, settings) }
+        if isUnsupportedVersion { return answerWords(1, settings) }
+        if settings.usesTLS, let words = tlsWords(settings) { return words }
+        switch result {
+        case MOSQ_ERR_EAI.rawValue: return "the name \(settings.host) is not known (\(String(cString: gai_strerror(code))))"
+        case MOSQ_ERR_ERRNO.rawValue: return String(cString: strerror(code)).lowercased()
+        case MOSQ_ERR_CONN_LOST.rawValue, MOSQ_ERR_NO_CONN.rawValue: return Self.closed
+        case MOSQ_ERR_KEEPALIVE.rawValue: return "the broker does not answer any more"
+        default: return String(cString: mosquitto_strerror(result)).lowercased()
+        }
+    }
+
+    private func setupWords(_ settings: Configuration.MQTT) -> String {
+        for path in [settings.caFile, settings.certFile, settings.keyFile] {
+            guard let path, access(path, R_OK) != 0 else { continue }
+            return "can't read \(path): \(String(cString: strerror(errno)).lowercased())"
+        }
+        return "the settings are not accepted: \(String(cString: mosquitto_strerror(result)).lowercased())"
+    }
+
+    private func answerWords(_ code: Int32, _ settings: Configuration.MQTT) -> String {
+        switch code {
+        case 1, 132: return "the broker does not speak this version of MQTT"
+        case 2, 133: return "the broker does not accept the client_id \(settings.clientID)"
+        case 3, 136, 137: return "the broker is not available"
+        case 4, 134: return "bad user name or password"
+        case 5, 135: return "not authorised: bad user name or password"
+        case 139: return "the broker was shut down"
+        case 142: return "another client uses the client_id \(settings.clientID): give each its own client_id"
+        default: return String(cString: mosquitto_reason_string(code)).lowercased()
+        }
+    }
+
+    private func tlsWords(_ settings: Configuration.MQTT) -> String? {
+        guard let complaint else {
+            // The other side hung up, which libmosquitto calls a protocol error, or from 2.0.21 on an error of TLS where the connection was
+            // reset: before its answer, because it took our greeting for damaged.
+            guard result == MOSQ_ERR_TLS.rawValue || result == MOSQ_ERR_ERRNO.rawValue && code == EPROTO else { return nil }
+            return answer == nil ? noTLS(settings) : Self.closed
+        }
+        if complaint.mentions("certificate verify failed") {
+            return "TLS: the broker's certificate is not trusted, or not valid today"
+        }
+        if complaint.mentions("host name verification failed") {
+            return "TLS: the broker's certificate is for another name than \(settings.host)"
+        }
+        if ["unexpected eof", "wrong version number", "packet length too long"].contains(where: complaint.mentions) {
+            return noTLS(settings)
+        }
+        return "TLS: " + complaint
+    }
+
+    private func noTLS(_ settings: Configuration.MQTT) -> String { "TLS: the broker does not speak it at port \(settings.port)" }
+}
+
+extension String {
+    fileprivate func mentions(_ words: String) -> Bool {
+        let text = Array(utf8)
+        return text.indices.contains { text[$0...].starts(with: words.utf8) }
+    }
+}

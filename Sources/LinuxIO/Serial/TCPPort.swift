@@ -1,0 +1,91 @@
+import Configuration
+import Glibc
+import MeterDaemon
+import MeterProtocols
+import Metering
+
+/// A head at another machine, which passes on what it hears and sends what it is given. Speed and framing are that machine's business.
+package struct TCPPort: SerialPort {
+    private let head: RemoteHead
+    private let loop: EventLoop
+
+    package init(_ head: RemoteHead, loop: EventLoop) {
+        self.head = head
+        self.loop = loop
+    }
+
+    package func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection {
+        let call = try TCPCall(head)
+        guard await loop.wait(readable: call.answered, until: nil) == .ready else {
+            call.abandon()
+            throw .cancelled
+        }
+        return TCPConnection(try call.answer(), head: head, loop: loop)
+    }
+}
+
+private struct TCPConnection: SerialConnection {
+    /// A machine that went without a word is found out by asking it each second; when it comes back it knows nothing of this connection
+    /// and says so to the next question.
+    private static let questions: Int32 = 15
+
+    private let descriptor: Int32
+    private let head: RemoteHead
+    private let loop: EventLoop
+
+    init(_ descriptor: Int32, head: RemoteHead, loop: EventLoop) {
+        self.descriptor = descriptor
+        self.head = head
+        self.loop = loop
+        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, 1)
+        set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, 1)
+        set(Int32(IPPROTO_TCP), TCP_KEEPCNT, Self.questions)
+        // The same for what was sent and is not acknowledged.
+        set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.questions * 1000)
+        set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
+    func send(_ bytes: [UInt8]) async throws(PortError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            if sent < 0 && errno == EINTR { continue }
+            guard sent > 0 else { throw gone(errno) }
+            rest = rest.dropFirst(sent)
+        }
+    }
+
+    func apply(_ settings: LineSettings) async throws(PortError) {}
+
+    func next(until deadline: Instant?) async -> PortEvent {
+        while true {
+            switch await loop.wait(readable: descriptor, until: deadline) {
+            case .timedOut: return .timedOut
+            case .cancelled: return .closed(.cancelled)
+            case .ready: break
+            }
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = read(descriptor, &buffer, buffer.count)
+            if count > 0 { return .received(Array(buffer[..<count]), at: loop.now) }
+            if count == 0 { return .closed(PortError("\(head) has hung up: is another program connected to it?")) }
+            if errno != EAGAIN && errno != EINTR { return .closed(gone(errno)) }
+        }
+    }
+
+    func close() async { _ = Glibc.close(descriptor) }
+
+    private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
+        var value = value
+        setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    private func gone(_ code: Int32) -> PortError {
+        switch code {
+        case ETIMEDOUT, EHOSTUNREACH, ENETUNREACH: PortError("\(head) does not answer any more")
+        case ECONNRESET, EPIPE: PortError("\(head) has dropped the connection")
+        case EAGAIN: PortError("\(head) does not take data")
+        default: PortError("\(head) is gone: \(String(cString: strerror(code)))")
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Configuration
+import Glibc
+import MeterDaemon
+
+/// What to say, as ssh does, of files with passwords and keys that every user of this machine can read or change. Who is in the file's group
+/// was put there by somebody.
+package func exposedSecrets(of configuration: Configuration) -> [String] { configuration.secretFiles.compactMap(exposure) }
+
+private func exposure(_ path: String) -> String? {
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o006 != 0, canBeReached(path) else { return nil }
+    let verb = status.st_mode & 0o002 == 0 ? "read" : "change"
+    // Without a group of its own the daemon might not be able to read it any more.
+    let group = status.st_gid == 0 ? daemonsGroup() : nil
+    return "\(path) holds a password or key, and every user of this machine can \(verb) it: "
+        + (group.map { "chgrp \($0) \(path) && " } ?? "") + "chmod 640 \(path)"
+}
+
+/// By others: through all the directories above it.
+private func canBeReached(_ path: String) -> Bool {
+    guard let real = realpath(path, nil) else { return false }
+    defer { free(real) }
+    var parts = String(cString: real).split(separator: "/")
+    while parts.popLast() != nil {
+        var status = stat()
+        guard stat("/" + parts.joined(separator: "/"), &status) == 0, status.st_mode & 0o001 != 0 else { return false }
+    }
+    return true
+}
+
+private func daemonsGroup() -> String? {
+    let entry = getegid() == 0 ? getgrnam("jouled") : getgrgid(getegid())
+    return entry.map { String(cString: $0.pointee.gr_name) }
+}

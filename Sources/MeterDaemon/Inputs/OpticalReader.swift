@@ -1,0 +1,117 @@
+import MeterProtocols
+import Metering
+
+/// Performs what a `MeterSession` says, on a port that may come and go. It holds no knowledge of the dialogue.
+package actor OpticalReader {
+    private nonisolated let executor: any SerialExecutor
+    private let name: String
+    private let session: any MeterSession
+    private let port: any SerialPort
+    private let clock: any Clockwork
+    private let aggregator: Aggregator
+    /// Goes off when everything is to be read again.
+    private let wish: any Alarm
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// An adapter that comes back is opened within two seconds.
+    private static let reopenPause = Duration.seconds(1)
+
+    package init(
+        name: String, session: any MeterSession, port: any SerialPort, executor: any SerialExecutor, clock: any Clockwork,
+        aggregator: Aggregator
+    ) {
+        self.name = name
+        self.session = session
+        self.port = port
+        self.executor = executor
+        self.clock = clock
+        self.aggregator = aggregator
+        wish = clock.makeAlarm()
+    }
+
+    /// Reads until the task is cancelled.
+    package func run() async {
+        // It outlives the connection: what it learned about speeds stays true when the adapter is plugged in again.
+        var session = session
+        while !Task.isCancelled {
+            let reason: PortError?
+            do throws(PortError) {
+                let connection = try await port.open(LineSettings.opening)
+                (session, reason) = await converse(session, connection)
+                await connection.close()
+            } catch {
+                reason = error
+            }
+            for action in session.closed() { await aggregator.note(action, of: name) }
+            guard !Task.isCancelled else { return }
+            // When all shall only begin anew, the pause lets the meter finish its answer: it would not hear the break.
+            if let reason { await aggregator.note(.problem(reason.description), of: name) }
+            await clock.sleep(until: clock.now + Self.reopenPause)
+        }
+    }
+
+    /// Everything once more, as after a start: whole, with what is not read in between.
+    package nonisolated func readAgain() { wish.set(clock.now) }
+
+    /// Until the connection ends, and why; `nil` when all shall begin anew.
+    private func converse(
+        _ session: any MeterSession, _ connection: any SerialConnection
+    ) async -> (session: any MeterSession, reason: PortError?) {
+        await withTaskGroup(of: (any MeterSession, PortError)?.self) { group in
+            group.addTask { await self.follow(session, connection) }
+            group.addTask {
+                _ = await self.wish.goesOff()
+                return nil
+            }
+            var isWished = false
+            var ended = (session, PortError.cancelled)
+            for await result in group {
+                // The one ends the other.
+                group.cancelAll()
+                if let result { ended = result } else { isWished = true }
+                if let result, !isWished { return (result.0, result.1) }
+            }
+            return (ended.0, Task.isCancelled ? ended.1 : nil)
+        }
+    }
+
+    private func follow(_ session: any MeterSession, _ connection: any SerialConnection) async -> (any MeterSession, PortError) {
+        var session = session
+        var actions = session.opened(clock.now)
+        while true {
+            do throws(PortError) {
+                for action in actions {
+                    switch action {
+                    case .send(let bytes): try await connection.send(bytes)
+                    case .apply(let settings): try await connection.apply(settings)
+                    default: await aggregator.note(action, of: name)
+                    }
+                }
+            } catch {
+                return (session, error)
+            }
+            if let gathering = session.gathering { await clock.sleep(until: clock.now + gathering) }
+            switch await connection.next(until: session.deadline) {
+            case .received(let bytes, let at): actions = session.received(bytes, at)
+            case .timedOut: actions = session.timedOut(clock.now)
+            case .closed(let reason):
+                // A meter that is left in an open session refuses the next sign-on for up to a minute.
+                if Task.isCancelled { try? await connection.send(session.farewell) }
+                return (session, reason)
+            }
+        }
+    }
+}
+
+extension Aggregator {
+    /// What the session with a meter says of it.
+    fileprivate func note(_ action: MeterAction, of meter: String) {
+        switch action {
+        case .send, .apply: break
+        case .deliver(let readout): change { state, _, wall in state.record(readout, of: meter, wall: wall) }
+        case .noise: change { state, _, _ in state.countError(of: meter) }
+        case .problem(let problem): change { state, _, _ in state.note(problem: problem, of: meter) }
+        }
+    }
+}

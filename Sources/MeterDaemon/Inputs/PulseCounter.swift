@@ -1,0 +1,167 @@
+import Configuration
+import MeterProtocols
+import Metering
+
+/// Counts the pulses of all lines. A value that is told what came and what time it is; who waits for edges, on which thread, is the affair of
+/// `PulseLines`.
+///
+/// What is counted goes into the journal, and only then to the aggregator: what is published was never more than the next process will know.
+package struct PulseCounter: EdgeReceiver, Sendable {
+    private struct Line: Sendable {
+        let name: String
+        let page: any PulseJournalPage
+        var tally: PulseTally
+        var pace: ReportPace
+        /// 0 while it is not open.
+        var request: UInt64 = 0
+        /// The newest mark is in the journal.
+        var isNoted = true
+
+        /// Into the journal, and then to whoever asks.
+        @inline(__always)
+        mutating func push(_ edge: Edge, _ index: Int, _ reports: PulseReports) {
+            let news = tally.push(edge)
+            if case .nothing = news { return }
+            let isNoted = page.note(PulseMark(pulses: tally.count.counted, request: request, position: tally.position))
+            if isNoted != self.isNoted { note(isNoted, index, reports) }
+            switch news {
+            case .nothing, .place: return
+            case .pulse: pace.count(at: edge.at, isListenedTo: reports.hasListener)
+            case .more: pace.hurry()
+            }
+            reports.put(tally.count, of: index)
+        }
+
+        /// What a killed process has counted since the last save is then lost, or no more.
+        @inline(never)
+        mutating func note(_ isNoted: Bool, _ index: Int, _ reports: PulseReports) {
+            self.isNoted = isNoted
+            let obstacle = isNoted ? nil : page.obstacle
+            reports.put(
+                journalProblem: obstacle.map { "pulses are lost if jouled is killed before the next save: \($0)" }, of: index)
+            reports.put(tally.count, of: index)
+            pace.hurry()
+        }
+    }
+
+    private var lines: [Line]
+    private let reports: PulseReports
+    private let journal: any PulseJournal
+    private let log: any Log
+    private var pause = Self.firstPause
+    /// When lines are to be opened; `nil` while all are open.
+    package private(set) var opensAt: Instant? = .distantPast
+
+    /// A line that was let go for another wish may be held by systemd for a moment.
+    private static let firstPause = Duration.milliseconds(100)
+    private static let longestPause = Duration.seconds(10)
+    /// Who listens sees nothing that is older.
+    private static let longestSilence = Duration.seconds(1)
+
+    /// `counted`: every pulse of each line before, by its name.
+    package init(
+        _ configuration: Configuration, counted: [String: Int64], reports: PulseReports, journal: any PulseJournal, log: any Log
+    ) {
+        lines = configuration.pulses.map { pulse in
+            let counted = counted[pulse.name] ?? 0
+            journal.begin(pulse.name, counted: counted)
+            return Line(
+                name: pulse.name, page: journal.page(of: pulse.name),
+                tally: PulseTally(active: pulse.activeEdge, minPulse: pulse.minPulse, counted: counted),
+                pace: ReportPace(
+                    listenedEvery: min(pulse.publishEvery, Self.longestSilence), keptEvery: configuration.state.saveEvery))
+        }
+        self.reports = reports
+        self.journal = journal
+        self.log = log
+        for index in lines.indices where lines[index].page.obstacle != nil { lines[index].note(false, index, reports) }
+    }
+
+    // MARK: Lines come and go
+
+    /// What can't be had is asked for again at `opensAt`.
+    package mutating func opened(_ openings: [LineOpening], _ now: Instant) {
+        for opening in openings { begin(opening) }
+        opensAt = lines.contains { $0.request == 0 } ? now + pause : nil
+        pause = opensAt == nil ? Self.firstPause : min(pause * 2, Self.longestPause)
+        settle(now)
+    }
+
+    private mutating func begin(_ opening: LineOpening) {
+        let index = opening.line
+        switch opening.result {
+        case .failure(let error): tell(error.description, of: index)
+        case .success(let line):
+            lines[index].tally.begin(isDebounced: line.isDebounced, at: position(line, lines[index]))
+            lines[index].request = line.request
+            tell(nil, of: index)
+            if let remark = line.remark { log.write(.warning, "\(lines[index].name): \(remark)") }
+        }
+    }
+
+    /// A problem of a line, or that it has none, and its count: of one that was never told the reports know nothing.
+    private mutating func tell(_ problem: String?, of index: Int) {
+        reports.put(problem: problem, of: index)
+        reports.put(lines[index].tally.count, of: index)
+        lines[index].pace.hurry()
+    }
+
+    /// Where the count stands in the edges of a request. A pulse that was on when the line was taken counts when it ends: whoever had the
+    /// line before has not counted it.
+    private func position(_ open: OpenLine, _ line: Line) -> LinePosition? {
+        if case .new(let activeSince) = open.beginning { return LinePosition(activeSince: activeSince) }
+        guard let mark = journal.mark(of: line.name), mark.request == open.request, mark.pulses == line.tally.count.counted else {
+            return nil
+        }
+        return mark.position
+    }
+
+    package mutating func lost(_ gone: [Int], _ reason: PortError, _ now: Instant) {
+        for index in gone {
+            lines[index].request = 0
+            tell(reason.description, of: index)
+        }
+        opensAt = opensAt ?? now + pause
+    }
+
+    // MARK: Counting
+
+    /// When all that came at once is pushed, it is settled.
+    package mutating func push(_ edge: Edge, of index: Int) { lines[index].push(edge, index, reports) }
+
+    package mutating func overflowed(_ index: Int, _ now: Instant) {
+        let bound = lines[index].tally.overflowed(now: now)
+        guard bound > 0 else { return }
+        reports.put(lines[index].tally.count, of: index)
+        lines[index].pace.hurry()
+        log.write(.warning, "\(lines[index].name): the kernel's queue was full: up to \(bound) pulses are lost")
+    }
+
+    /// Wakes who should hear of what was pushed. Says when it wants to be settled again, or have lines opened, though nothing came: `deadline`.
+    @discardableResult
+    package mutating func settle(_ now: Instant) -> Instant {
+        let deadline = deadline
+        return deadline > now ? deadline : report(now)
+    }
+
+    @inline(never)
+    private mutating func report(_ now: Instant) -> Instant {
+        var isToRing = false
+        for index in lines.indices where lines[index].pace.isDue(now) {
+            lines[index].pace.reported(now)
+            isToRing = true
+        }
+        if isToRing { reports.ring() }
+        return deadline
+    }
+
+    /// In the distant future when it waits for nothing but edges.
+    package var deadline: Instant { lines.indices.reduce(opensAt ?? .distantFuture) { min($0, lines[$1].pace.due) } }
+
+    /// Nothing more will come.
+    package mutating func finish(_ now: Instant) {
+        settle(now)
+        reports.ring()
+        reports.finish()
+    }
+}

@@ -1,0 +1,88 @@
+import Metering
+
+/// Finds out, once, what stands in front of a head: listens at every speed before it asks, and is through after a minute.
+package struct Detection: MeterSession {
+    package enum Outcome: Sendable, Equatable {
+        /// At this speed.
+        case read(Readout, BaudRate)
+        /// It has answered the sign-on, and its data did not come, or not in time.
+        case identified(Identification)
+        /// Something is there that is no telegram.
+        case heard
+        case silent
+    }
+
+    package static let limit = Duration.seconds(60)
+
+    /// `nil` until it is known.
+    package private(set) var outcome: Outcome?
+    private var session: AutoSession
+    private var line = LineSettings.opening
+    private var end: Instant?
+    private var hasAsked = false
+    private var hasHeard = false
+    private var heard: BytesHeard
+
+    /// `hasFixedSpeed`: of a remote head.
+    package init(hasFixedSpeed: Bool = false) {
+        heard = BytesHeard(isSpeedKnown: !hasFixedSpeed)
+        var plan = ReadingPlan(read: .readout, registers: [], every: .seconds(1))
+        plan.hasFixedSpeed = hasFixedSpeed
+        session = AutoSession(plan: plan, listensFirst: true)
+    }
+
+    package var deadline: Instant? {
+        guard let end, outcome == nil else { return nil }
+        return session.deadline.map { min($0, end) } ?? end
+    }
+    /// What was heard at which speed before it asked.
+    package var whatWasHeard: String { heard.description }
+    package var gathering: Duration? { session.gathering }
+    package var farewell: [UInt8] { session.farewell }
+
+    package mutating func opened(_ now: Instant) -> [MeterAction] {
+        end = now + Self.limit
+        return note(session.opened(now))
+    }
+
+    package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction] {
+        guard outcome == nil else { return [] }
+        // Later it may be the echo of what was asked.
+        if !hasAsked, !bytes.isEmpty {
+            hasHeard = true
+            heard.add(bytes.count)
+        }
+        let actions = note(session.received(bytes, now))
+        finish(now)
+        return actions
+    }
+
+    package mutating func timedOut(_ now: Instant) -> [MeterAction] {
+        guard outcome == nil else { return [] }
+        finish(now)
+        return outcome == nil ? note(session.timedOut(now)) : []
+    }
+
+    package mutating func closed() -> [MeterAction] { session.closed() }
+
+    /// A meter that pushes may speak so often that no deadline ever comes.
+    private mutating func finish(_ now: Instant) {
+        guard outcome == nil, let end, now >= end else { return }
+        outcome = session.identification.map { .identified($0) } ?? (hasHeard ? .heard : .silent)
+    }
+
+    private mutating func note(_ actions: [MeterAction]) -> [MeterAction] {
+        for action in actions {
+            switch action {
+            case .apply(let settings):
+                line = settings
+                if !hasAsked, settings.framing == .eightNone { heard.listen(at: settings) }
+            case .send: hasAsked = true
+            case .noise(.silence), .problem: break
+            case .noise: hasHeard = true
+            case .deliver(let readout): outcome = outcome ?? .read(readout, line.speed)
+            }
+        }
+        return actions
+    }
+}

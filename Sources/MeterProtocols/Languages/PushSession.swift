@@ -1,0 +1,187 @@
+import Metering
+
+/// Listens to a meter that speaks by itself, and looks for the speed at which it does.
+///
+/// Eight bits and no parity everywhere: where the meter sends 7E1, its parity comes as the eighth bit and is checked with the telegram.
+/// Mode D has no other check, and a port that checks parity itself does not say which characters were wrong. Two turned bits in one
+/// character pass it, so telegrams without a checksum also wait for the next one.
+package struct PushSession: MeterSession {
+    /// How long to listen at one speed: the rarest telegrams come every 10 s from P1 and every 4 s from SML.
+    private struct Choice: Equatable, Sendable {
+        var line: LineSettings
+        var patience: Duration
+        /// Only every other round takes the time for it.
+        var isRare = false
+    }
+
+    /// A speed that has worked is not left for a meter that is silent for some time.
+    private static let longestSilence = Duration.seconds(120)
+
+    private let name: MeterProtocol?
+    private let signsByStatus: Bool
+    private let choices: [Choice]
+    private var choice = 0
+    private var decoder: any PushDecoder
+    private var unchecked = UncheckedReadouts()
+    private var hasWorked = false
+    private var heard: BytesHeard
+    /// The rounds that are over.
+    private var rounds = 0
+    /// What was heard when the problem was said; `nil` while there is none.
+    private var saidProblem: [LineSettings: Bool]?
+    private var usualLength = UsualLength()
+    /// So many bytes came since the last telegram.
+    private var length = 0
+    package private(set) var deadline: Instant?
+    package var farewell: [UInt8] { [] }
+
+    /// `nil` listens for all of them. `missesNothing` waits for what is rare, too, and tries the speed that few have each time.
+    /// `hasFixedSpeed`: of a remote head.
+    package init(_ name: MeterProtocol?, signsByStatus: Bool = false, missesNothing: Bool = false, hasFixedSpeed: Bool = false) {
+        self.name = name
+        self.signsByStatus = signsByStatus
+        decoder = pushDecoder(for: name)
+        heard = BytesHeard(isSpeedKnown: !hasFixedSpeed)
+        let rare = Duration.seconds(12)
+        let usual = Choice(line: LineSettings(.b9600, .eightNone), patience: .seconds(6))
+        let usualOfAll = Choice(line: usual.line, patience: rare)
+        let port = Choice(line: LineSettings(.b115200, .eightNone), patience: rare)
+        let slow = Choice(line: LineSettings(.b2400, .eightNone), patience: rare)
+        let rarelySlow = Choice(line: slow.line, patience: rare, isRare: true)
+        let all: [Choice] =
+            switch name {
+            case nil: missesNothing ? [usualOfAll, port, slow] : [usual, port, rarelySlow]
+            case .sml, .iec62056: [usual]
+            case .p1: [port, usualOfAll]
+            case .d0Push: [usual, slow]
+            }
+        choices = hasFixedSpeed ? [Choice(line: all[0].line, patience: rare)] : all
+    }
+
+    package mutating func opened(_ now: Instant) -> [MeterAction] {
+        saidProblem = nil
+        return [listen(now)]
+    }
+
+    package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction] {
+        heard.add(bytes.count)
+        length = min(length + bytes.count, UsualLength.longest)
+        var actions: [MeterAction] = []
+        for finding in decoder.push(bytes, at: now) {
+            switch finding {
+            case .noise(.wrongCheck): actions.append(.noise(.wrongCheck))
+            case .noise(.wrongParity): actions.append(.noise(.wrongParity))
+            case .noise: actions.append(.noise(.damaged))
+            case .readout(let readout):
+                hasWorked = true
+                heard.reset()
+                usualLength.note(length)
+                length = 0
+                deadline = now + Self.longestSilence
+                switch unchecked.admit(readout) {
+                case .wait: break
+                case .refuse: actions.append(.noise(.damaged))
+                case .deliver(let readout):
+                    if saidProblem != nil { actions.append(.problem(nil)) }
+                    saidProblem = nil
+                    actions.append(.deliver(signsByStatus ? readout.signedByStatus : readout))
+                }
+            }
+        }
+        return actions
+    }
+
+    package var gathering: Duration? { usualLength.rest(after: length, on: choices[choice].line) }
+
+    package mutating func timedOut(_ now: Instant) -> [MeterAction] {
+        guard let deadline, now >= deadline else { return [] }
+        if !hasWorked { choice = nextChoice }
+        // What was heard at one speed may be noise at the other: only a whole round says what is wrong.
+        let isRoundOver = hasWorked || choice == 0
+        hasWorked = false
+        guard isRoundOver else { return [listen(now)] }
+        rounds &+= 1
+        return [.noise(heard.isSilent ? .silence : .damaged)] + sayProblem() + [listen(now)]
+    }
+
+    private var nextChoice: Int {
+        let next = choice + 1
+        return next < choices.count && (!choices[next].isRare || rounds % 2 == 0) ? next : 0
+    }
+
+    package mutating func closed() -> [MeterAction] {
+        deadline = nil
+        return []
+    }
+
+    /// All speeds were tried, and none of them brought anything since.
+    var isThrough: Bool { !hasWorked && choice == 0 }
+
+    private mutating func listen(_ now: Instant) -> MeterAction {
+        decoder = pushDecoder(for: name)
+        unchecked = UncheckedReadouts()
+        (usualLength, length) = (UsualLength(), 0)
+        heard.listen(at: choices[choice].line)
+        deadline = now + choices[choice].patience
+        return .apply(choices[choice].line)
+    }
+
+    /// Once, though the number of bytes is another one each time.
+    private mutating func sayProblem() -> [MeterAction] {
+        guard heard.speeds != saidProblem else { return [] }
+        saidProblem = heard.speeds
+        return [.problem("\(heard.description): \(advice)")]
+    }
+
+    private var advice: String { heard.isSilent ? "check the head's position and direction" : "check the head's position, and `protocol`" }
+}
+
+/// Telegrams without a checksum wait for the next one, and go when they lie between their neighbours.
+struct UncheckedReadouts {
+    enum Verdict { case deliver(Readout), wait, refuse }
+
+    /// After so many the ones before are no measure any more: the meter was exchanged.
+    private static let refusalsAllowed = 5
+
+    private var last: Readout?
+    /// One or two that wait. Of two that contradict each other, the one after them shows which was hurt.
+    private var candidates: [Readout] = []
+    private var refusals = 0
+
+    mutating func admit(_ readout: Readout) -> Verdict {
+        guard !readout.isChecked else { return .deliver(readout) }
+        guard !candidates.isEmpty else {
+            candidates = [readout]
+            return .wait
+        }
+        let good = candidates.first { candidate in
+            Self.fits(candidate, before: readout) && last.map { Self.fits($0, before: candidate) } ?? true
+        }
+        guard let good else {
+            candidates = candidates.suffix(1) + [readout]
+            refusals += 1
+            if refusals >= Self.refusalsAllowed { (last, refusals) = (nil, 0) }
+            return .refuse
+        }
+        candidates = [readout]
+        refusals = 0
+        defer { last = good }
+        // The first one has nothing before it that would show a total that is too low.
+        return last == nil ? .wait : .deliver(good)
+    }
+
+    /// The same meter, the same registers, no total that fell.
+    private static func fits(_ earlier: Readout, before later: Readout) -> Bool {
+        guard earlier.model == later.model, earlier.manufacturer == later.manufacturer, earlier.number == later.number,
+            earlier.registers.count == later.registers.count
+        else { return false }
+        for (before, after) in zip(earlier.registers, later.registers) {
+            guard before.code == after.code else { return false }
+            guard before.code.isRisingCounter else { continue }
+            guard case .number(let low, let unit) = before.value, case .number(let high, let other) = after.value, unit == other,
+                low <= high
+            else { return false }
+        }
+        return true
+    }
+}
