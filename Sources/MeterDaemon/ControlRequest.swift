@@ -38,7 +38,7 @@ extension Daemon {
             }
             return okay(total)
         case .setTotal(let meter, let total):
-            if let refusal = await setTotal(meter, total) { return "error \(refusal)" }
+            if let refusal = await controls.setTotal(meter, total) { return "error \(refusal)" }
             return await aggregator.snapshot[meter]?.total.map(okay) ?? "error \(meter) is gone"
         case nil: return "error not understood"
         }

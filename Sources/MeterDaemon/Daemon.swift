@@ -45,9 +45,9 @@ package struct Daemon: Sendable {
     package let aggregator: Aggregator
     private let configuration: Configuration
     private let surroundings: Surroundings
+    package let controls: MeterControls
     private let readers: [OpticalReader]
-    private let keeper: TotalKeeper
-    private let memoryKeeper: MemoryKeeper
+    private let sinks: [any Sink]
     private let reports: PulseReports
     /// The pulses of each input before the daemon began.
     private let counted: [String: Int64]
@@ -69,45 +69,27 @@ package struct Daemon: Sendable {
                 name: meter.name, session: meter.session(isTimedByPulses: isTimedByPulses), port: surroundings.port(meter),
                 executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
         }
-        keeper = TotalKeeper(
+        let keeper = TotalKeeper(
             store: surroundings.store, saveEvery: configuration.state.saveEvery, executor: surroundings.executor,
             clock: surroundings.clock, newest: { await aggregator.snapshot.totals }
         ) { meter, failure in
             let problem = failure.map { "the total can't be saved: \($0)" }
             await aggregator.change { state, _, _ in state.note(savingProblem: problem, of: meter) }
         }
-        memoryKeeper = MemoryKeeper(
+        let memoryKeeper = MemoryKeeper(
             aggregator, store: surroundings.memory, executor: surroundings.executor, clock: surroundings.clock, log: surroundings.log)
-    }
-
-    /// Sets a pulse meter's total, and has it on disk before it says so. Says why not, or `nil`: within 10 s, also when the disk hangs.
-    package func setTotal(_ meter: String, _ total: Quantity) async -> String? {
-        if let refusal = await aggregator.setTotal(total, of: meter) { return refusal }
-        guard let new = await aggregator.snapshot[meter]?.total else { return nil }
-        return await keeper.save(new, of: meter).map { failure in
-            failure == .silentDisk ? "set, but not saved yet: the disk does not answer" : "set, but not saved: \(failure)"
-        }
-    }
-
-    /// On disk before anybody is told, who could remember it once more.
-    private func settle(_ answer: TotalInquiry.Answer) async {
-        await aggregator.settle(answer.total, of: answer.meter)
-        guard let new = await aggregator.snapshot[answer.meter]?.knownTotal else { return }
-        while await keeper.save(new, of: answer.meter) == .silentDisk {}
+        controls = MeterControls(aggregator: aggregator, keeper: keeper, readers: readers, restart: surroundings.restart)
+        sinks = [keeper, memoryKeeper] + Self.outputs(configuration, surroundings, controls)
     }
 
     /// Runs until `stop` yields or ends; then the inputs end, then the aggregator, then the sinks.
     package func run(until stop: AsyncStream<Void>) async {
-        let toKeeper = await aggregator.newTotals()
-        let publisher = publisher()
-        let toBroker = publisher == nil ? nil : await aggregator.snapshots()
-        let toMemory = await aggregator.turnings()
+        var listening: [(sink: any Sink, snapshots: Newest<Snapshot>)] = []
+        for sink in sinks { listening.append((sink, await aggregator.snapshots(type(of: sink).interest))) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await aggregator.run() }
-            await withTaskGroup(of: Void.self) { sinks in
-                sinks.addTask { await keeper.run(toKeeper) }
-                sinks.addTask { await memoryKeeper.run(toMemory) }
-                if let publisher, let toBroker { sinks.addTask { await publisher.run(toBroker) } }
+            await withTaskGroup(of: Void.self) { telling in
+                for (sink, snapshots) in listening { telling.addTask { await sink.run(snapshots) } }
                 await runInputs(until: stop)
                 await aggregator.finish()
             }
@@ -132,23 +114,6 @@ package struct Daemon: Sendable {
         let counter = PulseCounter(
             configuration, counted: counted, reports: reports, journal: surroundings.journal, log: surroundings.log)
         await surroundings.lines(configuration.pulses).run(counter)
-    }
-
-    private func publisher() -> MQTTPublisher? {
-        guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
-        return MQTTPublisher(
-            publication, outputs: configuration.mqttOutputs, broker: broker, executor: surroundings.executor, clock: surroundings.clock,
-            log: surroundings.log, announcements: surroundings.announcements, commands: commands,
-            setTotal: { meter, total in await setTotal(meter, total) }, settle: { await settle($0) })
-    }
-
-    private var commands: MQTTPublisher.Commands {
-        var commands: MQTTPublisher.Commands = [:]
-        commands[.restart] = surroundings.restart
-        commands[.read] = { @Sendable [readers] in
-            for reader in readers { reader.readAgain() }
-        }
-        return commands
     }
 
     private static func restore(_ configuration: Configuration, _ surroundings: Surroundings) async -> MeterState {

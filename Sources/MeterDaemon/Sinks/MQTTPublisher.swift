@@ -1,8 +1,11 @@
+import Configuration
 import Metering
 import Publishing
 
 /// Carries what `MQTTPublication` decides to the broker, and what the broker brings to the meters.
-package actor MQTTPublisher {
+package actor MQTTPublisher: Sink {
+    package static let interest = SinkInterest.everything
+
     /// Sets the total of a meter; says why not, or `nil`.
     package typealias SetTotal = @Sendable (_ meter: String, _ total: Quantity) async -> String?
 
@@ -79,6 +82,17 @@ package actor MQTTPublisher {
         self.settle = settle
         inquiry = TotalInquiry(publication.topics)
         alarm = clock.makeAlarm()
+    }
+
+    /// `nil` without a broker.
+    init?(_ configuration: Configuration, _ surroundings: Daemon.Surroundings, _ controls: MeterControls) {
+        guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
+        var commands: Commands = [.read: { controls.readAgain() }]
+        commands[.restart] = controls.restart
+        self.init(
+            publication, outputs: configuration.mqttOutputs, broker: broker, executor: surroundings.executor, clock: surroundings.clock,
+            log: surroundings.log, announcements: surroundings.announcements, commands: commands,
+            setTotal: { meter, total in await controls.setTotal(meter, total) }, settle: { await controls.settle($0) })
     }
 
     /// Until there are no more snapshots; then it says goodbye.

@@ -2,7 +2,8 @@ import Metering
 
 /// Saves what is known of the optical meters: soon after a first total or another meter, then rarely, and at the end. An hour that a power
 /// cut takes away only makes the check of the next first reading coarser; every minute would wear the SD card.
-package actor MemoryKeeper {
+package actor MemoryKeeper: Sink {
+    package static let interest = SinkInterest.meterMemory
     private static let (usually, soon) = (Duration.seconds(3600), Duration.seconds(10))
 
     private nonisolated let executor: any SerialExecutor
@@ -31,15 +32,18 @@ package actor MemoryKeeper {
         overdue = clock.makeAlarm()
     }
 
-    /// Until there are no more turnings.
-    package func run(_ turnings: AsyncStream<Void>) async {
+    package func run(_ snapshots: Newest<Snapshot>) async {
         saved = await aggregator.memories
         alarm.set(clock.now + Self.usually)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.watchTheDisk() }
             await withTaskGroup(of: Void.self) { saving in
                 saving.addTask { await self.saveOnTime() }
-                for await _ in turnings { saveSoon() }
+                var revision = 0
+                for await snapshot in snapshots where snapshot.memoryRevision != revision {
+                    revision = snapshot.memoryRevision
+                    saveSoon()
+                }
                 saving.cancelAll()
             }
             await save()

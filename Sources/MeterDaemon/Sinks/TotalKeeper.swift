@@ -2,7 +2,9 @@ import Metering
 
 /// Saves the totals of the pulse meters: at the start, every `saveEvery` while they change, at once when one was
 /// set, and at the end. One task writes, and waits for the disk as long as that takes; nobody else does.
-package actor TotalKeeper {
+package actor TotalKeeper: Sink {
+    package static let interest = SinkInterest.pulseTotals
+
     /// Is told when a meter's total can't be saved, why, and when it can again (`nil`).
     package typealias Report = @Sendable (_ meter: String, _ failure: PortError?) async -> Void
 
@@ -49,13 +51,13 @@ package actor TotalKeeper {
         overdue = clock.makeAlarm()
     }
 
-    package func run(_ totals: Newest<[String: PulseTotal]>) async {
+    package func run(_ snapshots: Newest<Snapshot>) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.saveOnTime() }
             group.addTask { await self.watchTheDisk() }
             await withTaskGroup(of: Void.self) { writing in
                 writing.addTask { await self.write() }
-                await note(totals)
+                await note(snapshots)
                 request.yield()
                 request.finish()
             }
@@ -93,9 +95,11 @@ package actor TotalKeeper {
         }
     }
 
-    private func note(_ totals: Newest<[String: PulseTotal]>) async {
-        for await newest in totals where newest != self.newest {
-            self.newest = newest
+    private func note(_ snapshots: Newest<Snapshot>) async {
+        for await snapshot in snapshots {
+            let totals = snapshot.totals
+            guard totals != newest else { continue }
+            newest = totals
             schedule()
         }
     }

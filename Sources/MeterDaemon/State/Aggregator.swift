@@ -11,12 +11,11 @@ package actor Aggregator {
     private let pulses: [String]
     private let reports: PulseReports
     private let memory: any MeterMemoryStore
-    private var sinks: [Newest<Snapshot>] = []
-    private var totalSinks: [Newest<[String: PulseTotal]>] = []
-    private var turnSinks: [AsyncStream<Void>.Continuation] = []
-    private var turns = 0
+    private var listeners: [(interest: SinkInterest, snapshots: Newest<Snapshot>)] = []
+    /// Somebody wants to know of every change, also of those that time brings.
+    private var hasFullListener = false
     /// What was handed on last.
-    private var told = Snapshot(meters: [])
+    private var lastSnapshot = Snapshot(meters: [])
     private var pace = LogPace()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -36,27 +35,15 @@ package actor Aggregator {
     }
 
     /// The newest state and then each newer one. A slow sink misses the ones between, which lose nothing: totals are absolute.
-    package func snapshots() -> Newest<Snapshot> {
-        let sink = Newest(state.snapshot)
-        sinks.append(sink)
-        reports.gainListener()
-        setAlarm(state.deadline)
-        return sink
-    }
-
-    /// The totals of the pulse meters, whenever one is new; the newest are all there is to keep.
-    package func newTotals() -> Newest<[String: PulseTotal]> {
-        let sink = Newest(state.snapshot.totals)
-        totalSinks.append(sink)
-        return sink
-    }
-
-    /// Something came that the next life of the daemon must know about.
-    package func turnings() -> AsyncStream<Void> {
-        // One that nobody has looked at stands for all after it.
-        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-        turnSinks.append(continuation)
-        return stream
+    package func snapshots(_ interest: SinkInterest = .everything) -> Newest<Snapshot> {
+        let snapshots = Newest(state.snapshot)
+        listeners.append((interest, snapshots))
+        if interest == .everything {
+            hasFullListener = true
+            reports.gainListener()
+            setAlarm(state.deadline)
+        }
+        return snapshots
     }
 
     /// What is known of the optical meters, by their names.
@@ -72,7 +59,7 @@ package actor Aggregator {
     package func change(_ change: @Sendable (inout MeterState, Instant, WallTime) -> Void) {
         takeReports()
         change(&state, clock.now, clock.wall)
-        // Who is killed after it was told must not begin below it.
+        // Who is killed after it was lastSnapshot must not begin below it.
         if let (meter, known) = state.takeMoved() { memory.note(meter, known) }
         changed()
     }
@@ -124,33 +111,23 @@ package actor Aggregator {
 
     /// Nothing more will come: the sinks say their last words.
     package func finish() {
-        for sink in sinks { sink.finish() }
-        sinks = []
-        for sink in totalSinks { sink.finish() }
-        totalSinks = []
-        for sink in turnSinks { sink.finish() }
-        turnSinks = []
+        for listener in listeners { listener.snapshots.finish() }
+        listeners = []
+        hasFullListener = false
         for line in pace.due(clock.now, isLast: true) { log.write(line.level, line.text) }
     }
 
     private func changed() {
         // Power that nobody looks at may fall when somebody does.
-        let news = state.takeNews(ofPulses: !sinks.isEmpty)
+        let news = state.takeNews(ofPulses: hasFullListener)
         if pace.deadline != nil { for line in pace.due(clock.now) { log.write(line.level, line.text) } }
         // `grid: energy_import went from …`: its first two words say of what.
         for remark in news.remarks { say(.warning, remark, of: remark.split(separator: " ").prefix(2).joined(separator: " ")) }
-        if news.turns != turns {
-            turns = news.turns
-            for sink in turnSinks { sink.yield() }
-        }
-        let (before, snapshot) = (told, news.snapshot)
-        told = snapshot
+        let (before, snapshot) = (lastSnapshot, news.snapshot)
+        lastSnapshot = snapshot
         logProblems(of: snapshot, before)
         setAlarm(news.deadline)
-        for sink in sinks { sink.put(snapshot) }
-        guard !snapshot.hasTotals(of: before) else { return }
-        let totals = snapshot.totals
-        for sink in totalSinks { sink.put(totals) }
+        for listener in listeners where listener.interest.includes(snapshot, after: before) { listener.snapshots.put(snapshot) }
     }
 
     private func logProblems(of snapshot: Snapshot, _ before: Snapshot) {

@@ -72,8 +72,8 @@ package struct MeterState: Sendable {
     /// All that a change may have changed, at once: each question by itself would take a copy of everything.
     package mutating func takeNews(
         ofPulses: Bool
-    ) -> (snapshot: Snapshot, deadline: Instant?, remarks: [String], turns: Int) {
-        (share(), deadline(ofPulses: ofPulses), takeRemarks(), turns)
+    ) -> (snapshot: Snapshot, deadline: Instant?, remarks: [String]) {
+        (share(), deadline(ofPulses: ofPulses), takeRemarks())
     }
 
     package var snapshot: Snapshot {
@@ -93,7 +93,7 @@ package struct MeterState: Sendable {
             case .pulse(let index): meters.append(pulse[index].share())
             }
         }
-        return Snapshot(meters)
+        return Snapshot(meters, memoryRevision: turns)
     }
 
     /// When `advance` is due next.

@@ -2,8 +2,13 @@
 package struct Snapshot: Sendable {
     /// In the order of the configuration.
     package let shared: [SharedMeter]
+    /// Another one when something came that the next start must know about: a first total, or another meter.
+    package let memoryRevision: Int
 
-    package init(_ shared: [SharedMeter]) { self.shared = shared }
+    package init(_ shared: [SharedMeter], memoryRevision: Int = 0) {
+        self.shared = shared
+        self.memoryRevision = memoryRevision
+    }
 
     package init(meters: [MeterSnapshot]) { self.init(meters.map { SharedMeter($0) }) }
 

@@ -80,7 +80,7 @@ struct RestoreTests {
             let live = try broker.subscriber("jouled/heat/energy")
             let begun = energies(await live.lines(by: first.loop) { $0.count >= 3 })
             #expect(begun.first.map { $0 < Quantity(1) } == true, "a new meter begins at 0")
-            #expect(await first.daemon.setTotal("heat", Quantity(8_012_500, exponent: -3)) == nil)
+            #expect(await first.daemon.controls.setTotal("heat", Quantity(8_012_500, exponent: -3)) == nil)
             _ = await live.lines(by: first.loop) { energies($0).count { $0 > Quantity(8_012_500, exponent: -3) } >= 3 }
         }
         broker.stop()
@@ -122,7 +122,7 @@ struct RestoreTests {
                 messages.contains("heat: no saved total, and the broker, which may remember it, can't be asked: wait, or set it"),
                 "\(messages)")
             #expect(await house.daemon.aggregator.snapshot["heat"]?.values[.energy] == nil)
-            #expect(await house.daemon.setTotal("heat", Quantity(5)) == nil)
+            #expect(await house.daemon.controls.setTotal("heat", Quantity(5)) == nil)
             #expect(await house.daemon.aggregator.snapshot["heat"]?.problem == nil)
         }
     }
