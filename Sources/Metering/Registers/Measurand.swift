@@ -26,59 +26,142 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     case meterClockOffset = "meter_clock_offset"
     case telegrams, errors, lastReading = "last_reading"
 
-    /// The unit it is published in; `nil` for texts, time stamps, factors and plain counts. Volume and flow may also be in litres.
-    package var unit: Unit? {
-        switch self {
-        case .energyImport, .energyExport, .energyImportT1, .energyImportT2, .energyImportT3, .energyImportT4, .energyExportT1,
-            .energyExportT2, .energyExportT3, .energyExportT4, .energy:
-            .kilowattHours
-        case .power, .powerError, .powerImport, .powerExport, .powerL1, .powerL2, .powerL3: .watts
-        case .voltageL1, .voltageL2, .voltageL3: .volts
-        case .currentL1, .currentL2, .currentL3, .currentN: .amperes
-        case .frequency: .hertz
-        case .reactiveEnergyImport, .reactiveEnergyExport: .kilovarHours
-        case .reactivePowerImport, .reactivePowerExport: .vars
-        case .apparentEnergyImport, .apparentEnergyExport: .kilovoltAmpereHours
-        case .apparentPower: .voltAmperes
-        case .powerFactor, .powerFactorL1, .powerFactorL2, .powerFactorL3: nil
-        case .volume: .cubicMetres
-        case .flow: .cubicMetresPerHour
-        case .driftPercent: .percent
-        case .meterClockOffset: .seconds
-        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .serial, .firmware, .meterError, .telegrams, .errors,
-            .lastReading:
-            nil
+    /// How a value behaves over time.
+    package enum Kind: Sendable {
+        /// Only ever rises; a tariff is a part of one.
+        case total, tariff
+        case momentary
+        /// Only ever rises, and is a plain number.
+        case count
+        case text, time
+    }
+
+    /// What everything else asks about a quantity.
+    package struct Facts: Sendable {
+        /// For people, without the name of the device.
+        package var title: String
+        package var kind: Kind
+        /// The unit it is published in; `nil` for texts, time stamps, factors and plain counts. Volume and flow may also be in litres.
+        package var unit: Unit?
+        /// The register that it is read from.
+        package var code: OBISCode?
+        /// About the meter and its reading, not about what flows through it.
+        package var isDiagnostic = false
+        /// Of interest to few: a program that shows it asks first.
+        package var isHidden = false
+        /// Changes with every reading, and nobody needs to know that as often.
+        package var isSlow = false
+        /// It is lost with the connection, and the next one comes soon.
+        package var mayBeLost = false
+        /// A factor is at most 1; what is beyond was misread.
+        package var isFactor = false
+        /// What a count counts.
+        package var counted: String?
+
+        init(_ title: String, _ kind: Kind, _ unit: Unit? = nil, _ code: OBISCode? = nil) {
+            self.title = title
+            self.kind = kind
+            self.unit = unit
+            self.code = code
+            mayBeLost = kind == .momentary
+        }
+
+        static func total(_ title: String, _ unit: Unit, _ c: UInt8, tariff: UInt8 = 0) -> Facts {
+            Facts(title, tariff == 0 ? .total : .tariff, unit, OBISCode(c, 8, tariff))
+        }
+
+        static func momentary(_ title: String, _ unit: Unit, _ c: UInt8) -> Facts { Facts(title, .momentary, unit, OBISCode(c, 7, 0)) }
+
+        static func factor(_ title: String, _ c: UInt8) -> Facts {
+            var facts = Facts(title, .momentary, nil, OBISCode(c, 7, 0))
+            facts.isFactor = true
+            return facts
+        }
+
+        static func diagnostic(
+            _ title: String, _ kind: Kind, _ unit: Unit? = nil, _ code: OBISCode? = nil, counted: String? = nil, isHidden: Bool = false,
+            isSlow: Bool = false, mayBeLost: Bool = false
+        ) -> Facts {
+            var facts = Facts(title, kind, unit, code)
+            facts.isDiagnostic = true
+            (facts.counted, facts.isHidden, facts.isSlow, facts.mayBeLost) = (counted, isHidden, isSlow, mayBeLost)
+            return facts
+        }
+
+        var hidden: Facts {
+            var facts = self
+            facts.isHidden = true
+            return facts
         }
     }
+
+    /// One row for each.
+    package var facts: Facts {
+        switch self {
+        case .energyImport: .total("Energy import", .kilowattHours, 1)
+        case .energyExport: .total("Energy export", .kilowattHours, 2)
+        case .energyImportT1: .total("Energy import T1", .kilowattHours, 1, tariff: 1)
+        case .energyImportT2: .total("Energy import T2", .kilowattHours, 1, tariff: 2)
+        case .energyImportT3: .total("Energy import T3", .kilowattHours, 1, tariff: 3)
+        case .energyImportT4: .total("Energy import T4", .kilowattHours, 1, tariff: 4)
+        case .energyExportT1: .total("Energy export T1", .kilowattHours, 2, tariff: 1)
+        case .energyExportT2: .total("Energy export T2", .kilowattHours, 2, tariff: 2)
+        case .energyExportT3: .total("Energy export T3", .kilowattHours, 2, tariff: 3)
+        case .energyExportT4: .total("Energy export T4", .kilowattHours, 2, tariff: 4)
+        case .power: .momentary("Power", .watts, 16)
+        case .powerError: Facts("Power error", .momentary, .watts)
+        case .powerImport: .momentary("Power import", .watts, 1)
+        case .powerExport: .momentary("Power export", .watts, 2)
+        case .powerL1: .momentary("Power L1", .watts, 36)
+        case .powerL2: .momentary("Power L2", .watts, 56)
+        case .powerL3: .momentary("Power L3", .watts, 76)
+        case .voltageL1: .momentary("Voltage L1", .volts, 32)
+        case .voltageL2: .momentary("Voltage L2", .volts, 52)
+        case .voltageL3: .momentary("Voltage L3", .volts, 72)
+        case .currentL1: .momentary("Current L1", .amperes, 31)
+        case .currentL2: .momentary("Current L2", .amperes, 51)
+        case .currentL3: .momentary("Current L3", .amperes, 71)
+        case .currentN: .momentary("Current N", .amperes, 91)
+        case .frequency: .momentary("Frequency", .hertz, 14)
+        case .powerFactor: .factor("Power factor", 13)
+        case .powerFactorL1: .factor("Power factor L1", 33)
+        case .powerFactorL2: .factor("Power factor L2", 53)
+        case .powerFactorL3: .factor("Power factor L3", 73)
+        case .reactiveEnergyImport: .total("Reactive energy import", .kilovarHours, 3).hidden
+        case .reactiveEnergyExport: .total("Reactive energy export", .kilovarHours, 4).hidden
+        case .reactivePowerImport: .momentary("Reactive power import", .vars, 3).hidden
+        case .reactivePowerExport: .momentary("Reactive power export", .vars, 4).hidden
+        case .apparentEnergyImport: .total("Apparent energy import", .kilovoltAmpereHours, 9)
+        case .apparentEnergyExport: .total("Apparent energy export", .kilovoltAmpereHours, 10)
+        case .apparentPower: .momentary("Apparent power", .voltAmperes, 9)
+        case .energy: Facts("Energy", .total, .kilowattHours)
+        case .volume: Facts("Volume", .total, .cubicMetres)
+        case .flow: Facts("Flow", .momentary, .cubicMetresPerHour)
+        case .pulses: .diagnostic("Pulses", .count, counted: "imp", isHidden: true)
+        case .pulsesLost: .diagnostic("Lost pulses", .count, counted: "imp", isHidden: true)
+        case .pulsesRecovered: .diagnostic("Recovered pulses", .count, counted: "imp", isHidden: true)
+        case .drift: .diagnostic("Drift", .text)
+        case .driftPulses: .diagnostic("Drift in pulses", .momentary, counted: "imp")
+        case .driftPercent: .diagnostic("Drift in percent", .momentary, .percent)
+        case .serial: .diagnostic("Serial number", .text, nil, OBISCode(96, 1, 0))
+        case .firmware: .diagnostic("Firmware", .text, nil, OBISCode(0, 2, 0))
+        case .meterError: .diagnostic("Error code", .text, nil, OBISCode(97, 97, 0))
+        case .meterClockOffset: .diagnostic("Clock offset", .momentary, .seconds, isHidden: true, isSlow: true)
+        case .telegrams: .diagnostic("Telegrams", .count, isHidden: true, isSlow: true, mayBeLost: true)
+        case .errors: .diagnostic("Errors", .count, isHidden: true, isSlow: true, mayBeLost: true)
+        case .lastReading: .diagnostic("Last reading", .time, isSlow: true, mayBeLost: true)
+        }
+    }
+
+    package var unit: Unit? { facts.unit }
 
     /// A counter that only ever rises.
-    package var isTotal: Bool {
-        switch self {
-        case .energyImport, .energyExport, .energyImportT1, .energyImportT2, .energyImportT3, .energyImportT4, .energyExportT1,
-            .energyExportT2, .energyExportT3, .energyExportT4, .energy, .volume, .reactiveEnergyImport, .reactiveEnergyExport,
-            .apparentEnergyImport, .apparentEnergyExport:
-            true
-        default: false
-        }
-    }
+    package var isTotal: Bool { facts.kind == .total || facts.kind == .tariff }
+
+    package var isDiagnostic: Bool { facts.isDiagnostic }
 
     /// What is beyond it was misread, in either direction. `nil` where nothing is impossible.
-    func bound(maxPower: Int64) -> Quantity? {
-        switch self {
-        case .powerFactor, .powerFactorL1, .powerFactorL2, .powerFactorL3: Quantity(1)
-        default: unit?.bound(maxPower: maxPower)
-        }
-    }
-
-    /// About the meter and its reading, not about what flows through it.
-    package var isDiagnostic: Bool {
-        switch self {
-        case .pulses, .pulsesLost, .pulsesRecovered, .drift, .driftPulses, .driftPercent, .serial, .firmware, .meterError,
-            .meterClockOffset, .telegrams, .errors, .lastReading:
-            true
-        default: false
-        }
-    }
+    func bound(maxPower: Int64) -> Quantity? { facts.isFactor ? Quantity(1) : unit?.bound(maxPower: maxPower) }
 }
 
 package enum MeasuredValue: Hashable, Sendable {

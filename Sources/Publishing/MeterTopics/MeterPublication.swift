@@ -150,10 +150,10 @@ struct MeterPublication: Sendable {
             if let old = values.first(where: { $0.measurand == measurand }) { return old }
             guard let value = new[measurand] else { return nil }
             if measurand.isTariff && value.isZero { idle.insert(measurand) }
-            let isRare = measurand == .telegrams || measurand == .errors || measurand == .lastReading || measurand == .meterClockOffset
             return Value(
                 measurand: measurand, key: measurand.rawValue, topic: topics.value(name, measurand.rawValue),
-                every: isRare ? max(every, Self.diagnosticsEvery) : every, freshness: Freshness(of: measurand.unit, every: every),
+                every: measurand.facts.isSlow ? max(every, Self.diagnosticsEvery) : every,
+                freshness: Freshness(of: measurand.unit, every: every),
                 newest: value)
         }
         values += named
