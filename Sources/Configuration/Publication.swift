@@ -12,11 +12,6 @@ extension Configuration {
 
     /// What else goes to that broker.
     package var mqttOutputs: [any MQTTOutput] {
-        outputs.map { output in
-            switch output {
-            case .domoticz(let gateway): DomoticzPublication(gateway) as any MQTTOutput
-            case .form(let form): FormPublication(form)
-            }
-        }
+        outputs.compactMap(\.mqttOutput)
     }
 }

@@ -48,7 +48,7 @@ import Testing
             "4:13: meter.registers: \"1.8.0\" is a text, but expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"
         ),
         ("every = 1", "4:9: meter.every: 1 is a number, but expected a text in quotes, e.g. \"5s\""),
-        ("every = true", "4:9: meter.every: true is a truth value, but expected a text in quotes, e.g. \"5s\""),
+        ("every = true", "4:9: meter.every: true is a boolean, but expected a text in quotes, e.g. \"5s\""),
         ("every = 07:32:00", "4:9: meter.every: 07:32:00 is a date or time, but expected a text in quotes, e.g. \"5s\""),
         ("every = { seconds = 5 }", "4:9: meter.every: this is a table, but expected a text in quotes, e.g. \"5s\""),
         ("publish_every = \"61min\"", "4:17: meter.publish_every: \"61min\" is out of range; expected \"0s\" to \"1h\""),

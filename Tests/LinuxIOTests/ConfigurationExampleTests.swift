@@ -143,13 +143,13 @@ import Testing
         let asShown = try load("[[output.device]]", ["idx", "meter", "type"]).outputs
         var gateway = DomoticzGateway()
         gateway.devices = [DomoticzDevice(idx: 7, meter: "grid", kind: .p1)]
-        #expect(asShown == [.domoticz(gateway)])
+        #expect(asShown == [.init(gateway)])
         gateway.devices[0].kind = .usage
         gateway.devices[0].quantity = .powerL1
         let usage = ["type": "type = \"usage\""]
-        #expect(try load("[[output.device]]", ["idx", "meter", "type", "quantity"], replacing: usage).outputs == [.domoticz(gateway)])
+        #expect(try load("[[output.device]]", ["idx", "meter", "type", "quantity"], replacing: usage).outputs == [.init(gateway)])
         let form = FormOutput(meter: "grid", topic: "myhome/infra/power/xwwwform", deviceID: "EUI48:11:22:33:44:55:66")
-        #expect(try load("[[output]] mqtt-form", ["type", "topic", "meter", "device_id", "export"]).outputs == [.form(form)])
+        #expect(try load("[[output]] mqtt-form", ["type", "topic", "meter", "device_id", "export"]).outputs == [.init(form)])
         for section in ["[mqtt]", "[mqtt.homeassistant]", "[[meter]]", "[state]", "[[pulse]]"] {
             let all = Set(try Self.lines().filter { $0.section == section }.compactMap(\.key))
             let dropped: Set = ["password", "chip", "offset", "of"]

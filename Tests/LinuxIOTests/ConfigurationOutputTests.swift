@@ -74,7 +74,7 @@ import Testing
         gateway.devices[0].hasExport = false
         gateway.devices[3].quantity = .frequency
         let form = FormOutput(meter: "grid", topic: "power/form", deviceID: "EUI48:1")
-        #expect(configuration.outputs == [.domoticz(gateway), .form(form)])
+        #expect(configuration.outputs == [.init(gateway), .init(form)])
         #expect(configuration.mqttOutputs.count == 2)
         let summary = configuration.summary.filter { $0.hasPrefix("output ") }
         #expect(

@@ -210,7 +210,9 @@ import VirtualMeters
         gateway.devices = [
             DomoticzDevice(idx: 7, meter: "grid", kind: .p1), DomoticzDevice(idx: 8, meter: "heatpump", kind: .kwh),
         ]
-        house.configuration.outputs = [.domoticz(gateway), .form(FormOutput(meter: "grid", topic: "form", deviceID: "x"))]
+        house.configuration.outputs = [
+            Configuration.Output(gateway), Configuration.Output(FormOutput(meter: "grid", topic: "form", deviceID: "x")),
+        ]
         house.start()
         for _ in 0..<6 {
             house.run(for: .seconds(500))

@@ -20,7 +20,7 @@ struct OutputTests {
         gateway.devices[0].hasExport = false
         var form = FormOutput(meter: "grid", topic: "power/form", deviceID: "EUI48:1")
         form.hasExport = false
-        let daemon = RealPublisher(.local(broker.port), outputs: [.domoticz(gateway), .form(form)])
+        let daemon = RealPublisher(.local(broker.port), outputs: [Configuration.Output(gateway), Configuration.Output(form)])
         try await daemon.run {
             _ = await daemon.log.messages(1, by: daemon.loop)
             let live = try await broker.subscriber(retaining: "1 1 jouled/status online", by: daemon.loop)

@@ -1,34 +1,43 @@
+import MeterProtocols
 import Metering
 import Publishing
 
-extension ConfigurationReader {
-    private enum OutputType { case domoticz, form }
+extension DomoticzGateway: OutputSettings {
+    static let type = "domoticz"
+    static let keys = [ConfigurationKeys(heading: "[[output]]", path: "output", names: fields.map(\.name)), deviceKeys]
+    static let deviceKeys = ConfigurationKeys(
+        heading: "[[output.device]]", path: "output.device", names: ["idx", "meter", "type", "quantity", "tariffs", "export"])
 
-    mutating func output(_ section: ConfigurationSection, _ configuration: Configuration) -> Configuration.Output? {
-        // Which keys there are is known with the type.
-        var any = section
-        let type = any.required(
-            "type", .choice([("domoticz", OutputType.domoticz), ("mqtt-form", .form)], later: ["influxdb", "http", "volkszaehler"]),
-            "expected \"domoticz\" or \"mqtt-form\"")
-        guard let type else {
-            errors += any.errors
-            return nil
-        }
-        var section = ConfigurationSection(type == .form ? .form : .domoticz, section.table, at: section.position, file: file)
-        if configuration.mqtt == nil { section.refuse("type", "needs [mqtt]: it goes to the same broker") }
-        defer { errors += section.errors }
-        switch type {
-        case .domoticz: return .domoticz(gateway(&section, configuration))
-        case .form: return form(&section, configuration).map { .form($0) }
-        }
+    static var fields: [ConfigurationField<Self>] {
+        [
+            ConfigurationField("type"),
+            ConfigurationField("topic", .topic(Self().topic)) { $0.topic = $1 },
+            ConfigurationField("every", .duration(.seconds(1) ... .seconds(3600))) { $0.every = $1 },
+            ConfigurationField("device"),
+        ]
     }
 
-    private mutating func gateway(_ section: inout ConfigurationSection, _ configuration: Configuration) -> DomoticzGateway {
+    static func read(
+        _ section: inout ConfigurationSection, _ reader: inout ConfigurationReader, _ configuration: Configuration
+    ) -> DomoticzGateway? {
+        reader.gateway(&section, configuration)
+    }
+
+    var mqttOutput: (any MQTTOutput)? { DomoticzPublication(self) }
+
+    var summary: [String] {
+        ["output domoticz: to \(topic), at most every \(every.configurationText)"]
+            + devices.map { "output domoticz: idx \($0.idx) shows \($0.shown) of \($0.meter) as \($0.kind.rawValue)" }
+    }
+}
+
+extension ConfigurationReader {
+    fileprivate mutating func gateway(_ section: inout ConfigurationSection, _ configuration: Configuration) -> DomoticzGateway {
+        requireBroker(&section, configuration)
         var gateway = DomoticzGateway()
-        gateway.topic = section.read("topic", .topic(gateway.topic)) ?? gateway.topic
+        section.read(DomoticzGateway.fields, into: &gateway)
         checkTopic(gateway.topic, &section, configuration)
-        gateway.every = section.read("every", .duration(.seconds(1) ... .seconds(3600))) ?? gateway.every
-        let devices = section.sections("device", .device, upTo: 256)
+        let devices = section.sections("device", DomoticzGateway.deviceKeys, upTo: 256)
         if devices.isEmpty, section.errors.isEmpty {
             section.refuse(
                 "device", at: section.position, "missing; expected a [[output.device]] below it for each virtual sensor of Domoticz")
@@ -52,19 +61,10 @@ extension ConfigurationReader {
         var device = DomoticzDevice(idx: idx, meter: meter, kind: kind)
         device.quantity = quantity(of: kind, &section)
         for key in ["tariffs", "export"] where section.has(key) && kind != .p1 { section.refuse(key, "only for type = \"p1\"") }
-        device.hasTariffs = section.read("tariffs", .truth) ?? device.hasTariffs
-        device.hasExport = section.read("export", .truth) ?? device.hasExport
+        device.hasTariffs = section.read("tariffs", .boolean) ?? device.hasTariffs
+        device.hasExport = section.read("export", .boolean) ?? device.hasExport
         checkMeter(of: device, &section, configuration)
         return device
-    }
-
-    /// What an output says must not come back as a command.
-    private func checkTopic(_ topic: String, _ section: inout ConfigurationSection, _ configuration: Configuration) {
-        guard let mqtt = configuration.mqtt else { return }
-        let topics = Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix)
-        let heard = [topics.homeAssistantStatus] + BridgeCommand.allCases.map(topics.command)
-        guard heard.contains(topic) || topics.meter(ofTotalSet: topic) != nil else { return }
-        section.refuse("topic", "\(quoted(topic)) is a topic that jouled takes commands from; expected another one")
     }
 
     private func quantity(of kind: DomoticzDevice.Kind, _ section: inout ConfigurationSection) -> Measurand? {
@@ -114,22 +114,6 @@ extension ConfigurationReader {
         let hint = closest(to: name, among: names).map { "did you mean \(quoted($0))? " } ?? ""
         return "no meter is called \(quoted(name)); \(hint)allowed: \(listed(names))"
     }
-
-    private func form(_ section: inout ConfigurationSection, _ configuration: Configuration) -> FormOutput? {
-        let topic = section.required("topic", .topic("myhome/infra/power/xwwwform"), "what PE32ME162_TOPIC was before")
-        let meter = section.required("meter", .name, "expected the name of a [[meter]]")
-        let id = section.required("device_id", .line("EUI48:11:22:33:44:55:66"), "what PE32ME162_GUID was before")
-        let hasExport = section.read("export", .truth)
-        if let meter, !meterNames.contains(meter) {
-            let names = listed(meterNames)
-            section.refuse("meter", "no [[meter]] is called \(quoted(meter))" + (names.isEmpty ? "" : "; allowed: \(names)"))
-        }
-        if let topic { checkTopic(topic, &section, configuration) }
-        guard let topic, let meter, let id else { return nil }
-        var form = FormOutput(meter: meter, topic: topic, deviceID: id)
-        form.hasExport = hasExport ?? form.hasExport
-        return form
-    }
 }
 
 extension DomoticzDevice.Kind {
@@ -142,16 +126,7 @@ extension DomoticzDevice.Kind {
         case .usage: Measurand.allCases.filter { $0.unit == .watts }
         case .voltage: Measurand.allCases.filter { $0.unit == .volts }
         case .current: Measurand.allCases.filter { $0.unit == .amperes }
-        case .custom: Measurand.allCases.filter { $0.isNumber }
-        }
-    }
-}
-
-extension Measurand {
-    fileprivate var isNumber: Bool {
-        switch self {
-        case .serial, .firmware, .meterError, .lastReading, .drift: false
-        default: true
+        case .custom: Measurand.allCases.filter { $0.facts.kind != .text && $0.facts.kind != .time }
         }
     }
 }
@@ -180,4 +155,25 @@ extension DomoticzDevice {
         guard let quantity, !own.contains(quantity) else { return nil }
         return "the pulse meter \(quoted(pulse.name)) has no \(quantity.rawValue)"
     }
+}
+
+extension DomoticzDevice {
+    fileprivate var shown: String {
+        if let quantity { return quantity.rawValue }
+        switch kind {
+        case .p1: return (hasTariffs ? "the tariffs" : "energy") + (hasExport ? " both ways and power" : " from the grid and power")
+        case .p1Gas: return "the volume"
+        case .kwh: return "energy and power"
+        case .usage: return "power"
+        case .counter: return "the total"
+        case .voltage: return Measurand.voltageL1.rawValue
+        case .current: return Measurand.currentL1.rawValue
+        case .current3: return "the three currents"
+        case .custom: return "nothing"
+        }
+    }
+}
+
+extension Configuration.Output {
+    package init(_ gateway: DomoticzGateway) { self.init(settings: gateway) }
 }

@@ -34,7 +34,7 @@ extension TOMLValue {
         case .array: "this is a list"
         case .string(let text): "\(quoted(text)) is a text"
         case .integer(let text), .float(let text): "\(text.prefix(40)) is a number"
-        case .boolean(let flag): "\(flag) is a truth value"
+        case .boolean(let flag): "\(flag) is a boolean"
         case .time(let text): "\(text.prefix(40)) is a date or time"
         }
     }
@@ -119,7 +119,7 @@ extension ConfigurationFormat where Value == String {
 }
 
 extension ConfigurationFormat where Value == Bool {
-    static var truth: Self {
+    static var boolean: Self {
         Self { value in
             if case .boolean(let flag) = value.content { return .success(flag) }
             return .failure(Refusal("\(value.summary), but expected true or false"))

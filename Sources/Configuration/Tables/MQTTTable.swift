@@ -1,27 +1,80 @@
+import Publishing
+
+extension Configuration {
+    package struct MQTT: Sendable, Equatable {
+        package var host = "localhost"
+        package var port = 1883
+        package var usesTLS = false
+        package var username: String?
+        package var password: String?
+        /// The base topic.
+        package var topic = "jouled"
+        package var clientID = "jouled"
+        /// What names the daemon's own device in Home Assistant, where `clientID` does not.
+        package var bridge: String?
+        package var caFile: String?
+        package var certFile: String?
+        package var keyFile: String?
+        package var version = ProtocolVersion.auto
+        package var discovery = DiscoveryForm.device
+        package var discoveryPrefix = "homeassistant"
+
+        package enum ProtocolVersion: String, Sendable, CaseIterable { case auto, v311 = "3.1.1", v5 = "5" }
+        package init() {}
+    }
+}
+
+extension Configuration.MQTT {
+    static let keys = ConfigurationKeys(heading: "[mqtt]", path: "mqtt", names: fields.map(\.name))
+
+    static var fields: [ConfigurationField<Self>] {
+        [
+            ConfigurationField("url"),
+            ConfigurationField("username", .line("jouled", upTo: 1024)) { $0.username = $1 },
+            ConfigurationField("password"),
+            ConfigurationField("password_file"),
+            ConfigurationField("topic", .topic(Self().topic)) { $0.topic = $1 },
+            ConfigurationField("client_id"),
+            ConfigurationField("ca_file"),
+            ConfigurationField("cert_file"),
+            ConfigurationField("key_file"),
+            ConfigurationField("protocol", .choice()) { $0.version = $1 },
+            ConfigurationField("homeassistant"),
+        ]
+    }
+
+    static let homeAssistantKeys = ConfigurationKeys(
+        heading: "[mqtt.homeassistant]", path: "mqtt.homeassistant", names: homeAssistantFields.map(\.name))
+
+    static var homeAssistantFields: [ConfigurationField<Self>] {
+        [
+            ConfigurationField("discovery", .choice()) { $0.discovery = $1 },
+            ConfigurationField("prefix", .topic(Self().discoveryPrefix)) { $0.discoveryPrefix = $1 },
+        ]
+    }
+}
+
 extension ConfigurationReader {
     mutating func mqtt(_ section: ConfigurationSection) -> Configuration.MQTT {
         var section = section
         var mqtt = Configuration.MQTT()
         let broker = section.read("url", .broker)
         if let broker { (mqtt.host, mqtt.port, mqtt.usesTLS) = (broker.host, broker.port, broker.usesTLS) }
-        mqtt.username = section.read("username", .line("jouled", upTo: 1024))
+        section.read(Configuration.MQTT.fields, into: &mqtt)
         mqtt.password = secret("password", &section)
         if mqtt.password != nil, !section.has("username") {
             section.refuse(
                 "username", at: section.table["password"]?.position ?? section.table["password_file"]?.position,
                 "missing; a password needs one")
         }
-        mqtt.topic = section.read("topic", .topic(mqtt.topic)) ?? mqtt.topic
         nameClient(&mqtt, &section)
         mqtt.caFile = readable("ca_file", &section)
         mqtt.certFile = readable("cert_file", &section)
         mqtt.keyFile = readable("key_file", &section)
         if let key = mqtt.keyFile { secretFiles.append(key) }
         checkTLS(&section, usesTLS: broker?.usesTLS ?? section.has("url"))
-        mqtt.version = section.read("protocol", .choice()) ?? mqtt.version
-        if var homeassistant = section.section("homeassistant", .homeassistant) {
-            mqtt.discovery = homeassistant.read("discovery", .choice()) ?? mqtt.discovery
-            mqtt.discoveryPrefix = homeassistant.read("prefix", .topic(mqtt.discoveryPrefix)) ?? mqtt.discoveryPrefix
+        if var homeassistant = section.section("homeassistant", Configuration.MQTT.homeAssistantKeys) {
+            homeassistant.read(Configuration.MQTT.homeAssistantFields, into: &mqtt)
             if mqtt.topic == mqtt.discoveryPrefix, !section.has("topic") { homeassistant.refuse("prefix", Self.clash(mqtt.topic)) }
             errors += homeassistant.errors
         }
@@ -97,5 +150,15 @@ extension ConfigurationReader {
                 return nil
             }
         }
+    }
+}
+
+extension Configuration.MQTT {
+    package var summary: String {
+        let address = "\(usesTLS ? "mqtts" : "mqtt")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        let user = username.map { " as \(quoted($0)) with\(password == nil ? "out a" : " its") password" } ?? ""
+        let protocolName = version == .auto ? "" : ", MQTT \(version.rawValue)"
+        let homeAssistant = discovery == .off ? "no discovery" : "discovery \(discovery.rawValue) under \(discoveryPrefix)"
+        return "broker \(address)\(user)\(protocolName), client \(clientID), topics under \(topic), \(homeAssistant)"
     }
 }

@@ -1,0 +1,24 @@
+/// A key of a table: its name, what may stand there, and where that goes. Its default is what is there before.
+struct ConfigurationField<Target> {
+    let name: String
+    let read: (inout ConfigurationSection, inout Target) -> Void
+
+    init<Value>(_ name: String, _ format: ConfigurationFormat<Value>, _ store: @escaping (inout Target, Value) -> Void) {
+        self.name = name
+        read = { section, target in
+            if let value = section.read(name, format) { store(&target, value) }
+        }
+    }
+
+    /// What depends on other keys is read beside the fields.
+    init(_ name: String) {
+        self.name = name
+        read = { _, _ in }
+    }
+}
+
+extension ConfigurationSection {
+    mutating func read<Target>(_ fields: [ConfigurationField<Target>], into target: inout Target) {
+        for field in fields { field.read(&self, &target) }
+    }
+}

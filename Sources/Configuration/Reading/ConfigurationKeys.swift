@@ -1,0 +1,26 @@
+/// The names that a table of the file may hold. They are public API.
+struct ConfigurationKeys {
+    /// As the file writes it: `[[meter]]`.
+    var heading: String
+    var path: String
+    var names: [String]
+    /// Names of the contract that this version doesn't know yet.
+    var later: [String] = []
+
+    static let top = ConfigurationKeys(heading: "", path: "", names: ["mqtt", "meter", "pulse", "output", "state"], later: ["http"])
+    static let all =
+        [top, Configuration.MQTT.keys, Configuration.MQTT.homeAssistantKeys, Configuration.Meter.keys, Configuration.Pulse.keys]
+        + Configuration.Output.keys + [Configuration.State.keys]
+
+    func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    /// What to say about a name that is not one of ours.
+    func advice(on key: String) -> String {
+        if later.contains(key) { return "not in this version of jouled; remove it" }
+        if let home = Self.all.first(where: { !$0.path.isEmpty && $0.path != path && $0.names.contains(key) }) {
+            return "unknown key here; it belongs below \(home.heading): is there still a # before that line?"
+        }
+        if let close = closest(to: key, among: names) { return "unknown key; did you mean \(close)?" }
+        return "unknown key; allowed are \(names.joined(separator: ", "))"
+    }
+}

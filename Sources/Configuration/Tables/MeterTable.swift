@@ -1,0 +1,102 @@
+import MeterProtocols
+import Metering
+import Publishing
+
+extension Configuration {
+    /// An optical head.
+    package struct Meter: Sendable, Equatable {
+        package var name: String
+        package var title: String
+        package var port: String
+        /// `nil` finds out.
+        package var meterProtocol: MeterProtocol?
+        /// For the sign-on; only `iec62056`, as the next one.
+        package var address = ""
+        package var wakesUp = false
+        package var direction = Direction.auto
+        package var read = Read.auto
+        package var registers: [OBISCode] = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
+        /// Those of them that are published under a name of the owner's.
+        package var named: [NamedRegister] = []
+        package var every = Duration.zero
+        /// Watts.
+        package var maxPower: Int64 = 25_000
+        package var publishEvery = Duration.seconds(5)
+
+        /// Where power has its sign: by itself, where the meter is known to send it so; or in the status word in any case.
+        package enum Direction: String, Sendable, CaseIterable { case auto, status }
+        package enum Read: String, Sendable, CaseIterable { case registers, readout, auto }
+
+        package init(name: String, title: String, port: String) {
+            self.name = name
+            self.title = title
+            self.port = port
+        }
+    }
+}
+
+extension Configuration.Meter {
+    static let keys = ConfigurationKeys(heading: "[[meter]]", path: "meter", names: fields.map(\.name))
+
+    static var fields: [ConfigurationField<Self>] {
+        [
+            ConfigurationField("name"),
+            ConfigurationField("title"),
+            ConfigurationField("port"),
+            ConfigurationField("protocol", .meterProtocol) { $0.meterProtocol = $1 },
+            ConfigurationField("address", .meterAddress) { $0.address = $1 },
+            ConfigurationField("wake_up", .boolean) { $0.wakesUp = $1 },
+            ConfigurationField("direction", .choice()) { $0.direction = $1 },
+            ConfigurationField("read", .choice()) { $0.read = $1 },
+            ConfigurationField("registers"),
+            ConfigurationField("every", .duration(.zero ... .seconds(3600))) { $0.every = $1 },
+            ConfigurationField("max_power", .power) { $0.maxPower = $1 },
+            ConfigurationField("publish_every", .duration(.zero ... .seconds(3600))) { $0.publishEvery = $1 },
+        ]
+    }
+}
+
+extension ConfigurationReader {
+    mutating func meter(_ section: ConfigurationSection) -> Configuration.Meter? {
+        var section = section
+        defer { errors += section.errors }
+        let name = name(&section)
+        let port = section.required("port", .serialPort, "see which heads there are with: ls /dev/serial/by-id/")
+        var meter = Configuration.Meter(name: name ?? "", title: title(&section, name), port: port ?? "")
+        if let port {
+            if let other = ports[port] {
+                section.refuse("port", "\(quoted(port)) is the port of \(quoted(other)) already; one head reads one meter")
+            }
+            ports[port] = name ?? ports[port]
+        }
+        section.read(Configuration.Meter.fields, into: &meter)
+        if let list = section.read("registers", .registers) {
+            meter.registers = list.map(\.code)
+            meter.named = list.filter { !$0.name.isEmpty }
+            // Its topic would be that of the command.
+            if let name, BridgeCommand(rawValue: name) != nil, meter.named.contains(where: { $0.name == "set" }) {
+                section.refuse("registers", "a meter called \(quoted(name)) can't have a register called \"set\"; expected another name")
+            }
+        }
+        return name != nil && port != nil ? meter : nil
+    }
+}
+
+extension Configuration.Meter {
+    package var summary: String {
+        let whose = "meter \(name) \(quoted(title)): \(port)"
+        let names = named.map { "\($0.code.short) as \($0.name), " }.joined()
+        let limits = "\(names)\(publishing(publishEvery)), at most \(maxPower) W"
+        switch meterProtocol {
+        case .d0Push: return "\(whose), listens for IEC 62056-21 mode D, \(limits)"
+        case .sml: return "\(whose), listens for SML, \(limits)"
+        case .p1: return "\(whose), listens for P1, \(limits)"
+        case nil, .iec62056: break
+        }
+        let language = meterProtocol == nil ? "asks by IEC 62056-21 or listens" : "IEC 62056-21"
+        let registers = registers.map(\.short).joined(separator: " ")
+        let what = read == .readout ? "the readout" : read == .auto ? "\(registers), or the readout" : registers
+        let pace = every == .zero ? "back to back" : "every \(every.configurationText)"
+        return "\(whose), \(language), reads \(what) \(pace), \(limits)"
+    }
+}
