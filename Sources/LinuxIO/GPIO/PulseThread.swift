@@ -28,10 +28,8 @@ package struct PulseThread: PulseLines {
     package func run(_ counter: PulseCounter) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                startThread(named: "pulses") {
-                    count(counter, bell)
-                    continuation.resume()
-                }
+                // Not before the thread has let go of the store: the last one to do so closes the lines in it.
+                startThread(named: "pulses", ended: { continuation.resume() }) { count(counter, bell) }
             }
         } onCancel: {
             bell.end()

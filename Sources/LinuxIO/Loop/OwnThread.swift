@@ -1,30 +1,36 @@
 import CLinux
 import Glibc
 
-/// Runs `body` on a thread of its own; without one the process can't go on.
-package func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
+/// Runs `body` on a thread of its own, and calls `ended` when the thread holds nothing of it any more. Without a thread the process can't go on.
+package func startThread(named name: String, ended: @escaping @Sendable () -> Void = {}, _ body: @escaping @Sendable () -> Void) {
     do throws(SystemError) {
-        try attemptThread(named: name, body)
+        try attemptThread(named: name, ended: ended, body)
     } catch {
         endProcess(withoutThread: error.code)
     }
 }
 
 /// The same, where the caller can do without.
-func attemptThread(named name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+func attemptThread(
+    named name: String, ended: @escaping @Sendable () -> Void = {}, _ body: @escaping @Sendable () -> Void
+) throws(SystemError) {
     final class Work {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+        var body: (@Sendable () -> Void)?
+        let ended: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void, ended: @escaping @Sendable () -> Void) { (self.body, self.ended) = (body, ended) }
     }
     var thread = pthread_t()
     // SAFETY: the retained reference is taken back exactly once: by the thread that this call starts, or here if it starts none.
-    let work = Unmanaged.passRetained(Work(body))
+    let work = Unmanaged.passRetained(Work(body, ended: ended))
     let failure = pthread_create(
         &thread, nil,
         { work in
             guard let work else { return nil }
             // SAFETY: see above.
-            Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body()
+            let own = Unmanaged<Work>.fromOpaque(work).takeRetainedValue()
+            own.body?()
+            own.body = nil
+            own.ended()
             return nil
         }, work.toOpaque())
     guard failure == 0 else {
