@@ -136,17 +136,29 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
         let long = Entry(OBISCode(16, 7, 0), .signed(-29912, width: 4), unit: 27, scaler: -2)
         #expect(shown(short, server: dzg(42_000_000)) == "DZG:1-0:16.7.0*255=356.24W")
         #expect(shown(short, server: dzg(58_999_999)) == "DZG:1-0:16.7.0*255=356.24W")
+        #expect(shown(short, server: dzg(48_999_999)) == "DZG:1-0:16.7.0*255=356.24W")
+        #expect(shown(short, server: dzg(55_000_000)) == "DZG:1-0:16.7.0*255=356.24W")
         #expect(shown(long, server: dzg(42_000_000)) == "DZG:1-0:16.7.0*255=-299.12W")
         for other in [41_999_999, 49_000_000, 54_999_999, 59_000_000] as [UInt32] {
             #expect(shown(short, server: dzg(other)) == "DZG:1-0:16.7.0*255=-299.12W")
         }
         #expect(shown(short) == "ISK:1-0:16.7.0*255=-299.12W")
+        // Of any width below four, whatever stands before the number; of power alone.
+        func power(_ number: Int64, width: Int) -> Entry { Entry(OBISCode(16, 7, 0), .signed(number, width: width), unit: 27) }
+        #expect(shown(power(-1, width: 1), server: dzg(42_000_000)) == "DZG:1-0:16.7.0*255=255W")
+        #expect(shown(power(-1, width: 3), server: dzg(42_000_000)) == "DZG:1-0:16.7.0*255=16777215W")
+        var other = dzg(42_000_000)
+        other[5] = 0x01
+        #expect(shown(power(-1, width: 2), server: other) == "DZG:1-0:16.7.0*255=65535W")
+        let phase = Entry(OBISCode(36, 7, 0), .signed(-1, width: 2), unit: 27)
+        #expect(shown(phase, server: dzg(42_000_000)) == "DZG:1-0:36.7.0*255=-1W")
     }
 
     @Test(
         arguments: [
             (0x182, Direction.importing), (0x1A2, .exporting), (0x101A2, .exporting), (0x1B0, .exporting), (0x10182, .importing),
-            (0x1C0104, .importing), (0x1C6904, .exporting), (0x1C4104, .importing), (0x08, nil),
+            (0x1C0104, .importing), (0x1C6904, .exporting), (0x1C4104, .importing), (0x08, nil), (0x01, nil), (0x05, nil), (0x100, nil),
+            (0x20, nil), (0x804, .exporting), (0x1004, .importing), (0x80, .importing), (0x183, .importing), (0x190, .importing),
         ] as [(UInt32, Direction?)])
     func directionOfTheStatusWord(_ status: UInt32, _ direction: Direction?) {
         let total = Entry(OBISCode(1, 8, 0), .unsigned(7, width: 4), unit: 30, scaler: -1, status: status)
