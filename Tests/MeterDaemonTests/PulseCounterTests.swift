@@ -1,9 +1,10 @@
 import Configuration
-import MeterDaemon
 import MeterProtocols
 import Metering
 import Synchronization
 import Testing
+
+@testable import MeterDaemon
 
 /// Keeps the marks, and looks whether anybody has heard of a pulse that is not noted.
 private final class WatchfulJournal: PulseJournal, PulseJournalPage {
@@ -53,9 +54,14 @@ private struct Bench {
     var now = start
     var numbers: [UInt64] = [0, 0]
 
-    init(counted: Int64 = 0, journal: (PulseReports) -> any PulseJournal = { _ in NoPulseJournal() }) {
+    init(
+        counted: Int64 = 0, saveEvery: Duration = .seconds(60), publishEvery: Duration = .seconds(5),
+        journal: (PulseReports) -> any PulseJournal = { _ in NoPulseJournal() }
+    ) {
         var configuration = Configuration()
+        configuration.state.saveEvery = saveEvery
         configuration.pulses = ["heat", "solar"].map { Configuration.Pulse(name: $0, title: $0, line: .name($0)) }
+        for index in configuration.pulses.indices { configuration.pulses[index].publishEvery = publishEvery }
         counter = PulseCounter(configuration, counted: ["heat": counted], reports: reports, journal: journal(reports), log: log)
     }
 
@@ -223,5 +229,100 @@ private struct Bench {
         #expect(due > bench.now && due < bench.now + .milliseconds(100))
         bench.counter.settle(due)
         #expect(bench.counter.deadline == .distantFuture)
+    }
+
+    /// Of edges without numbers, a full queue costs so many pulses as had room: two edges of 20 ms each.
+    @Test func aFullQueueIsSaid() {
+        var bench = Bench()
+        let line = OpenLine(request: 5, beginning: .new(activeSince: nil), isDebounced: false)
+        bench.counter.opened([0, 1].map { LineOpening(line: $0, result: .success(line)) }, bench.now)
+        bench.counter.overflowed(0, bench.now + .seconds(10))
+        #expect(bench.log.all == [], "nobody knows since when")
+        _ = bench.reports.take()
+        bench.pulse()
+        bench.counter.settle(bench.now)
+        _ = bench.reports.take()
+        bench.counter.overflowed(0, bench.now + .milliseconds(39))
+        #expect(bench.log.all == [] && bench.reports.take().isEmpty, "too short for one")
+        #expect(bench.counter.deadline > bench.now)
+        bench.counter.overflowed(0, bench.now + .milliseconds(400))
+        #expect(bench.log.all == ["heat: the kernel's queue was full: up to 10 pulses are lost"])
+        #expect(bench.reports.take().map(\.reading.lost) == [10] && bench.counter.deadline <= bench.now, "to be heard at once")
+    }
+
+    /// After all is well the first pause is short again, and who is lost meanwhile does not make it longer.
+    @Test func thePauseBeginsAnew() {
+        var bench = Bench()
+        for _ in 0..<5 { bench.counter.opened([LineOpening(line: 0, result: .failure(PortError("in use")))], bench.now) }
+        bench.open()
+        #expect(bench.counter.opensAt == nil)
+        bench.counter.lost([0], PortError("unplugged"), bench.now)
+        #expect(bench.counter.opensAt == bench.now + .milliseconds(100))
+        bench.counter.lost([1], PortError("unplugged"), bench.now + .milliseconds(50))
+        #expect(bench.counter.opensAt == bench.now + .milliseconds(100))
+        // One of two is back.
+        bench.open([1])
+        #expect(bench.counter.opensAt == bench.now + .milliseconds(100))
+        bench.open([0])
+        #expect(bench.counter.opensAt == nil)
+    }
+
+    private func rings(of bench: inout Bench, seconds: Int) -> [Duration] {
+        let start = bench.now
+        var rings: [Duration] = []
+        for _ in 0..<(10 * seconds) {
+            bench.pulse(length: 50, rest: 50)
+            if bench.counter.deadline == .distantFuture { rings.append(bench.now - start) }
+        }
+        return rings
+    }
+
+    private static let paces: [(Duration, Duration)] = [
+        (.seconds(5), .seconds(1)), (.seconds(1), .seconds(1)), (.milliseconds(500), .milliseconds(500)),
+    ]
+
+    /// Of a steady stream, who listens hears as often as is published, and every second at least.
+    @Test(arguments: paces) func whoListensHearsEverySecondAtLeast(_ publishEvery: Duration, _ expected: Duration) {
+        var bench = Bench(publishEvery: publishEvery)
+        bench.reports.gainListener()
+        bench.open()
+        _ = rings(of: &bench, seconds: 5)
+        let rings = rings(of: &bench, seconds: 10)
+        #expect(zip(rings, rings.dropFirst()).allSatisfy { $1 - $0 == expected } && rings.count >= 9, "\(rings)")
+    }
+
+    /// Where nobody listens it is enough to know it when the totals are saved.
+    @Test func whoOnlyKeepsHearsWhenItIsSaved() {
+        var bench = Bench(saveEvery: .seconds(7), publishEvery: .seconds(1))
+        bench.open()
+        _ = rings(of: &bench, seconds: 20)
+        let rings = rings(of: &bench, seconds: 30)
+        #expect(zip(rings, rings.dropFirst()).allSatisfy { $1 - $0 == .seconds(7) } && rings.count >= 4, "\(rings)")
+    }
+}
+
+/// A process that takes a line over goes on where the one before stood, if it knows that.
+@Suite struct TakenOverLineTests {
+    /// The marks of a process before.
+    private final class OldJournal: PulseJournal, PulseJournalPage {
+        private let old: PulseMark
+        init(_ old: PulseMark) { self.old = old }
+        func mark(of meter: String) -> PulseMark? { meter == "heat" ? old : nil }
+        func page(of meter: String) -> any PulseJournalPage { self }
+        func note(_ mark: PulseMark) -> Bool { true }
+        var obstacle: PortError? { nil }
+    }
+
+    /// Ten edges after the one that was counted last, the next one comes: five pulses, where it is known that it was that one.
+    @Test(arguments: [(40, 5, 46), (41, 5, 41), (40, 6, 41)] as [(Int64, UInt64, Int64)])
+    func edgesMeanwhile(_ pulses: Int64, _ request: UInt64, _ expected: Int64) {
+        let mark = PulseMark(pulses: pulses, request: request, position: LinePosition(number: 80))
+        var bench = Bench(counted: 40) { _ in OldJournal(mark) }
+        let line = OpenLine(request: 5, beginning: .kept, isDebounced: true)
+        bench.counter.opened([LineOpening(line: 0, result: .success(line))], bench.now)
+        bench.numbers[0] = 90
+        bench.pulse()
+        let counted = bench.reports.take().first { $0.line == 0 }?.reading.counted
+        #expect(counted == expected)
     }
 }

@@ -7,7 +7,7 @@ import Metering
 /// values as before.
 package struct Anonymizer {
     package private(set) var recording: Recording
-    package private(set) var telegrams = 0
+    package private(set) var telegrams: Int
     /// Bytes of the original that were in none of them.
     package private(set) var leftOut: Int
 

@@ -28,7 +28,7 @@ struct SMLMask: TelegramMask {
         var index = 8
         let end = frame.count - 8
         while index < end {
-            let isEscape = index + 8 <= end && frame[index..<(index + 8)].allSatisfy { $0 == 0x1B }
+            let isEscape = frame[index..<(index + 8)].allSatisfy { $0 == 0x1B }
             payload += isEscape ? frame[index..<(index + 4)] : frame[index..<(index + 1)]
             index += isEscape ? 8 : 1
         }

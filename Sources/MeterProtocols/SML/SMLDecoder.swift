@@ -133,7 +133,7 @@ package struct SMLDecoder: PushDecoder {
                 payload += buffer[from..<(run + 4)]
                 from = run + 8
             }
-            payload += buffer[from..<max(from, end)]
+            payload += buffer[from..<end]
             deliver(payload, from: 0, to: max(0, payload.count - fill), isFramed: true)
         }
     }
@@ -167,7 +167,7 @@ package struct SMLDecoder: PushDecoder {
                 return index
             }
         }
-        position = min(index, buffer.count)
+        position = index
         return nil
     }
 
