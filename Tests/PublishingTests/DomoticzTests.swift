@@ -200,6 +200,81 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         #expect(bench.read([.energyImport: "3.000"]) == [udevice(7, "3000;0;2000;0;3;0"), udevice(8, "5000")])
     }
 
+    private static let powers: [(Measurand?, String, String)] = [
+        (nil, "-345", "-345;1000"), (nil, "345", "345;1000"), (.energyImport, "345", "345;1000"), (.energyImport, "-345", "0;1000"),
+        (.energyExport, "-345", "345;2000"), (.energyExport, "345", "0;2000"), (.energyImport, "0", "0;1000"),
+    ]
+
+    /// Of a counter of one direction, the power in that direction.
+    @Test(arguments: powers) func powerInTheDirectionOfItsCounter(_ quantity: Measurand?, _ power: String, _ expected: String) {
+        var device = DomoticzDevice(idx: 2, meter: "grid", kind: .kwh)
+        device.quantity = quantity
+        var bench = Bench(device)
+        #expect(bench.read([.energyImport: "1.000", .energyExport: "2.000", .power: power]) == [udevice(2, expected)])
+    }
+
+    /// A counter below zero is none; one at zero is.
+    @Test func noCounterIsNegative() {
+        var bench = Bench(p1, DomoticzDevice(idx: 3, meter: "grid", kind: .counter))
+        #expect(bench.read([.energyImport: "-0.001", .energyExport: "2.000", .power: "3"]) == [])
+        bench.now = bench.now + .seconds(10)
+        #expect(bench.read([.energyImport: "0.000"]) == [udevice(7, "0;0;2000;0;3;0"), udevice(3, "0")])
+    }
+
+    private static let missing: [(DomoticzDevice.Kind, String)] = [
+        (.counter, "energy"), (.kwh, "power, energy"), (.p1Gas, "volume"), (.usage, "power"), (.voltage, "voltage_l1"),
+        (.current, "current_l1"), (.current3, "current_l1, current_l2, current_l3"),
+    ]
+
+    /// What each kind waits for where the meter has nothing of it, to the second.
+    @Test(arguments: missing) func saysWhatIsMissing(_ kind: DomoticzDevice.Kind, _ names: String) {
+        var bench = Bench(DomoticzDevice(idx: 5, meter: "grid", kind: kind))
+        #expect(bench.read([.frequency: "50"]) == [] && bench.publication.nextDeadline == bench.now + .seconds(60))
+        bench.now = bench.now + .milliseconds(59_999)
+        #expect(bench.payloads(bench.publication.tick(now: bench.now)) == [] && bench.publication.takeRemarks() == [])
+        #expect(bench.pass(1).isEmpty)
+        #expect(bench.publication.takeRemarks() == ["domoticz: idx 5 gets nothing as long as grid has no \(names)"])
+        #expect(bench.publication.takeRemarks() == [] && bench.publication.nextDeadline == nil)
+    }
+
+    /// A custom sensor of nothing says nothing, and never falls over it.
+    @Test func aCustomSensorWithoutAQuantityIsSilent() {
+        var bench = Bench(DomoticzDevice(idx: 5, meter: "grid", kind: .custom))
+        #expect(bench.read([.power: "3"]) == [] && bench.pass(1000).isEmpty)
+    }
+
+    /// Two devices of one meter keep their own pace, and the next of them is the deadline.
+    @Test func theNextDeviceIsTheDeadline() {
+        var bench = Bench(p1, DomoticzDevice(idx: 1, meter: "pump", kind: .counter), DomoticzDevice(idx: 2, meter: "water", kind: .counter))
+        let start = bench.now
+        bench.pump.isAvailable = false
+        _ = bench.read([.energyImport: "1.000", .energyExport: "2.000", .power: "3"])
+        bench.now = start + .seconds(4)
+        bench.pump.isAvailable = true
+        bench.pump.values = numbers([.energy: "1.000"])
+        #expect(bench.update() == [udevice(1, "1000")])
+        bench.now = start + .seconds(6)
+        bench.pump.values = numbers([.energy: "1.001"])
+        _ = bench.read([.power: "4"])
+        #expect(bench.publication.nextDeadline == start + .seconds(10))
+        let sent = bench.pass(20)
+        #expect(sent.map(\.0) == [4, 8] && sent.map(\.1) == [udevice(7, "1000;0;2000;0;4;0"), udevice(1, "1001")])
+        #expect(bench.publication.nextDeadline == start + .seconds(60), "water has nothing to say, which is said after a minute")
+    }
+
+    /// What changes back to what was said is no news; what falls and rises again is.
+    @Test func whatWasSaidIsNotSaidAgain() {
+        var bench = Bench(p1)
+        _ = bench.read([.energyImport: "1.000", .energyExport: "2.000", .power: "3"])
+        bench.now = bench.now + .seconds(10)
+        #expect(bench.read([.power: "3"]) == [])
+        bench.now = bench.now + .seconds(289)
+        #expect(bench.read([.power: "3"]) == [], "299 seconds after the last")
+        bench.now = bench.now + .seconds(1)
+        #expect(bench.payloads(bench.publication.tick(now: bench.now)) == [])
+        #expect(bench.pass(9).map(\.0) == [9], "ten seconds after it was looked at last")
+    }
+
     /// Numbers of any size and sign, as a hostile meter may send them.
     @Test(arguments: [Int64.min, -1, 0, .max], [-18, -3, 0, 18]) func survivesAnyNumber(mantissa: Int64, exponent: Int) {
         var bench = Bench(

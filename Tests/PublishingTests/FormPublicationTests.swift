@@ -69,6 +69,18 @@ private struct Bench {
         #expect(payload?.hasPrefix("device_id=a%20b%26c%3Dd%25%C3%BC%2B%01&e_pos_act") == true)
     }
 
+    /// Letters, digits and four marks stay as they are; all else is a percent sign and two hex digits.
+    @Test func encodesEachCharacter() {
+        let id = "azAZ09-_.:`{@[/;\u{F}\u{10}"
+        var publication = FormPublication(FormOutput(meter: "grid", topic: "form", deviceID: id))
+        var meter = MeterSnapshot(name: "grid", title: "Grid", kind: .optical)
+        meter.isAvailable = true
+        for measurand in [Measurand.energyImport, .energyExport, .power] { meter.values[measurand] = .number(Quantity(100)) }
+        _ = publication.connected(now: Instant(nanoseconds: 0))
+        let payload = publication.update(Snapshot(meters: [meter]), now: Instant(nanoseconds: 0)).first?.payload
+        #expect(payload?.hasPrefix("device_id=azAZ09-_.:%60%7B%40%5B%2F%3B%0F%10&e_pos_act") == true)
+    }
+
     /// The first as soon as there is power to speak of.
     @Test func beginsWithTheFirstPower() {
         var bench = Bench()

@@ -76,7 +76,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("100", "119", false), ("100", "121", true), ("1000", "1050", false), ("1000", "1051", true), ("1000", "900", true),
+        ("100", "119", false), ("100", "120", false), ("100", "121", true), ("100", "80", false), ("100", "79", true),
+        ("1000", "1050", false), ("1000", "1051", true), ("1000", "900", true),
         ("5", "-1", true), ("0", "-15", false), ("-3", "2", true), ("-1000", "-1049", false),
     ])
     func letsSignificantPowerPass(from: String, to: String, isSignificant: Bool) {
@@ -193,5 +194,132 @@ import Testing
         #expect(last.map(\.topic) == ["jouled/grid/energy_import", "jouled/grid/json", "jouled/grid/availability", "jouled/status"])
         #expect(last.last == MQTTMessage("jouled/status", "offline", qos: 1, retain: true))
         #expect(last.last == bench.publication.will)
+    }
+
+    private static let jitters: [(String, Int64)] = [
+        ("", 0x811C_9DC5 % 3001), ("a", 0xE40C_292C % 3001), ("foobar", 0xBF9C_F968 % 3001),
+    ]
+
+    /// Up to three seconds by the FNV-1a of the client id, as its authors' test vectors have it; then not sooner than ten seconds after the
+    /// last answer.
+    @Test(arguments: jitters) func answersABirthAfterAWhile(_ client: String, _ milliseconds: Int64) {
+        var bench = PublicationBench(clientID: client)
+        _ = bench.publication.connected(now: bench.now)
+        bench.wait(.seconds(60))
+        let jitter = Duration.milliseconds(milliseconds)
+        bench.publication.homeAssistantStarted(now: bench.now)
+        let due = bench.now + jitter
+        #expect(bench.publication.nextDeadline == due)
+        // Another one changes nothing.
+        bench.publication.homeAssistantStarted(now: bench.now + .milliseconds(1))
+        #expect(bench.publication.nextDeadline == due)
+        #expect(bench.publication.tick(now: due).payloads("jouled/status") == ["online"] && bench.publication.nextDeadline == nil)
+        bench.publication.homeAssistantStarted(now: due + .seconds(1))
+        #expect(bench.publication.nextDeadline == due + .seconds(10))
+        #expect(bench.publication.tick(now: due + .milliseconds(9999)) == [])
+        #expect(bench.publication.tick(now: due + .seconds(10)).count == 1)
+        bench.publication.homeAssistantStarted(now: due + .seconds(40))
+        #expect(bench.publication.nextDeadline == due + .seconds(40) + jitter)
+        // Without a connection nobody is answered, and a new one says all anyway.
+        bench.publication.disconnected()
+        bench.publication.homeAssistantStarted(now: due + .seconds(41))
+        #expect(bench.publication.nextDeadline == nil)
+        _ = bench.publication.connected(now: due + .seconds(42))
+        bench.publication.homeAssistantStarted(now: due + .seconds(42))
+        #expect(bench.publication.nextDeadline == due + .seconds(42) + jitter)
+    }
+
+    /// A birth does not hold back what is due before.
+    @Test func aBirthHoldsNothingBack() {
+        var bench = PublicationBench(every: .milliseconds(100), clientID: "foobar")
+        _ = bench.publication.connected(now: bench.now)
+        _ = bench.read([.energyImport: number("1.000")])
+        _ = bench.read([.energyImport: number("1.001")])
+        bench.publication.homeAssistantStarted(now: bench.now)
+        #expect(bench.publication.nextDeadline == bench.now + .milliseconds(100))
+        let sent = bench.publication.tick(now: bench.now + .milliseconds(100))
+        #expect(sent.payloads("jouled/grid/energy_import") == ["1.001"] && sent.payloads("jouled/status") == [])
+        #expect(bench.publication.nextDeadline == bench.now + .milliseconds(0xBF9C_F968 % 3001))
+    }
+
+    /// One that the configuration does not name: every five seconds.
+    @Test func aMeterBehindAnotherHasTheUsualInterval() {
+        var bench = PublicationBench(every: .seconds(60))
+        bench.others = [MeterSnapshot(name: "grid_gas", title: "Gas", kind: .sub(.gas), volumeUnit: .cubicMetres)]
+        bench.others[0].values = [.volume: number("1.000")]
+        _ = bench.publication.connected(now: bench.now)
+        _ = bench.read([.energyImport: number("1.000")])
+        bench.others[0].values = [.volume: number("1.001")]
+        bench.others[0].readings = 1
+        _ = bench.read([.energyImport: number("1.001")])
+        let sent = bench.pass(.seconds(60)).filter { !$0.1.topic.hasSuffix("/json") }
+        #expect(sent.map(\.0) == [5, 60] && sent.map(\.1.topic) == ["jouled/grid_gas/volume", "jouled/grid/energy_import"])
+        #expect(bench.publication.isConfigured("grid") && !bench.publication.isConfigured("grid_gas"))
+    }
+
+    private static let rare: [(Measurand, Int64, Int64)] = [
+        (.telegrams, 1, 60), (.errors, 1, 60), (.lastReading, 1, 60), (.meterClockOffset, 1, 60), (.pulsesLost, 1, 1),
+        (.energyImport, 1, 1),
+        (.errors, 120, 120), (.energyImport, 120, 120),
+    ]
+
+    /// What interests few is said once a minute, or as rarely as all else.
+    @Test(arguments: rare) func whatIsSaidRarely(_ measurand: Measurand, _ every: Int64, _ expected: Int64) {
+        var bench = PublicationBench(every: .seconds(every))
+        _ = bench.publication.connected(now: bench.now)
+        _ = bench.read([measurand: number("1")])
+        _ = bench.read([measurand: number("2")])
+        let sent = bench.pass(.seconds(300)).filter { $0.1.topic == "jouled/grid/\(measurand.rawValue)" }
+        #expect(sent.map(\.0) == [expected] && sent.map(\.1.payload) == ["2"])
+    }
+
+    /// Meters may come in another order; and what each said stays its own.
+    @Test func metersMayChangePlaces() {
+        var bench = PublicationBench(every: .zero)
+        var heat = MeterSnapshot(name: "heat", title: "Heat pump", kind: .pulse(.electricity))
+        heat.values = [.energy: number("5.000")]
+        _ = bench.publication.connected(now: bench.now)
+        bench.others = [heat]
+        _ = bench.read([.energyImport: number("1.000")])
+        bench.wait(.seconds(5))
+        heat.values = [.energy: number("6.000")]
+        heat.readings = 1
+        bench.meter.values = [.energyImport: number("2.000")]
+        bench.meter.readings += 1
+        let swapped = bench.publication.update(Snapshot(meters: [heat, bench.meter]), now: bench.now, wall: bench.wall)
+        #expect(swapped.payloads("jouled/heat/energy") == ["6.000"] && swapped.payloads("jouled/grid/energy_import") == ["2.000"])
+        #expect(swapped.filter { !$0.topic.hasSuffix("/json") }.count == 2)
+    }
+
+    /// In one line of JSON the time stands once, and the serial number.
+    @Test func jsonSaysNothingTwice() {
+        var bench = PublicationBench(every: .zero)
+        _ = bench.publication.connected(now: bench.now)
+        let messages = bench.read([.lastReading: .time(bench.wall), .serial: .text("4711"), .meterError: .text("00"), .power: number("5")])
+        let json = #"{"time":"2026-11-21T06:28:00.000Z","meter":"grid","serial":"4711","power":5,"meter_error":"00"}"#
+        #expect(messages.payloads("jouled/grid/json") == [json])
+        bench.meter.serial = nil
+        let without = bench.read([.power: number("6")])
+        #expect(without.payloads("jouled/grid/json").first?.contains("serial") == false)
+    }
+
+    /// The line of JSON has a pace of its own: neither waits for the other.
+    @Test func theNextOfValuesAndJSONIsTheDeadline() {
+        var bench = PublicationBench()
+        _ = bench.publication.connected(now: bench.now)
+        _ = bench.read([.telegrams: number("1"), .energyImport: number("1.000"), .power: number("100")])
+        let start = bench.now
+        _ = bench.read([.telegrams: number("2")])
+        #expect(bench.publication.nextDeadline == start + .seconds(5), "the JSON, long before the telegrams")
+        #expect(bench.publication.tick(now: start + .seconds(5)).map(\.topic) == ["jouled/grid/json"])
+        bench.now = start + .seconds(8)
+        #expect(bench.read([.power: number("500"), .energyImport: number("1.001")]).payloads("jouled/grid/json").count == 1)
+        bench.now = start + .seconds(9)
+        _ = bench.read([.energyImport: number("1.002")])
+        #expect(bench.publication.nextDeadline == start + .seconds(13))
+        bench.now = start + .seconds(11)
+        let urgent = bench.read([.power: number("5")])
+        #expect(urgent.map(\.topic) == ["jouled/grid/power", "jouled/grid/json"])
+        #expect(bench.publication.nextDeadline == start + .seconds(13), "the energy, before the next JSON")
     }
 }

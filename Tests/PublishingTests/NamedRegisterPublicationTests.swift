@@ -108,4 +108,37 @@ import Testing
         #expect(third.homeAssistant.deleted.last == "sensor jouled_4711_failures" && sensor(third, "power") != nil)
         #expect(third.homeAssistant.complaints == [])
     }
+
+    /// Of another meter only what that one sends is left.
+    @Test func goWithTheMeterThatSentThem() {
+        let failures = register(OBISCode(96, 7, 21), "failures", .number(Quantity(12), nil))
+        var bench = bench([failures, register(OBISCode(96, 7, 20), "others", .number(Quantity(1), nil))], .off)
+        _ = bench.connect()
+        _ = bench.read([.power: number("5")])
+        bench.meter.serial = "4712"
+        bench.meter.named[1].value = nil
+        bench.meter.named[0].value = .number(Quantity(13), nil)
+        bench.wait(.seconds(60))
+        let messages = bench.read([.power: number("6")])
+        #expect(messages.payloads("jouled/grid/failures") == ["13"] && messages.payloads("jouled/grid/others") == [""])
+        let json = messages.payloads("jouled/grid/json").first
+        #expect(json?.contains("failures") == true && json?.contains("others") == false)
+    }
+
+    /// Where nothing else was announced before, either.
+    @Test func keepNobodyWaitingForEver() {
+        let failures = register(OBISCode(96, 7, 21), "failures", .number(Quantity(12), nil))
+        var bench = bench([failures])
+        _ = bench.connect()
+        _ = bench.read([:])
+        #expect(sensor(bench, "failures") != nil)
+        var second = next(after: bench, [register(failures.code, "failures")])
+        for _ in 0..<9 {
+            _ = second.read([.power: number("7")])
+            second.wait(.seconds(100))
+        }
+        #expect(sensor(second, "power") == nil && second.homeAssistant.deleted == [])
+        _ = second.read([.power: number("7")])
+        #expect(sensor(second, "power") != nil && second.homeAssistant.deleted == ["sensor jouled_4711_failures"])
+    }
 }

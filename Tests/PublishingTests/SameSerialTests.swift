@@ -125,4 +125,23 @@ import Testing
         #expect(ids(bench) == ["sensor jouled_4711_power", "sensor jouled_4712_power", "sensor jouled_roof_power"])
         #expect(bench.publication.takeRemarks() == [])
     }
+
+    /// A number that is told long after all else has settled.
+    @Test func areToldApartBeforeTheyAreAnnounced() {
+        var bench = PublicationBench(discovery: .device)
+        bench.others = [solar("4711")]
+        bench.meter.serial = nil
+        _ = bench.connect()
+        for _ in 0..<4 {
+            _ = bench.read([.power: number("1")])
+            _ = bench.pass(.seconds(100))
+        }
+        #expect(ids(bench) == ["sensor jouled_4711_power", "sensor jouled_grid_power"])
+        bench.meter.serial = "4711"
+        let messages = bench.read([.power: number("1")])
+        #expect(bench.publication.takeRemarks().count == 1)
+        #expect(!messages.contains { $0.payload.contains("jouled_4711_") }, "never under the number alone")
+        _ = bench.pass(.seconds(100))
+        #expect(ids(bench) == Self.apart && bench.homeAssistant.complaints == [])
+    }
 }

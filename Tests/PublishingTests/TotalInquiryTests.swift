@@ -76,6 +76,38 @@ import Testing
         #expect(inquiry.tick(now: start + .seconds(72)).map(\.total) == [.nothing])
     }
 
+    /// Each is asked and answered for itself.
+    @Test func severalMeters() {
+        var inquiry = TotalInquiry(Topics(base: "jouled", prefix: "homeassistant"))
+        _ = inquiry.connected(now: start)
+        #expect(inquiry.update(lacking, now: start) == Self.topics)
+        var heat = MeterSnapshot(name: "heat", title: "Heat pump", kind: .pulse(.electricity))
+        heat.lacksTotal = true
+        let both = Snapshot(meters: lacking.meters.filter(\.lacksTotal) + [heat])
+        #expect(inquiry.update(both, now: start + .seconds(4)) == ["jouled/heat/energy", "jouled/heat/availability"])
+        #expect(inquiry.nextDeadline == start + .seconds(10))
+        #expect(inquiry.received("jouled/heat/availability", [], isRetained: false, now: start + .seconds(5)) == [])
+        #expect(inquiry.nextDeadline == start + .seconds(7))
+        let answers = inquiry.tick(now: start + .seconds(7))
+        #expect(answers.map(\.meter) == ["heat"] && answers.map(\.total) == [.nothing])
+        #expect(
+            answers.first?.topics == ["jouled/heat/energy", "jouled/heat/availability"] && inquiry.nextDeadline == start + .seconds(10))
+        // A proof that comes again is none; nor is one of a meter that was answered.
+        #expect(inquiry.received("jouled/heat/availability", [], isRetained: false, now: start + .seconds(8)) == [])
+        #expect(inquiry.nextDeadline == start + .seconds(10))
+        let late = inquiry.tick(now: start + .seconds(10))
+        #expect(late.map(\.meter) == ["gas"] && late.map(\.total) == [.unanswered] && late.first?.topics == [])
+        #expect(inquiry.nextDeadline == nil)
+        // It is answered after all, when it can be read.
+        #expect(inquiry.received(Self.topics[1], [], isRetained: false, now: start + .seconds(20)) == [])
+        #expect(inquiry.nextDeadline == start + .seconds(22))
+        #expect(inquiry.tick(now: start + .milliseconds(21_999)) == [])
+        #expect(inquiry.tick(now: start + .seconds(22)).map(\.total) == [.nothing])
+        #expect(
+            inquiry.update(settled, now: start + .seconds(23)) == []
+                && inquiry.received(Self.topics[0], [], isRetained: true, now: start) == nil)
+    }
+
     @Test(arguments: ["", "0", "12.5", "0033402.264"]) func readsTotals(payload: String) {
         let total = Quantity(payload).map { RememberedTotal.found($0) } ?? .nothing
         #expect(RememberedTotal(Array(payload.utf8)) == total)
