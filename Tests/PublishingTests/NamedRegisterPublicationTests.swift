@@ -141,4 +141,21 @@ import Testing
         _ = second.read([.power: number("7")])
         #expect(sensor(second, "power") != nil && second.homeAssistant.deleted == ["sensor jouled_4711_failures"])
     }
+
+    /// Ten minutes after the first reading, however many there were.
+    @Test func areWaitedForTenMinutes() {
+        let failures = register(OBISCode(96, 7, 21), "failures", .number(Quantity(12), nil))
+        var bench = bench([failures])
+        _ = bench.connect()
+        _ = bench.read([:])
+        var second = next(after: bench, [register(failures.code, "failures")])
+        let start = second.now
+        for _ in 0..<20 { _ = second.read([.power: number("7")]) }
+        second.now = start + .milliseconds(599_999)
+        _ = second.read([.power: number("7")])
+        #expect(sensor(second, "power") == nil)
+        second.now = start + .seconds(600)
+        _ = second.read([.power: number("7")])
+        #expect(sensor(second, "power") != nil)
+    }
 }
