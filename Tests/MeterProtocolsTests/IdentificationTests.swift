@@ -36,6 +36,36 @@ import Testing
     ])
     func isNotAnIdentification(_ line: String) { #expect(Identification(line: line.utf8) == nil) }
 
+    /// Which characters the letters may be, and which the rest.
+    private static let characters: [(line: String, isGood: Bool)] = [
+        ("/ISK5", true), ("/AZa5", true), ("/zAZ5", true), ("/@SK5", false), ("/[SK5", false), ("/`SK5", false), ("/{SK5", false),
+        ("/I@K5", false), ("/IS[5", false), ("/IS`5", false), ("/I{K5", false), ("/ISK ", true), ("/ISK~", true), ("/ISK\u{1F}", false),
+        ("/ISK\u{7F}", false), ("/ISK5 ", true), ("/ISK5~", true), ("/ISK5\u{1F}", false), ("/ISK5\u{7F}", false), ("/ISK5a/", false),
+        ("/ISK5a!", false), ("/ISK5\\~x", true), ("/ISK5\\\u{1F}x", false), ("/ISK5\\/x", false), ("/ISK5\\!x", false),
+        ("?ISK5", false), ("ISK5x", false),
+    ]
+
+    @Test(arguments: characters) func theCharacters(_ line: String, _ isGood: Bool) {
+        #expect((Identification(line: line.utf8) != nil) == isGood)
+    }
+
+    private static let escapes: [(line: String, escapes: String, model: String)] = [
+        ("/ISK5ME", "", "ME"), ("/ISK5\\2ME", "2", "ME"), ("/ISK5\\2\\@\\1ME", "2@1", "ME"), ("/ISK5M\\2E", "", "M\\2E"),
+        ("/ISK5\\2", "2", ""), ("/ISK5\\", "", "\\"), ("/ISK5\\2\\", "2", "\\"), ("/ISK5\\\\2", "\\", "2"),
+    ]
+
+    @Test(arguments: escapes) func escapesStandInFrontOfTheModel(_ line: String, _ escapes: String, _ model: String) throws {
+        let found = try #require(Identification(line: line.utf8))
+        #expect(found.escapes == Array(escapes.utf8) && found.model == model)
+    }
+
+    /// A small third letter promises to be quick; whose company it is does not change.
+    @Test(arguments: [("/ISK5", 200), ("/ISk5", 20), ("/Isk5", 20), ("/isK5", 200)] as [(String, Int64)])
+    func theReactionTime(_ line: String, _ milliseconds: Int64) throws {
+        let found = try #require(Identification(line: line.utf8))
+        #expect(found.reactionTime == .milliseconds(milliseconds) && found.manufacturer == "ISK")
+    }
+
     @Test func takesLongModels() { #expect(Identification(line: ("/ISK5" + String(repeating: "x", count: 59)).utf8)?.model.count == 59) }
 }
 
@@ -44,5 +74,11 @@ import Testing
     func knownMessages(_ message: String, _ check: String) {
         #expect(BlockCheck.of(message.utf8) == check.utf8.first)
         #expect(BlockCheck.of(message.utf8.map { $0 | 0x80 }) == check.utf8.first)
+    }
+
+    @Test func theControlCharacters() {
+        #expect(ControlCharacter.soh == 1 && ControlCharacter.stx == 2 && ControlCharacter.etx == 3 && ControlCharacter.eot == 4)
+        #expect(ControlCharacter.ack == 6 && ControlCharacter.lf == 10 && ControlCharacter.cr == 13 && ControlCharacter.nak == 21)
+        #expect(BlockCheck.of([]) == 0 && BlockCheck.of([0x41]) == 0x41 && BlockCheck.of([0xFF]) == 0x7F)
     }
 }

@@ -61,6 +61,47 @@ private let good = MeterAction.deliver(Readout([], at: start))
     }
 }
 
+@Suite struct LinkQualityBoundaryTests {
+    /// Bytes of the last five seconds; what comes within a tenth of a second is one portion, of its first byte's time.
+    @Test func theBytesOfFiveSeconds() {
+        var quality = LinkQuality()
+        quality.received(100, at(0))
+        #expect(quality.bytesPerSecond(at(0)) == 20 && quality.bytesPerSecond(at(4.999)) == 20 && quality.bytesPerSecond(at(5)) == 0)
+        quality.received(50, at(0.099))
+        #expect(quality.bytesPerSecond(at(4.999)) == 30 && quality.bytesPerSecond(at(5)) == 0)
+        quality.received(25, at(0.1))
+        #expect(quality.bytesPerSecond(at(4.999)) == 35 && quality.bytesPerSecond(at(5)) == 5 && quality.bytesPerSecond(at(5.1)) == 0)
+        quality.received(10, at(6))
+        #expect(quality.bytesPerSecond(at(6)) == 2)
+    }
+
+    /// After three times the usual pause, and not before five seconds; twelve where there was only one.
+    private static let pauses: [(pace: Double?, limit: Double)] = [
+        (nil, 12), (0.5, 5), (1, 5), (1.666, 5), (1.667, 5.001), (2, 6), (10, 30),
+    ]
+
+    @Test(arguments: pauses) func silence(_ pace: Double?, _ limit: Double) {
+        var quality = LinkQuality()
+        if let pace { quality.note(good, at(-pace)) }
+        #expect(!quality.isSilent(at(1000)) || pace != nil)
+        quality.note(good, at(0))
+        // Noise is no sign of life.
+        quality.note(.noise(.damaged), at(1))
+        #expect(!quality.isSilent(at(limit)) && quality.share(at(limit)) == (pace == nil ? 50 : 66))
+        #expect(quality.isSilent(at(limit + 0.001)) && quality.share(at(limit + 0.001)) == 0)
+    }
+
+    @Test func recentIsTen() {
+        var quality = LinkQuality()
+        #expect(quality.recent == (0, 0) && LinkQuality.window == 10)
+        for count in 1...12 {
+            quality.note(count == 1 ? .noise(.refused) : good, at(Double(count)))
+            #expect(quality.recent == (min(count - 1, 10), min(count, 10)))
+        }
+        #expect(quality.damaged == 1 && quality.good == 11)
+    }
+}
+
 @Suite struct LinkWatchTests {
     @Test func showsAndGoesOnReading() {
         var watch = LinkWatch(PushSession(.sml), every: .seconds(1))

@@ -124,6 +124,88 @@ let dsmr3Shown =
         #expect(scanned(endless + dsmr5, by: P1Decoder()) == ["!a telegram or a line is too long", dsmr5Shown])
     }
 
+    /// No more than 16 KiB from the `/` to the `!`; the check comes on top.
+    @Test(arguments: [(16_383, true), (16_384, true), (16_385, false), (16_386, false)])
+    func theLongestTelegram(_ length: Int, _ isRead: Bool) {
+        #expect(P1Decoder.longestTelegram == 16_384)
+        var lines: [String] = []
+        var rest = length - "/XYZ5M\r\n\r\n1-0:1.8.0(1*kWh)\r\n!".utf8.count
+        while rest > 0 {
+            // No line has fewer than 15 characters.
+            let count = rest > 2000 ? 1900 : rest
+            lines.append("0-0:96.13.0(" + String(repeating: "4", count: count - 15) + ")")
+            rest -= count
+        }
+        let telegram = P1Encoder.telegram("/XYZ5M", ["1-0:1.8.0(1*kWh)"] + lines)
+        #expect(telegram.count == length + 6)
+        for chunk in [1, 100, 5000, .max] {
+            let found = scanned(telegram + dsmr5, in: chunk, by: P1Decoder())
+            #expect(found.count == 2 && found.last == dsmr5Shown, "\(length) in \(chunk)")
+            #expect(found[0].hasPrefix(isRead ? "XYZ:1-0:1.8.0*255=1kWh" : "!a telegram or a line is too long"), "\(length) in \(chunk)")
+        }
+    }
+
+    /// Behind the `!` come up to four digits and a line end, or the next telegram.
+    @Test func whatStandsBehindTheEnd() {
+        let telegram = P1Encoder.telegram("/XYZ5M", ["1-0:1.8.1(1*kWh)"])
+        let (body, digits) = (Array(telegram.dropLast(6)), Array(telegram.suffix(6).prefix(4)))
+        let shown = "XYZ:1-0:1.8.1*255=1kWh"
+        let ends: [([UInt8], [String])] = [
+            (digits + [0x0D], [shown]), (digits + [0x0A], [shown]), (digits, [shown]), (digits + telegram, [shown, shown]),
+            ([0x30] + digits + [0x0D], ["!a checksum is wrong"]), (digits + [0x30, 0x0D], ["!a checksum is wrong"]),
+            (digits.dropLast() + [0x0D], ["!a checksum is wrong"]), ([0x0D], [shown]), ([], [shown]), (telegram, [shown, shown]),
+        ]
+        for (end, expected) in ends {
+            #expect(scanned(body + end, by: P1Decoder()) == expected, "\(end)")
+            #expect(scanned(body + end, in: 1, by: P1Decoder()) == expected, "\(end)")
+        }
+    }
+
+    /// What may be another protocol's is no noise of this one, unless it has a check.
+    @Test func whoMustBeCertainSaysLess() {
+        let damaged = Array(dsmr5.dropLast(6))
+        let unmistakable = P1Encoder.telegram("/XYZ5M", dsmr3Lines, check: .none)
+        let plain = P1Encoder.telegram("/XYZ5M", ["1-0:1.8.1(1*kWh)"], check: .none)
+        let corrupt = P1Encoder.telegram("/XYZ5M", dsmr3Lines + ["x"], check: .none)
+        let cases: [([UInt8], usual: Int, certain: Int)] = [
+            (damaged + Array("0000\r\n".utf8), 1, 1), (damaged + Array("1\r\n".utf8), 1, 1), (damaged + Array("\r\n".utf8), 1, 0),
+            (Array(damaged.dropLast()), 1, 0), (unmistakable, 1, 1), (plain, 1, 0), (corrupt, 1, 0),
+            (P1Encoder.telegram("/XYZ5M", [], check: .none), 1, 0),
+            (Array("/XYZ5M\r\n\r\n1-0:1.8.1(1*kWh)\r\n".utf8) + [UInt8](repeating: 0x31, count: 20_000), 1, 0),
+        ]
+        for (index, (bytes, usual, certain)) in cases.enumerated() {
+            #expect(scanned(bytes, by: P1Decoder()).count == usual, "\(index)")
+            #expect(scanned(bytes, by: P1Decoder(mustBeCertain: true)).count == certain, "\(index)")
+        }
+        // And it goes on so.
+        var decoder = P1Decoder(mustBeCertain: true)
+        _ = decoder.finish()
+        let now = Instant(nanoseconds: 0)
+        #expect((decoder.push(plain, at: now) + decoder.finish()).isEmpty)
+    }
+
+    /// Without a check, parity is looked at: of all characters or of none.
+    @Test func parityWithoutACheck() {
+        for index in dsmr3.indices.dropLast(2) {
+            var marked = withParity(dsmr3)
+            marked[index] ^= 0x80
+            #expect(!scanned(marked, by: P1Decoder()).contains { $0.first != "!" }, "\(index)")
+        }
+    }
+
+    /// A line begins with a `/` only where a telegram begins; in a line it may be text, or a telegram that was cut off before it.
+    @Test func whatBeginsInALine() {
+        let cut = Array(dsmr5.prefix(120))
+        for decoder in [P1Decoder(), P1Decoder(mustBeCertain: true)] {
+            #expect(scanned(cut + dsmr5, by: decoder).filter { $0.first != "!" } == [dsmr5Shown])
+            #expect(scanned(cut + dsmr3, by: decoder).filter { $0.first != "!" } == [dsmr3Shown])
+            #expect(scanned(cut + cut + dsmr5 + cut + dsmr3, by: decoder).filter { $0.first != "!" } == [dsmr5Shown, dsmr3Shown])
+        }
+        #expect(scanned(P1Encoder.telegram("/XYZ5M", ["0-0:96.13.0(a/b/c)"]), by: P1Decoder()) == ["XYZ:0-0:96.13.0*255=t:a/b/c"])
+        #expect(
+            scanned(Array("/XYZ5M\r\n\r\n1-0:1.8.1(1*kWh)\r\n".utf8) + dsmr5, by: P1Decoder()) == ["!a telegram is cut off", dsmr5Shown])
+    }
+
     @Test func seededMutations() {
         var random = Seeded(state: 1)
         let stream = dsmr5 + dsmr5
@@ -159,6 +241,15 @@ let dsmr3Shown =
     @Test(arguments: streams) func findsOutByItself(_ bytes: [UInt8], _ expected: [String]) {
         #expect(scanned(bytes, in: 1, by: AutoDecoder()) == expected)
         #expect(scanned(bytes, by: AutoDecoder()) == expected)
+    }
+
+    /// Until the first telegram nobody knows whose noise it was; no more than 64 of each are kept.
+    @Test(arguments: [0, 1, 63, 64, 65, 200]) func theNoiseBeforeTheFirstTelegram(_ count: Int) {
+        let damaged = smlTelegram().dropLast() + [0]
+        let noise = [[UInt8]](repeating: Array(damaged), count: count).flatMap { $0 }
+        let found = scanned(noise + smlTelegram() + damaged, by: AutoDecoder())
+        let expected = [String](repeating: "!a checksum is wrong", count: min(count, 64)) + [smlShown, "!a checksum is wrong"]
+        #expect(found == expected)
     }
 
     @Test func takesOneAfterTheOther() {

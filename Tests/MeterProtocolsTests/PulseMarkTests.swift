@@ -1,3 +1,4 @@
+import Metering
 import Testing
 
 @testable import MeterProtocols
@@ -18,5 +19,15 @@ import Testing
         for pulses in [.min, -1, 1_000_000_000_000_000, .max] as [Int64] {
             #expect(PulseMark(PulseMark(pulses: pulses, request: 0, position: LinePosition()).words) == nil)
         }
+    }
+
+    /// As it is on the disk of a machine that was updated: what an older version has written is read.
+    @Test func theWordsNeverChange() {
+        let title = "jouled".utf8.reduce(0 as UInt64) { $0 << 8 | UInt64($1) } << 16 | 2
+        let counting = PulseMark(pulses: 12, request: 34, position: LinePosition(number: 56, activeSince: Instant(nanoseconds: 78)))
+        #expect(counting.words == (title, 12, 34, 56, 78, 0xEE40_104A_800D_A29B))
+        let resting = PulseMark(pulses: 12, request: 34, position: LinePosition(number: 56))
+        #expect(resting.words == (title, 12, 34, 56, 1 << 63, 0xB236_E0AB_10F3_3414))
+        #expect(PulseMark.size == 6 * 8)
     }
 }

@@ -213,4 +213,91 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
             #expect(PulseMark(words) == nil)
         }
     }
+
+    // MARK: What an edge changes
+
+    /// Edges by number, whether the line becomes active, and the time in milliseconds.
+    private static let numbered: [(number: UInt64, toActive: Bool, at: Int64, news: PulseTally.News)] = [
+        (1, true, 1000, .nothing), (2, false, 1030, .pulse), (2, false, 1030, .nothing), (3, true, 1040, .nothing),
+        // Hum counts nothing, but whoever goes on has to know that it is over.
+        (4, false, 1050, .place), (5, true, 2000, .nothing), (8, false, 3000, .more), (9, true, 4000, .nothing), (12, false, 5000, .more),
+        (13, true, 5100, .nothing), (14, false, 5200, .pulse), (17, true, 5300, .more),
+    ]
+
+    @Test func whatANumberedEdgeChanges() {
+        var tally = tally()
+        for (number, toActive, at, news) in Self.numbered {
+            #expect(tally.push(Edge(toActive ? .falling : .rising, at: Instant(nanoseconds: at * 1_000_000), number: number)) == news)
+        }
+        // 2, 6, 8, 10, 12, 14, 16 ended a pulse; 4 was hum. 6, 10 and 16 were not seen.
+        #expect(tally.reading.counted == 7 && tally.reading.recovered == 3 && tally.reading.lost == 0)
+        #expect(tally.position == LinePosition(number: 17, activeSince: Instant(nanoseconds: 5_300_000_000)))
+    }
+
+    private static let unfiltered: [(number: UInt64, toActive: Bool, at: Int64, news: PulseTally.News)] = [
+        (1, true, 1000, .place), (2, false, 1030, .pulse), (3, true, 1031, .place), (4, false, 1032, .place), (5, true, 1100, .place),
+        // One is missing before edge 8, and may have ended a pulse.
+        (6, false, 1130, .pulse), (8, true, 1200, .more), (9, false, 1230, .pulse), (10, true, 1300, .place), (13, false, 1330, .more),
+        (14, true, 1400, .place), (18, false, 1430, .more),
+        // Twice the same level for long: the edge between them never came.
+        (19, false, 1500, .more), (20, false, 1501, .place),
+    ]
+
+    @Test func whatAnEdgeThatIsNotDebouncedChanges() {
+        var tally = tally(isDebounced: false)
+        for (number, toActive, at, news) in Self.unfiltered {
+            let found = tally.push(Edge(toActive ? .falling : .rising, at: Instant(nanoseconds: at * 1_000_000), number: number))
+            #expect(found == news, "\(number)")
+        }
+        #expect(tally.reading.counted == 5 && tally.reading.recovered == 0)
+        // 1 before edge 8, 1 before 13, 2 before 18, 1 before 19.
+        #expect(tally.reading.lost == 5)
+    }
+
+    /// Edges without numbers are all numbered 0: nothing is missing before them.
+    @Test func edgesWithoutNumbersLoseNothing() {
+        var tally = tally(isDebounced: false, at: nil)
+        for index in 0..<6 {
+            tally.push(Edge(index % 2 == 0 ? .falling : .rising, at: Instant(nanoseconds: Int64(index + 1) * 30_000_000)))
+        }
+        #expect(tally.reading.counted == 3 && tally.reading.lost == 0)
+    }
+
+    /// The time between two pulses says how much power flows: of those that nobody saw it is not known.
+    @Test func afterAGapTheIntervalIsUnknown() {
+        var tally = tally()
+        for (number, at) in [(1, 1000), (2, 1030), (3, 2000), (4, 2030)] as [(UInt64, Int64)] {
+            tally.push(Edge(number % 2 == 1 ? .falling : .rising, at: Instant(nanoseconds: at * 1_000_000), number: number))
+        }
+        #expect(tally.reading.pulseBefore == Instant(nanoseconds: 1_000_000_000))
+        #expect(tally.reading.lastPulse == Instant(nanoseconds: 2_000_000_000))
+        tally.push(Edge(.rising, at: Instant(nanoseconds: 9_000_000_000), number: 8))
+        #expect(tally.reading.pulseBefore == nil && tally.reading.lastPulse == Instant(nanoseconds: 9_000_000_000))
+    }
+
+    /// So many pulses and rests of 20 ms have room since the newest edge; before the first there is nothing to measure from.
+    @Test(arguments: [(0, 0), (39_999_999, 0), (40_000_000, 1), (79_999_999, 1), (80_000_000, 2), (-40_000_000, 0)] as [(Int64, Int64)])
+    func whatAFullQueueMayHaveLost(_ nanoseconds: Int64, _ lost: Int64) {
+        var tally = tally(isDebounced: false)
+        #expect(tally.overflowed(now: Instant(nanoseconds: .max)) == 0)
+        let edge = Instant(nanoseconds: 1_000_000_000)
+        tally.push(Edge(.falling, at: edge))
+        #expect(tally.overflowed(now: edge + .nanoseconds(nanoseconds)) == lost && tally.reading.lost == lost)
+        tally.begin(isDebounced: false, at: nil)
+        #expect(tally.overflowed(now: Instant(nanoseconds: .max)) == 0, "of another request")
+    }
+
+    @Test func withoutAShortestPulseTheBoundIsWide() {
+        var tally = PulseTally(active: .falling, minPulse: .zero, counted: 0)
+        tally.begin(isDebounced: false, at: nil)
+        tally.push(Edge(.falling, at: Instant(nanoseconds: 100)))
+        #expect(tally.overflowed(now: Instant(nanoseconds: 107)) == 7)
+    }
+
+    @Test func countsThatCanNotGoOnStay() {
+        var tally = tally(counted: .max - 1)
+        var train = Train()
+        for edge in train.edges(6) { tally.push(edge) }
+        #expect(tally.reading.counted == .max)
+    }
 }

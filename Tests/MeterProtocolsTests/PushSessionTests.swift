@@ -1,7 +1,8 @@
-import MeterProtocols
 import Metering
 import Testing
 import VirtualMeters
+
+@testable import MeterProtocols
 
 private let start = Instant(nanoseconds: 1_000_000_000)
 private let usual = LineSettings(.b9600, .eightNone)
@@ -161,8 +162,194 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
     }
 }
 
+/// How long is listened at which speed while nothing comes.
+@Suite struct PushSessionPatienceTests {
+    private struct Search: Sendable {
+        var name: MeterProtocol?
+        var missesNothing = false
+        var hasFixedSpeed = false
+        /// Speed and seconds.
+        var steps: [(Int, Int64)]
+    }
+
+    private static let searches: [Search] = [
+        Search(name: .sml, steps: [(9600, 6), (9600, 6)]), Search(name: .iec62056, steps: [(9600, 6), (9600, 6)]),
+        Search(name: .p1, steps: [(115_200, 12), (9600, 12), (115_200, 12)]),
+        Search(name: .d0Push, steps: [(9600, 6), (2400, 12), (9600, 6)]),
+        // The speed that few have is tried in every other round.
+        Search(name: nil, steps: [(9600, 6), (115_200, 12), (2400, 12), (9600, 6), (115_200, 12), (9600, 6), (115_200, 12), (2400, 12)]),
+        Search(name: nil, missesNothing: true, steps: [(9600, 12), (115_200, 12), (2400, 12), (9600, 12), (115_200, 12), (2400, 12)]),
+        Search(name: nil, hasFixedSpeed: true, steps: [(9600, 12), (9600, 12)]),
+        Search(name: .p1, hasFixedSpeed: true, steps: [(115_200, 12), (115_200, 12)]),
+        Search(name: .d0Push, hasFixedSpeed: true, steps: [(9600, 12), (9600, 12)]),
+    ]
+
+    @Test(arguments: searches.indices) func steps(_ index: Int) throws {
+        let search = Self.searches[index]
+        var session = PushSession(search.name, missesNothing: search.missesNothing, hasFixedSpeed: search.hasFixedSpeed)
+        var now = start
+        var actions = session.opened(now)
+        for (speed, seconds) in search.steps {
+            #expect(actions.settings == [LineSettings(try #require(BaudRate(rawValue: speed)), .eightNone)])
+            #expect(session.deadline == now + .seconds(seconds))
+            now = now + .seconds(seconds)
+            #expect(session.timedOut(now - .nanoseconds(1)).isEmpty)
+            actions = session.timedOut(now)
+        }
+        #expect(session.closed().isEmpty && session.deadline == nil && session.timedOut(now + .seconds(100)).isEmpty)
+    }
+
+    /// A round ends with what was heard in it.
+    @Test(arguments: [false, true]) func aRoundWithoutATelegram(_ isHeard: Bool) {
+        var session = PushSession(.d0Push)
+        _ = session.opened(start)
+        if isHeard { _ = session.received([0x55], start) }
+        let first = session.timedOut(start + .seconds(6))
+        #expect(first == [.apply(slow)], "half a round says nothing")
+        let second = session.timedOut(start + .seconds(18))
+        #expect(second.first == .noise(isHeard ? .damaged : .silence) && second.count == 3 && second.last == .apply(usual))
+    }
+
+    /// Two minutes of silence are nothing; then it is said, and listened to at the same speed first.
+    @Test func aSpeedThatHasWorked() {
+        var session = PushSession(.p1)
+        _ = session.opened(start)
+        _ = session.timedOut(start + .seconds(12))
+        let heard = start + .seconds(20)
+        #expect(session.received(dsmr5, heard).readouts.count == 1)
+        #expect(session.deadline == heard + .seconds(120))
+        #expect(session.timedOut(heard + .seconds(119)).isEmpty)
+        let silent = heard + .seconds(120)
+        #expect(session.timedOut(silent).settings == [usual] && session.deadline == silent + .seconds(12))
+        // Then it looks for another.
+        #expect(session.timedOut(silent + .seconds(12)).settings == [port])
+    }
+}
+
+@Suite struct UncheckedReadoutsTests {
+    private func readout(
+        _ total: Int64, unit: Metering.Unit = .kilowattHours, power: Int64 = 5, model: String = "a", manufacturer: String = "ABC",
+        serial: String = "11111111", isChecked: Bool = false, others: Int = 0
+    ) -> Readout {
+        var registers = [
+            Register(OBISCode(96, 1, 0), .text(serial)), Register(OBISCode(1, 8, 0), .number(Quantity(total), unit)),
+            Register(OBISCode(16, 7, 0), .number(Quantity(power), .watts)),
+        ]
+        for index in 0..<others { registers.append(Register(OBISCode(32, 7, UInt8(index)), .number(Quantity(230), .volts))) }
+        var readout = Readout(registers, manufacturer: manufacturer, model: model, at: start)
+        readout.isChecked = isChecked
+        return readout
+    }
+
+    private func word(_ verdict: UncheckedReadouts.Verdict) -> String {
+        switch verdict {
+        case .wait: "wait"
+        case .refuse: "refuse"
+        case .deliver(let readout):
+            if case .number(let total, _)? = readout[OBISCode(1, 8, 0)] { "\(total)" } else { "?" }
+        }
+    }
+
+    @Test func aChecksumIsEnough() {
+        var unchecked = UncheckedReadouts()
+        #expect(word(unchecked.admit(readout(7, isChecked: true))) == "7")
+        #expect(word(unchecked.admit(readout(7))) == "wait", "and is no measure for others")
+    }
+
+    /// Totals that came, and what became of each.
+    private static let trains: [(totals: [Int64], words: [String])] = [
+        ([1, 2, 3, 4], ["wait", "wait", "2", "3"]), ([5, 5, 5, 5], ["wait", "wait", "5", "5"]),
+        // One that is too high is known by the next, one that is too low by the one before.
+        ([1, 2, 3, 90, 4, 5], ["wait", "wait", "2", "3", "refuse", "4"]), ([5, 6, 7, 1, 8, 9], ["wait", "wait", "6", "refuse", "7", "8"]),
+        // The first was too high.
+        ([90, 1, 2, 3, 4], ["wait", "refuse", "wait", "2", "3"]),
+        // Another meter: five are refused, then it is the measure.
+        (
+            [10, 11, 12, 1, 2, 3, 4, 5, 6, 7, 8],
+            ["wait", "wait", "11", "refuse", "refuse", "refuse", "refuse", "refuse", "wait", "6", "7"]
+        ),
+        // Four are not enough.
+        ([10, 11, 12, 1, 2, 3, 12, 13, 14], ["wait", "wait", "11", "refuse", "refuse", "refuse", "refuse", "12", "13"]),
+    ]
+
+    @Test(arguments: trains) func totalsBetweenTheirNeighbours(_ totals: [Int64], _ words: [String]) {
+        var unchecked = UncheckedReadouts()
+        #expect(totals.map { word(unchecked.admit(readout($0))) } == words)
+    }
+
+    /// What differs in the third of three makes it another meter's, or damaged.
+    @Test func theSameMeter() {
+        let cases: [(Readout, fits: Bool)] = [
+            (readout(3), true), (readout(2), true), (readout(1), false), (readout(3, power: 1), true), (readout(3, power: 9), true),
+            (readout(3, model: "b"), false), (readout(3, manufacturer: "ABD"), false), (readout(3, serial: "11111112"), false),
+            (readout(3, unit: .wattHours), false), (readout(3, others: 1), false),
+        ]
+        for (index, (third, fits)) in cases.enumerated() {
+            var unchecked = UncheckedReadouts()
+            #expect(word(unchecked.admit(readout(1))) == "wait" && word(unchecked.admit(readout(2))) == "wait")
+            #expect(word(unchecked.admit(third)) == (fits ? "2" : "refuse"), "\(index)")
+        }
+        var (textual, renamed) = (readout(3), readout(3))
+        textual.registers[1].value = .text("3")
+        renamed.registers[2].code = OBISCode(1, 7, 0)
+        for third in [textual, renamed] {
+            var unchecked = UncheckedReadouts()
+            _ = (unchecked.admit(readout(1)), unchecked.admit(readout(2)))
+            #expect(word(unchecked.admit(third)) == "refuse")
+        }
+    }
+}
+
 @Suite struct AutoSessionTests {
     private static let plan = ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
+
+    /// When it begins to listen and to ask where nothing answers: in seconds, from the beginning.
+    private func turns(listensFirst: Bool, until end: Int64) -> [String] {
+        var session = AutoSession(plan: Self.plan, listensFirst: listensFirst)
+        var now = start
+        var turns: [String] = []
+        var isAsking: Bool?
+        var actions = session.opened(now)
+        while now - start <= .seconds(end) {
+            let isListening = actions.settings.last?.framing == .eightNone
+            if isListening || actions.sends, isAsking != !isListening {
+                isAsking = !isListening
+                turns.append("\(isListening ? "listens" : "asks") \((now - start).nanoseconds / 1_000_000)")
+            }
+            now = max(now, session.deadline ?? now)
+            actions = session.timedOut(now)
+        }
+        return turns
+    }
+
+    /// It asks for 8 s first, later for 75 s; it listens for 6 s, 12 s and, in every other round, 12 s.
+    @Test func takesTurns() {
+        #expect(
+            turns(listensFirst: false, until: 320) == [
+                "asks 0", "listens 8000", "asks 38000", "listens 113000", "asks 131000", "listens 206000", "asks 236000", "listens 311000",
+            ])
+        #expect(turns(listensFirst: true, until: 160) == ["listens 0", "asks 36000", "listens 111000", "asks 147000"])
+    }
+
+    /// With the port its turns begin anew.
+    @Test func anotherPortIsAskedFirst() {
+        var session = AutoSession(plan: Self.plan)
+        _ = session.opened(start)
+        var now = start
+        while now - start < .seconds(50) {
+            now = max(now, session.deadline ?? now)
+            _ = session.timedOut(now)
+        }
+        #expect(session.closed() == [] && session.deadline == nil)
+        #expect(session.opened(now).sends)
+        let opened = now
+        var actions: [ReadoutSession.Action] = []
+        while actions.settings.last != usual, now - opened < .seconds(60) {
+            now = max(now, session.deadline ?? now)
+            actions = session.timedOut(now)
+        }
+        #expect(now - opened == .seconds(8))
+    }
 
     /// The speed that few meters have takes time from the others, so only every other round has it, and at the end.
     @Test func listensAtTheRareSpeedInEveryOtherRound() {

@@ -60,4 +60,58 @@ import Testing
         var pulsed = cadence(every: .zero, active: imported, isEven: true)
         #expect(pulsed.round(of: [imported, exported]) == [imported, exported])
     }
+
+    /// Every so many rounds, so that a look comes every two seconds at the latest, or in each round.
+    private static let looks: [(every: Duration, rounds: Int)] = [
+        (.milliseconds(100), 20), (.milliseconds(500), 4), (.milliseconds(700), 2), (.milliseconds(1000), 2), (.milliseconds(1001), 1),
+        (.milliseconds(1500), 1), (.seconds(2), 1), (.milliseconds(2001), 1), (.seconds(3600), 1),
+    ]
+
+    @Test(arguments: looks) func aLookEveryTwoSeconds(_ every: Duration, _ rounds: Int) {
+        var cadence = cadence(every: every, active: imported)
+        let tariff = OBISCode(1, 8, 1)
+        for round in 1...60 {
+            let expected = round % rounds == 0 ? [imported, exported, tariff] : [imported]
+            #expect(cadence.round(of: [exported, imported, tariff]) == expected, "\(round)")
+        }
+    }
+
+    @Test func theOthersTakeTurnsInTheirOrder() {
+        let others = [OBISCode(1, 8, 1), OBISCode(1, 8, 2), OBISCode(32, 7, 0)]
+        var cadence = cadence(every: .zero, active: imported)
+        let looks = (0..<6).map { _ in cadence.round(of: [imported] + others).last }
+        #expect(looks == [others[1], others[2], others[0], others[1], others[2], others[0]])
+        var negative = self.cadence(every: .seconds(-1), active: imported)
+        #expect(negative.round(of: [imported]) == [imported, imported, imported, imported])
+    }
+
+    /// Any power register tells the power, and a direction that is not read tells nothing.
+    @Test func whenAllAreAlike() {
+        for power in [OBISCode(16, 7, 0), OBISCode(1, 7, 0), OBISCode(2, 7, 0)] {
+            var cadence = cadence(every: .zero, active: imported)
+            #expect(cadence.round(of: [power, imported]) == [power, imported])
+        }
+        for other in [OBISCode(15, 7, 0), OBISCode(1, 8, 1), OBISCode(3, 7, 0), OBISCode(1, 7, 1), OBISCode(16, 8, 0)] {
+            var cadence = cadence(every: .zero, active: imported)
+            #expect(cadence.round(of: [other, imported]) == [imported, imported, imported, imported, other])
+        }
+        var elsewhere = cadence(every: .zero, active: exported)
+        #expect(elsewhere.round(of: [imported]) == [imported])
+    }
+
+    /// Only a step of the other direction turns it.
+    @Test func whichStepTurnsIt() {
+        var cadence = cadence(every: .zero, active: imported)
+        #expect(cadence.note(register(imported, 3)) == false)
+        #expect(cadence.note(register(exported, 1)) == false, "nothing is known of it before")
+        #expect(cadence.note(register(exported, 1)) == false)
+        for other in [OBISCode(1, 8, 1), OBISCode(2, 8, 1), OBISCode(3, 8, 0), OBISCode(1, 7, 0)] {
+            #expect(cadence.note(register(other, 1)) == false)
+            #expect(cadence.note(register(other, 2)) == false)
+        }
+        #expect(cadence.round(of: [imported, exported]).first == imported)
+        #expect(cadence.note(register(exported, 2)) == true)
+        #expect(cadence.round(of: [imported, exported]).first == exported)
+        #expect(cadence.note(register(exported, 3)) == false)
+    }
 }

@@ -119,4 +119,79 @@ private struct Listener {
         listener.pace.reported(listener.now)
         #expect(listener.pace.due == .distantFuture)
     }
+
+    // MARK: When it is due
+
+    private static func at(_ microseconds: Int64) -> Instant { Instant(nanoseconds: microseconds * 1000) }
+
+    /// A pulse every 60 ms, reported at 1, 1.1 and 1.2 s: all that comes now is expected.
+    private func steady(every: Duration = .seconds(1)) -> ReportPace {
+        var pace = ReportPace(listenedEvery: every, keptEvery: .seconds(60))
+        pace.count(at: Self.at(1_000_000), isListenedTo: true)
+        #expect(pace.due == Self.at(1_000_000))
+        pace.reported(Self.at(1_000_000))
+        pace.count(at: Self.at(1_060_000), isListenedTo: true)
+        #expect(pace.due == Self.at(1_100_000), "100 ms after the one before at the earliest")
+        pace.reported(Self.at(1_100_000))
+        pace.count(at: Self.at(1_120_000), isListenedTo: true)
+        #expect(pace.due == Self.at(1_200_000), "the next one says to what it changed")
+        pace.count(at: Self.at(1_180_000), isListenedTo: true)
+        #expect(pace.due == Self.at(1_200_000))
+        pace.reported(Self.at(1_200_000))
+        #expect(pace.due == .distantFuture)
+        return pace
+    }
+
+    /// A sixteenth of 60 ms and 2 ms are 5.75 ms.
+    private static let intervals: [(nanoseconds: Int64, isUnexpected: Bool)] = [
+        (60_000_000, false), (65_750_000, false), (65_750_001, true), (54_250_000, false), (54_249_999, true), (-60_000_000, true),
+    ]
+
+    @Test(arguments: intervals) func whatIsUnexpectedIsHeardSoon(_ nanoseconds: Int64, _ isUnexpected: Bool) {
+        var pace = steady()
+        let pulse = Self.at(1_180_000) + .nanoseconds(nanoseconds)
+        pace.count(at: pulse, isListenedTo: true)
+        #expect(pace.due == (isUnexpected ? Self.at(1_300_000) : pulse + .microseconds(65_750)))
+    }
+
+    /// When the next pulse is overdue, and once a second.
+    @Test func aSteadyStreamIsDue() {
+        var pace = steady()
+        var pulse: Int64 = 1_180_000
+        for _ in 0..<17 {
+            pulse += 60_000
+            pace.count(at: Self.at(pulse), isListenedTo: true)
+            #expect(pace.due == Self.at(min(pulse + 65_750, 2_200_000)))
+        }
+        #expect(pulse == 2_200_000 && pace.due == Self.at(2_200_000) && pace.isDue(Self.at(2_200_000)))
+        #expect(!pace.isDue(Instant(nanoseconds: 2_199_999_999)))
+        // Nobody listens: once a minute is enough.
+        var kept = steady()
+        for pulse in stride(from: 1_240_000, through: 61_180_000, by: 60_000) as StrideThrough<Int64> {
+            kept.count(at: Self.at(pulse), isListenedTo: false)
+            #expect(kept.due == Self.at(min(pulse + 65_750, 61_200_000)))
+        }
+        kept.count(at: Self.at(61_240_000), isListenedTo: false)
+        #expect(kept.due == Self.at(61_240_000), "at once, because it is late")
+    }
+
+    /// Who wants to hear more often than ten times a second does.
+    @Test func aShortPauseIsTheLeast() {
+        var pace = ReportPace(listenedEvery: .milliseconds(50), keptEvery: .seconds(60))
+        pace.count(at: Self.at(1_000_000), isListenedTo: true)
+        pace.reported(Self.at(1_000_000))
+        pace.count(at: Self.at(1_030_000), isListenedTo: true)
+        #expect(pace.due == Self.at(1_050_000))
+    }
+
+    @Test func whatIsUrgentStaysSo() {
+        var pace = steady()
+        pace.hurry()
+        #expect(pace.due == Instant(nanoseconds: 0))
+        pace.count(at: Self.at(1_240_000), isListenedTo: true)
+        #expect(pace.due == Instant(nanoseconds: 0))
+        pace.reported(Self.at(1_240_000))
+        pace.count(at: Self.at(1_300_000), isListenedTo: true)
+        #expect(pace.due == Self.at(1_365_750), "and is over when it was told")
+    }
 }

@@ -32,6 +32,26 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
         #expect(CRC16.x25(text[...]) == 0x906E && CRC16.kermit(text[...]) == 0x2189 && CRC16.arc(text[...]) == 0xBB3D)
         #expect(CRC16.x25([]) == 0 && CRC16.arc(text[3..<4]) == CRC16.arc([0x34]))
     }
+
+    /// Bit by bit, as the definition says it.
+    private func slow(_ bytes: ArraySlice<UInt8>, polynomial: UInt16, start: UInt16) -> UInt16 {
+        bytes.reduce(start) { remainder, byte in
+            (0..<8).reduce(remainder ^ UInt16(byte)) { rest, _ in rest % 2 == 1 ? (rest / 2) ^ polynomial : rest / 2 }
+        }
+    }
+
+    @Test func everyLengthAtEveryPlace() {
+        var random = Seeded(state: 16)
+        let bytes = (0..<64).map { _ in UInt8.random(in: 0...255, using: &random) }
+        for start in 0..<20 {
+            for end in start...bytes.count {
+                let part = bytes[start..<end]
+                #expect(CRC16.arc(part) == slow(part, polynomial: 0xA001, start: 0))
+                #expect(CRC16.x25(part) == ~slow(part, polynomial: 0x8408, start: 0xFFFF))
+                #expect(CRC16.kermit(part) == slow(part, polynomial: 0x8408, start: 0))
+            }
+        }
+    }
 }
 
 @Suite struct SMLDecoderTests {
