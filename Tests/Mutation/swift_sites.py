@@ -42,8 +42,8 @@ PRECEDENCE = [
     (PRODUCTS, "MultiplicationPrecedence"), (LOGIC, None), (RANGES, "RangeFormationPrecedence"), (SHIFTS, "BitwiseShiftPrecedence"),
 ]  # fmt: skip
 
-# What a programmer's error trips over: no input reaches the other side of these conditions.
-CONTRACTS = {"precondition", "preconditionFailure", "assert", "assertionFailure", "fatalError"}
+# What a programmer's error trips over: no input reaches the other side of these conditions. And room that is only made sooner or later.
+CONTRACTS = {"precondition", "preconditionFailure", "assert", "assertionFailure", "fatalError", "reserveCapacity"}
 
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -198,7 +198,7 @@ def sites(path, source):
                     add(found[first], "negate", whole, f"!({whole})", whole, found[last].end)
         elif token.kind == "operator":
             add_operator(source, token, previous, following, add)
-        elif token.text in ("true", "false") and following != ":" and previous != ".":
+        elif token.text in ("true", "false") and following != ":" and previous != "." and found[index - 2].text != "keepingCapacity":
             add(token, "literal", token.text, "false" if token.text == "true" else "true")
         elif token.kind == "number" and previous != "." and token.text.replace("_", "").isalnum():
             if not re.search("[eE]", token.text) or token.text.startswith("0x"):
