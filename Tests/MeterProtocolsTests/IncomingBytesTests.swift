@@ -158,9 +158,14 @@ import Testing
             #expect(searched.hasUnfinishedIdentification == isUnfinished)
             #expect(searched.takeUnfinishedIdentification()?.model == model)
         }
-        // While the echo is not back, it may be our own.
-        let echoing = incoming(bytes, after: "/?0123456789!\r\n")
-        #expect(!echoing.hasUnfinishedIdentification)
+        // A head that does not see its own light brings no echo.
+        #expect(incoming(bytes, after: "/?0123456789!\r\n").hasUnfinishedIdentification == isUnfinished)
+    }
+
+    /// Our own request is on its way back, and a meter may answer to half of it.
+    @Test(arguments: [("/?!\r", false), ("x/?!\r", false), ("/?!", false), ("/?\r", true), ("/?!\r/ISK5A\r", true), ("/ISK5A\r", true)])
+    func theEchoIsNotUnfinished(_ bytes: String, _ isUnfinished: Bool) {
+        #expect(incoming(bytes, after: "/?!\r\n").hasUnfinishedIdentification == isUnfinished)
     }
 
     @Test func theMessageBehindAnUnfinishedIdentification() {

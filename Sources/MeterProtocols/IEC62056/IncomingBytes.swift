@@ -110,7 +110,9 @@ struct IncomingBytes {
     }
 
     var hasUnfinishedIdentification: Bool {
-        bytes.last == 0x0D && echo.isEmpty && (start != nil || bytes[searched...].contains(UInt8(ascii: "/")))
+        guard bytes.last == 0x0D, let start = start ?? bytes[searched...].firstIndex(of: UInt8(ascii: "/")) else { return false }
+        // The echo of our own request will have its end.
+        return echo.isEmpty || !bytes[start...].elementsEqual(echo.dropLast())
     }
 
     /// The next whole message. The check character behind ETX may be any byte, so exactly one is taken.
