@@ -124,6 +124,158 @@ import VirtualMeters
     }
 }
 
+/// How a telegram begins and ends, and what is in the way.
+@Suite struct IECTelegramEndsTests {
+    private static let lines = "1.8.0(1*kWh)\r\n2.8.0(2*kWh)\r\n"
+    private static let read = "ISK:1-0:1.8.0*255=1kWh 1-0:2.8.0*255=2kWh"
+    private static let cutOff = "!a telegram is cut off"
+    private static let corrupt = "!a telegram without checksum has a corrupt line"
+    private static let unasked = "!an answer does not belong to the question before it"
+
+    /// What is left when the recording is over.
+    private static let ends: [(String, [String])] = [
+        ("/", []), ("/ISK", []), ("/ISK5x", []), ("/ISK5x\r", []), ("/ISK5x\r\n", []), ("/ISK5x\r\n\r\n", []),
+        ("/ISK5x\r\na", [cutOff]), ("/ISK5x\r\n\(lines)", [cutOff]), ("/ISK5x\r\n\(lines)3", [cutOff]), ("/ISK5x\r\n\(lines)!", [read]),
+        ("/ISK5x\r\n\(lines)!\r", [read]), ("/ISK5x\r\n\(lines)!\r\n", [read]), ("/ISK5x\r\n1.8.0(1*kWh)!", ["ISK:1-0:1.8.0*255=1kWh"]),
+        ("/ISK5x\r\n\(lines)x!", [cutOff]), ("/ISK5x\r\n!", ["!a telegram holds no register"]), ("\u{2}", [cutOff]),
+        ("\u{2}1\u{3}", [cutOff]),
+        ("\u{1}", [cutOff]), ("\u{1}B0\u{3}", [cutOff]), ("", []), ("x", []),
+    ]
+
+    @Test(arguments: ends) func whatIsLeft(_ text: String, _ expected: [String]) {
+        #expect(scanned(Array(text.utf8)) == expected)
+        #expect(scanned(Array(text.utf8), in: 1) == expected)
+        var decoder = IECDecoder()
+        let now = Instant(nanoseconds: 0)
+        _ = (decoder.push(Array(text.utf8), at: now), decoder.finish())
+        #expect(decoder.push(modeC, at: now).map(shown) == [modeCShown] && decoder.finish() == [], "it begins anew")
+    }
+
+    /// Between an identification and its data may be line ends, the echo of the acknowledgement, and the noise of a change of speed.
+    private static let between: [(String, [String])] = [
+        ("", [read]), ("\r\n", [read]), ("\u{6}050\r\n", [read]), ("\u{6}\u{6}050\r\n\u{6}050\n", [read]), ("\u{0}\u{7F}\u{1F}", [read]),
+        ("\r\n\u{15}", [read]), ("\u{6}/x\n", [read]), ("/ISK5y\r\n", [read]), ("\u{6}050\r", ["ISK:1-0:2.8.0*255=2kWh"]),
+        // A character that is none, in a line or behind one.
+        ("a\u{7F}\r\n", []), ("a\u{6}", []), ("1.8.1(1)\r\n\u{7F}", [corrupt]), ("1.8.1(1)\r\n\u{6}", [corrupt]),
+        ("1.8.1(1)\r\n2\u{1F}", [corrupt]),
+        ("x\r\n", [corrupt]), ("1.8.1(1)\r\n/", [cutOff]), ("a~", [corrupt]),
+    ]
+
+    @Test(arguments: between) func whatIsBetween(_ text: String, _ expected: [String]) {
+        let bytes = Array("/ISK5x\r\n\(text)\(Self.lines)!\r\n".utf8)
+        #expect(scanned(bytes) == expected)
+        #expect(scanned(bytes, in: 1) == expected)
+        #expect(scanned(bytes + modeC).last == modeCShown)
+    }
+
+    /// A block goes on to its check; what begins in it cuts it off.
+    private static let blocks: [(String, [String])] = [
+        ("\(lines)!\r\n", [read]), ("\(lines)xyz\r\n!\r\n", [read, "!a line is not a data line"]),
+        ("x\r\n\(lines)y\r\n!\r\n", [read, "!2 lines are not data lines"]), ("\(lines)!\r\n\r\n\r\n", [read]), ("\(lines)!", [read]),
+        ("!\r\n", ["!a telegram holds no register"]), ("x\r\n!\r\n", ["!a telegram holds no register"]), (lines, [cutOff]), ("", [cutOff]),
+        ("\(lines)x", [cutOff]), ("\r\n", [cutOff]),
+    ]
+
+    @Test(arguments: blocks) func whatABlockHolds(_ text: String, _ expected: [String]) {
+        let bytes = Array("/ISK5x\r\n".utf8) + framed(text)
+        #expect(scanned(bytes) == expected)
+        #expect(scanned(bytes, in: 1) == expected)
+    }
+
+    @Test func whatCutsABlockOff() {
+        let cases: [([UInt8], String)] = [
+            ([0x7F], "!a checksum is wrong"), ([0x1F], "!a checksum is wrong"), ([0], "!a checksum is wrong"),
+            ([ControlCharacter.soh], Self.cutOff),
+            ([ControlCharacter.stx], Self.cutOff), (Array("\r\n/".utf8), Self.cutOff), ([ControlCharacter.ack], "!a checksum is wrong"),
+        ]
+        for (character, noise) in cases {
+            let bytes = [ControlCharacter.stx] + Array("1.8.0(1".utf8) + character + modeC
+            #expect(scanned(bytes).first == noise && scanned(bytes).last == modeCShown, "\(character)")
+        }
+        // In a line a `/` is a character like others.
+        #expect(scanned(framed("0.0.0(a/b)\r\n!\r\n")) == ["-:1-0:0.0.0*255=t:a/b"])
+    }
+
+    /// An answer to what was asked, with something between.
+    @Test func whatEndsAQuestion() {
+        let answer = framed("(1*kWh)")
+        let shown = "1-0:1.8.0*255=1kWh"
+        let cases: [([UInt8], [String])] = [
+            ([], ["-:" + shown]), ([0, 0x7F, 0x0D, 0x0A, 0x15], ["-:" + shown]), (Array("/IS\u{7F}".utf8), ["-:" + shown]),
+            (Array("/x\r\n".utf8), ["-:" + shown]), (Array("/ISK5x\r\n".utf8), [Self.cutOff]),
+            ([ControlCharacter.stx, 0x31, 0x7F], ["!a checksum is wrong", Self.unasked]), ([ControlCharacter.soh, 0x58], [Self.unasked]),
+            (framed("B0", by: ControlCharacter.soh), [Self.unasked]), (framed("W1\u{2}1.8.0(1)", by: ControlCharacter.soh), [Self.unasked]),
+            (framed("2.8.0(5*kWh)"), [Self.unasked, Self.unasked]),
+            (framed("(ERROR)"), ["!the meter refused a register: ERROR", Self.unasked]),
+            (framed("x", end: ControlCharacter.eot), ["!a telegram holds no register"]),
+        ]
+        for (index, (between, expected)) in cases.enumerated() {
+            #expect(scanned(question + between + answer) == expected, "\(index)")
+        }
+    }
+
+    /// A command has a letter, a digit, and STX if it goes on; 255 characters at most.
+    @Test func commands() {
+        for command in ["B0", "E0", "P0\u{2}()", "P1\u{2}(00000000)", "R9\u{2}x", "W0\u{2} ~"] {
+            let bytes = framed(command, by: ControlCharacter.soh)
+            #expect(
+                scanned(bytes) == [] && scanned(bytes.dropLast() + [bytes[bytes.count - 1] ^ 1]) == ["!a checksum is wrong"], "\(command)")
+        }
+        // Not even a damaged one.
+        for command in ["A0", "C0", "Q0", "S0", "X0", "B/", "B:", "B", "R1x", "R1\u{2}\u{1F}", "R1\u{2}\u{7F}"] {
+            let bytes = [ControlCharacter.soh] + Array(command.utf8) + [ControlCharacter.etx, 0x7A]
+            #expect(scanned(bytes + modeC) == [modeCShown] || command.hasPrefix("R1\u{2}"), "\(command)")
+            #expect(scanned(bytes + modeC).last == modeCShown)
+        }
+        for (length, isCommand) in [(255, true), (256, false), (257, false)] {
+            let text = "W1\u{2}" + String(repeating: "1", count: length - 4)
+            #expect(
+                scanned(framed(text, by: ControlCharacter.soh)).contains("!a telegram or a line is too long") == !isCommand, "\(length)")
+        }
+    }
+
+    /// The line ends behind an identification: a blank line makes it mode D.
+    @Test(arguments: [
+        ("\r\n\r\n", true), ("\n\n\n\n", true), ("\r\n", false), ("\n", false), ("\n\n", false), ("\n\n\n", false), ("\r\n\r", false),
+        ("\r\n\n", false), ("\r\n\n\n", false), ("\n\n\r\n", false), ("\r\r\r\r", false), ("\n\r\n\r", false), ("\r\r\n\n", false),
+        ("\r\n\r\r", false), ("\n\n\n\r", false), ("\r\n\r\n\r\n", true), ("\r\r\n\r\n", false), ("\r\n\u{7F}\r\n", true),
+    ])
+    func theBlankLine(_ lineEnds: String, _ isPush: Bool) {
+        let found = decoded(Array("/ISK5x\(lineEnds)\(Self.lines)!\r\n".utf8))
+        let sources = found.compactMap { if case .readout(let readout) = $0 { readout.source } else { nil } }
+        #expect(sources == [isPush ? .d0Push : .iec62056], "\(found)")
+    }
+
+    /// Blocks that go on have 16 KiB together.
+    @Test(arguments: [(16_384, true), (16_385, false)]) func theLongestOfManyBlocks(_ length: Int, _ isRead: Bool) {
+        let first = "1.8.0(1*kWh)\r\n"
+        var (rest, bytes) = (length - first.utf8.count, Array("/ISK5x\r\n".utf8) + framed(first, end: ControlCharacter.eot))
+        while rest > 0 {
+            let count = rest > 160 ? 100 : rest
+            bytes += framed("0.2.0(" + String(repeating: "1", count: count - 9) + ")\r\n", end: ControlCharacter.eot)
+            rest -= count
+        }
+        let found = scanned(bytes + framed("2.8.0(2*kWh)\r\n!\r\n"))
+        #expect((found.count == 1 && found[0].hasSuffix("2.8.0*255=2kWh") && found[0].contains("1.8.0*255=1kWh")) == isRead)
+        #expect(found.contains("!a telegram or a line is too long") == !isRead)
+    }
+
+    /// The last of several blocks says whether it was all.
+    @Test(arguments: [("2.8.0(2*kWh)\r\n!\r\n", true), ("2.8.0(2*kWh)\r\n", false)]) func aWholeReadoutEnds(_ last: String, _ isWhole: Bool)
+    {
+        let bytes = Array("/ISK5x\r\n".utf8) + framed("1.8.0(1*kWh)\r\n", end: ControlCharacter.eot) + framed(last)
+        let found = decoded(bytes).compactMap { if case .readout(let readout) = $0 { readout.isWhole } else { nil } }
+        #expect(found == [isWhole])
+    }
+
+    /// 64 characters name a meter, more do not.
+    @Test(arguments: [(59, "ISK"), (60, "-")]) func theLongestIdentification(_ model: Int, _ name: String) {
+        let bytes = Array("/ISK5\(String(repeating: "x", count: model))\r\n".utf8) + framed("1.8.0(1*kWh)\r\n!\r\n")
+        #expect(scanned(bytes) == ["\(name):1-0:1.8.0*255=1kWh"])
+        #expect(scanned(bytes, in: 1) == ["\(name):1-0:1.8.0*255=1kWh"])
+    }
+}
+
 /// What is on the way of a line of characters: ten bit times each.
 @Suite struct LineSettingsTests {
     @Test func duration() {

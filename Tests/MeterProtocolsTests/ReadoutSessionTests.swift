@@ -1,6 +1,7 @@
-import MeterProtocols
 import Metering
 import Testing
+
+@testable import MeterProtocols
 
 /// A script: what happens, and what must be said. Time passes by the session's own deadlines.
 private struct Dialogue {
@@ -700,5 +701,203 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
             dialogue.receive("/ABCD5678\r\n", after: .milliseconds(1000)) == [
                 .problem("the meter goes on at 4800 Bd, where a remote port can't follow")
             ])
+    }
+}
+
+/// When what is said is said, to the nanosecond: what a character takes, and what the standard allows.
+@Suite struct ReadoutSessionTimesTests {
+    /// So many characters at 300 Bd, with ten bits each.
+    private func slow(_ count: Int64) -> Duration { .nanoseconds(count * 1_000_000_000 / 30) }
+    /// At 9600 Bd.
+    private func fast(_ count: Int64) -> Duration { .nanoseconds(count * 1_000_000_000 / 960) }
+
+    private func left(_ dialogue: Dialogue) -> Duration? { dialogue.session.deadline.map { $0 - dialogue.now } }
+
+    @Test func fromTheBreakToTheReadout() {
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        #expect(left(dialogue) == fast(5) + .milliseconds(30), "the break, and some time for it")
+        _ = dialogue.wait()
+        #expect(left(dialogue) == slow(5) + .seconds(2), "the request, and two seconds")
+        _ = dialogue.receive("/ISK5", after: .milliseconds(500))
+        #expect(left(dialogue) == .seconds(2), "since each character")
+        _ = dialogue.receive("x\r", after: .milliseconds(500))
+        #expect(left(dialogue) == .milliseconds(50), "only the line feed can be missing")
+        _ = dialogue.receive("\n", after: .milliseconds(40))
+        #expect(left(dialogue) == .milliseconds(205), "the reaction time, and 5 ms")
+        #expect(dialogue.waitForDeadline() == [.send(Array("\u{6}050\r\n".utf8))])
+        #expect(left(dialogue) == slow(6) + .milliseconds(12), "the acknowledgement is on the wire")
+        #expect(dialogue.waitForDeadline() == [.apply(LineSettings(.b9600))])
+        #expect(left(dialogue) == .seconds(2))
+        _ = dialogue.receive([ControlCharacter.stx], after: .milliseconds(1999))
+        #expect(left(dialogue) == .seconds(2))
+        #expect(dialogue.session.timedOut(dialogue.now + .milliseconds(1999)) == [])
+        #expect(dialogue.waitForDeadline().first == .noise(.damaged))
+    }
+
+    /// With all its pauses an identification takes no longer than twice the longest line, a readout than 16 KiB and half a minute more.
+    @Test func theLongestAnswers() {
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        _ = dialogue.wait()
+        let signedOn = dialogue.now
+        let end = signedOn + slow(5) + .seconds(2) + slow(128)
+        while dialogue.now + .seconds(1) < end { _ = dialogue.receive("x", after: .seconds(1)) }
+        #expect(dialogue.session.deadline == end)
+        #expect(dialogue.session.timedOut(end - .nanoseconds(1)) == [])
+        guard case .noise(.damaged)? = dialogue.session.timedOut(end).first else { return #expect(Bool(false), "it goes on") }
+        dialogue = signedOnTwice()
+        let limit = dialogue.now + .seconds(32) + fast(16_384)
+        while dialogue.now + .seconds(1) < limit { _ = dialogue.receive("x", after: .seconds(1)) }
+        #expect(dialogue.session.deadline == limit)
+        #expect(dialogue.session.received([0x31], limit - .nanoseconds(1)) == [])
+        #expect(dialogue.session.received([0x31], limit).first == .noise(.damaged))
+    }
+
+    /// The readout is awaited.
+    private func signedOnTwice() -> Dialogue {
+        var dialogue = signedOn()
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        return dialogue
+    }
+
+    @Test func aRegisterIsAwaited() {
+        var dialogue = inSession()
+        _ = dialogue.wait()
+        let asked = dialogue.now
+        #expect(left(dialogue) == fast(13) + .seconds(2))
+        let limit = asked + fast(13) + .seconds(2) + fast(16_384)
+        while dialogue.now + .seconds(1) < limit { _ = dialogue.receive("x", after: .seconds(1)) }
+        #expect(dialogue.session.deadline == limit)
+    }
+
+    /// Modes A and B send at once; a meter that is not acknowledged thinks for some time before.
+    @Test func withoutAcknowledgement() {
+        let modeA = signedOn(as: "/XYZxmodeA\r\n")
+        #expect(left(modeA) == .seconds(2) && modeA.session.line == LineSettings(.b300))
+        let modeB = signedOn(as: "/XYZCmodeB\r\n")
+        #expect(left(modeB) == .seconds(2) && modeB.session.line == LineSettings(.b2400))
+        var remote = plan
+        remote.hasFixedSpeed = true
+        var dialogue = Dialogue(remote)
+        _ = dialogue.open()
+        _ = dialogue.receive(identification)
+        #expect(left(dialogue) == .seconds(4))
+    }
+
+    /// A head that shows its own light: the acknowledgement is waited for, 120 ms at most.
+    @Test func theEchoOfTheAcknowledgement() {
+        var dialogue = signedOn()
+        _ = dialogue.wait()
+        _ = dialogue.receive("\u{6}05", after: .milliseconds(100))
+        _ = dialogue.waitForDeadline()
+        for _ in 0..<5 {
+            #expect(left(dialogue) == .milliseconds(20))
+            #expect(dialogue.waitForDeadline() == [])
+        }
+        #expect(left(dialogue) == .milliseconds(20))
+        #expect(dialogue.waitForDeadline() == [.apply(LineSettings(.b9600))])
+    }
+
+    /// Nobody answers: 1, 3, 10, 42 and then 65 s until it is tried again. The third time it may be another meter.
+    @Test func pausesAfterSilence() {
+        var dialogue = Dialogue(plan)
+        _ = dialogue.open()
+        for seconds in [1, 3, 10, 42, 65, 65, 65] as [Int64] {
+            _ = dialogue.waitForDeadline()
+            let actions = dialogue.waitForDeadline()
+            #expect(actions.first == .noise(.silence))
+            #expect(left(dialogue) == .seconds(seconds))
+            let problem = actions.compactMap { if case .problem(let problem?) = $0 { problem } else { nil } }.last
+            #expect(problem?.hasSuffix("next try in \(seconds) s") ?? (seconds == 65))
+            _ = dialogue.waitForDeadline()
+        }
+    }
+
+    /// Rounds begin in time, however long one takes; a session is never left alone for more than half a minute.
+    @Test(arguments: [(1, 1), (29, 29), (30, 30), (31, 30), (3600, 30)] as [(Int64, Int64)])
+    func roundsInASession(_ every: Int64, _ seconds: Int64) {
+        var dialogue = inSession(ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(every)))
+        let began = dialogue.now
+        _ = dialogue.wait()
+        _ = dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T")
+        #expect(dialogue.session.deadline == began + .seconds(seconds))
+        #expect(dialogue.wait().count == 1 && dialogue.now == began + .seconds(seconds))
+    }
+
+    /// A round that lasts longer than it should is followed by the next when the meter listens again.
+    @Test(arguments: [(794, 1000), (795, 1000), (796, 1001), (900, 1105)] as [(Int64, Int64)])
+    func aRoundThatTakesLong(_ answered: Int64, _ next: Int64) {
+        var dialogue = inSession(ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
+        let began = dialogue.now
+        _ = dialogue.wait()
+        let wait = began + .milliseconds(answered) - dialogue.now
+        _ = dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T", after: wait)
+        #expect(dialogue.wait().count == 1 && dialogue.now == began + .milliseconds(next))
+    }
+
+    /// Whole readouts begin at the set times, or at once where they take longer.
+    @Test(arguments: [(60, 60), (1, 0)] as [(Int64, Int64)]) func readouts(_ every: Int64, _ seconds: Int64) {
+        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(every)))
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        _ = dialogue.receive(readout)
+        let due = seconds == 0 ? dialogue.now : Instant(nanoseconds: 0) + .seconds(seconds)
+        #expect(dialogue.session.deadline == due)
+        // And the next one, a round later.
+        var said = dialogue.wait()
+        while said == [.send(breakMessage)] { said = dialogue.wait() }
+        _ = dialogue.receive(identification, after: .milliseconds(1000))
+        _ = dialogue.wait()
+        _ = dialogue.wait()
+        _ = dialogue.receive(readout)
+        #expect(dialogue.session.deadline == (seconds == 0 ? dialogue.now : due + .seconds(seconds)))
+    }
+
+    /// A meter that gives no session is read out for five minutes, then for ten, up to an hour, before it is asked for one again. Where
+    /// nothing but the session is wanted, a minute is enough.
+    @Test(
+        arguments: [(ReadoutSession.Read.auto, [300, 600, 1200, 2400, 3600, 3600]), (.registers, [60, 60, 60])]
+            as [(ReadoutSession.Read, [Int64])])
+    func sessionsThatBringNothing(_ read: ReadoutSession.Read, _ expected: [Int64]) {
+        var dialogue = Dialogue(ReadoutSession.Plan(read: read, registers: [OBISCode(1, 8, 0)], every: .seconds(10)))
+        _ = dialogue.open()
+        var until: [Instant] = []
+        var waits: [Duration] = []
+        while waits.count < expected.count, dialogue.now < Instant(nanoseconds: 20_000_000_000_000) {
+            for case .send(let bytes) in dialogue.wait() {
+                if bytes.first == UInt8(ascii: "/") { _ = dialogue.receive(identification, after: .milliseconds(1000)) }
+                guard bytes.first == ControlCharacter.ack else { continue }
+                _ = dialogue.waitForDeadline()
+                // Instead of the password prompt comes another readout.
+                _ = dialogue.receive(readout)
+            }
+            if let again = dialogue.session.registersAgainAt, until.last != again {
+                until.append(again)
+                waits.append(again - dialogue.now)
+            }
+        }
+        #expect(waits == expected.map { .seconds($0) })
+    }
+
+    /// Three sessions may break before it is a problem.
+    @Test func brokenSessions() {
+        var dialogue = signedOn()
+        var problems: [Int] = []
+        for broken in 1...5 {
+            _ = dialogue.wait()
+            _ = dialogue.wait()
+            let actions = dialogue.receive("\u{2}x\u{3}x")
+            #expect(actions.first == .noise(.damaged))
+            for _ in 0..<2 {
+                _ = dialogue.wait()
+                for case .problem(_?) in dialogue.receive("\u{2}x\u{3}x") { problems.append(broken) }
+            }
+            _ = dialogue.wait()
+            _ = dialogue.wait()
+            _ = dialogue.receive(identification, after: .milliseconds(1000))
+        }
+        #expect(problems == [4])
     }
 }
