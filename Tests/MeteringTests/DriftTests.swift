@@ -167,6 +167,69 @@ private struct Bench {
         #expect(bench.total.drift?.cause == .agrees)
     }
 
+    /// To two decimals of a percent, and a half away from zero: of 80 000 pulses four are 0.005 %.
+    @Test(arguments: [(Int64(4), Int64(1)), (3, 0), (-4, -1), (-3, 0), (0, 0), (12, 2), (-12, -2)])
+    func percentIsRounded(_ pulses: Int64, _ hundredths: Int64) {
+        var bench = Bench()
+        bench.run(pulses: 80_000 + pulses, tenths: 800)
+        #expect(bench.total.drift?.pulses == pulses && bench.total.drift?.percent == Quantity(hundredths, exponent: -2))
+    }
+
+    /// A digit is a pulse or two: rounded up, and one is under way. What is expected is rounded to the nearest.
+    @Test func fewPulsesForEachUnit() {
+        func drift(_ pulsesPerUnit: Int64, _ pulses: Int64, tenths: Int64) -> Drift? {
+            var bench = Bench(pulsesPerUnit)
+            bench.run(pulses: pulses, tenths: tenths)
+            return bench.total.drift
+        }
+        #expect(drift(10, 1002, tenths: 1000)?.cause == .agrees && drift(10, 1003, tenths: 1000)?.cause != .agrees)
+        #expect(drift(11, 1103, tenths: 1000)?.cause == .agrees && drift(11, 1104, tenths: 1000)?.cause != .agrees)
+        #expect(drift(7, 698, tenths: 1000)?.cause == .agrees && drift(7, 697, tenths: 1000)?.cause != .agrees)
+        #expect(drift(1, 9, tenths: 84)?.expected == 8 && drift(1, 9, tenths: 85)?.expected == 9 && drift(1, 9, tenths: 95)?.expected == 10)
+    }
+
+    /// Every constant that many meters have, and what is near to it.
+    @Test(arguments: [125, 160, 200, 240, 250, 320, 375, 400, 480, 500, 600, 640, 750, 800, 1000] as [Int64])
+    func usualConstants(_ constant: Int64) {
+        var bench = Bench()
+        bench.run(pulses: constant * 1000, tenths: 1000)
+        guard case .constant(let found)? = bench.total.drift?.cause else {
+            Issue.record("\(constant): none")
+            return
+        }
+        #expect(found.units(of: 0) == constant * 10)
+    }
+
+    @Test func aConstantThatIsNearToAUsualOne() {
+        func cause(_ configured: Int64, _ pulses: Int64) -> Drift.Cause? {
+            var bench = Bench(configured)
+            bench.run(pulses: pulses, tenths: 1000)
+            return bench.total.drift?.cause
+        }
+        #expect(cause(2000, 100_000) == .constant(Quantity(1, exponent: 3)) && cause(1000, 995_000) == .constant(Quantity(1, exponent: 4)))
+        // To half a percent, and the tenth that the last digit of the display hides.
+        #expect(cause(1000, 201_100) == .constant(Quantity(2, exponent: 3)) && cause(1000, 201_250) == .bounce)
+        #expect(cause(1000, 198_900) == .constant(Quantity(2, exponent: 3)) && cause(1000, 198_750) == .bounce)
+    }
+
+    /// One pulse too many has a sign, none has not.
+    @Test(arguments: [(Int64(1), "+1 pulses (+0.00 %) against"), (0, "0 pulses (0.00 %) against"), (-1, "-1 pulses (0.00 %) against")])
+    func signs(_ pulses: Int64, _ text: String) {
+        var bench = Bench()
+        bench.run(pulses: 1_000_000 + pulses, tenths: 10_000)
+        #expect(bench.total.drift?.description.hasPrefix(text) == true, "\(bench.total.drift?.description ?? "-")")
+    }
+
+    /// The line died long ago: that is no constant of 0.
+    @Test func aLineThatDiedHasNoConstant() {
+        var bench = Bench()
+        bench.run(pulses: 5000, tenths: 50)
+        for _ in 0..<3 { bench.run(pulses: 0, tenths: 15) }
+        // Short spans, so all four are looked at.
+        #expect(bench.total.drift?.counted == 5000 && bench.total.drift?.expected == 9500)
+        #expect(bench.total.drift?.cause == .loss)
+    }
+
     @Test func noNumberIsTooMuch() {
         for constant in [Quantity(999_999_999_999_999_999), Quantity(1, exponent: -6), Quantity(999_999_999_999_999_999, exponent: -6)] {
             for display in [Quantity(1_000_000_000), Quantity(999_999_999_999_999_999, exponent: -9), Quantity(0)] {
@@ -174,9 +237,18 @@ private struct Bench {
                 total.set(Quantity(0), at: WallTime(millisecondsSince1970: .min))
                 total.pulses = 999_999_999_999_999
                 total.set(display, at: WallTime(millisecondsSince1970: .max))
-                #expect(total.drift != nil)
-                _ = total.remarks
+                let moved = display.mantissa > 0
+                #expect(total.drift.map { $0.expected >= 0 && $0.expected <= 1 << 62 && ($0.expected > 0) == moved } == true)
+                #expect(total.remarks.count == 3)
             }
         }
+    }
+
+    @Test func whatDoesNotFitIsAsMuchAsCanBe() {
+        var total = PulseTotal(pulsesPerUnit: Quantity(999_999_999_999_999_999))
+        total.set(Quantity(0), at: WallTime(millisecondsSince1970: 0))
+        total.pulses = 5
+        total.set(Quantity(1_000_000_000), at: WallTime(millisecondsSince1970: 1))
+        #expect(total.drift?.expected == 4_611_686_018_427_387_904)
     }
 }

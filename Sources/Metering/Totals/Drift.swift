@@ -48,7 +48,7 @@ package struct Drift: Hashable, Sendable {
     package var percent: Quantity? {
         guard expected > 0 else { return nil }
         let (scaled, half) = (Int128(pulses) * 10_000, Int128(expected) / 2)
-        return Quantity(Int64(clamping: (scaled + (scaled < 0 ? -half : half)) / Int128(expected)), exponent: -2)
+        return Quantity(Int64(clamping: (scaled + scaled.signum() * half) / Int128(expected)), exponent: -2)
     }
 }
 
@@ -95,7 +95,8 @@ private struct Span {
         var product = Int128(units.mantissa) * Int128(pulsesPerUnit.mantissa)
         var divisor = Int128(1)
         let exponent = units.exponent + pulsesPerUnit.exponent
-        for _ in 0..<exponent.magnitude { if exponent < 0 { divisor *= 10 } else { product *= 10 } }
+        for _ in 0..<max(exponent, 0) { product *= 10 }
+        for _ in 0..<max(-exponent, 0) { divisor *= 10 }
         return Int64(min((product + (roundedUp ? divisor - 1 : divisor / 2)) / divisor, 1 << 62))
     }
 
@@ -136,7 +137,8 @@ private struct Span {
     /// Bounce and loss come and go; a constant stays.
     private func steadyConstant(_ pulsesPerUnit: Quantity, _ spans: [Span]) -> Quantity? {
         let recent = spans.prefix(3)
-        guard recent.count > 1 else { return nil }
+        // Where nothing was counted lately, it is no constant that would be 0.
+        guard recent.count > 1, recent.allSatisfy({ $0.counted > 0 }) else { return nil }
         let deviation = recent.reduce(0) { $0 + $1.ratio - 1 } / Double(recent.count)
         let margin = deviation.magnitude / 10
         guard recent.allSatisfy({ $0.uncertainty <= margin && ($0.ratio - 1 - deviation).magnitude <= margin }) else { return nil }
@@ -144,11 +146,11 @@ private struct Span {
         return shortest(Int64((digits * 1000).rounded()), exponent - 3)
     }
 
-    /// `digits × 10^exponent`, with one digit before the point.
+    /// `digits × 10^exponent`, with one digit before the point. `value` is above 0.
     private func split(_ value: Double) -> (digits: Double, exponent: Int) {
         var (digits, exponent) = (value, 0)
         while digits >= 9.97 { (digits, exponent) = (digits / 10, exponent + 1) }
-        while digits < 0.997 && digits > 0 { (digits, exponent) = (digits * 10, exponent - 1) }
+        while digits < 0.997 { (digits, exponent) = (digits * 10, exponent - 1) }
         return (digits, exponent)
     }
 
