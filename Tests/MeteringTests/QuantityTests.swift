@@ -1,5 +1,6 @@
-import Metering
 import Testing
+
+@testable import Metering
 
 @Suite struct QuantityTests {
     @Test(arguments: [
@@ -32,6 +33,59 @@ import Testing
     }
 }
 
+@Suite struct ReadableQuantityTests {
+    struct Case: Sendable {
+        var number: Quantity
+        /// What is the nearest that can be read back.
+        var readable: Quantity
+    }
+
+    private static let tenToThe17: Int64 = 100_000_000_000_000_000
+    private static let most: Int64 = 999_999_999_999_999_999
+
+    private static let cases: [Case] = [
+        Case(number: Quantity(most), readable: Quantity(most)), Case(number: Quantity(-most), readable: Quantity(-most)),
+        Case(number: Quantity(most, exponent: -18), readable: Quantity(most, exponent: -18)),
+        // One digit too many: the last decimal goes, and where there is none it is the greatest.
+        Case(number: Quantity(most + 1, exponent: -1), readable: Quantity(tenToThe17)),
+        Case(number: Quantity(-most - 16, exponent: -2), readable: Quantity(-tenToThe17 - 1, exponent: -1)),
+        Case(number: Quantity(most + 1), readable: Quantity(most)), Case(number: Quantity(-most - 1), readable: Quantity(-most)),
+        Case(number: Quantity(.min), readable: Quantity(-most)), Case(number: Quantity(.max), readable: Quantity(most)),
+        // Too many decimals.
+        Case(number: Quantity(12_345, exponent: -20), readable: Quantity(123, exponent: -18)),
+        Case(number: Quantity(-19, exponent: -19), readable: Quantity(-1, exponent: -18)),
+        Case(number: Quantity(0, exponent: -19), readable: Quantity(0, exponent: -18)),
+    ]
+
+    @Test(arguments: cases) func isWhatCanBeReadBack(_ given: Case) {
+        #expect(given.number.readable == given.readable && given.readable.isReadable)
+        #expect(given.number.isReadable == (given.number == given.readable))
+        #expect(Quantity(given.readable.description) == given.readable)
+    }
+
+    /// Zeros behind count as digits.
+    @Test func tensAreReadableUpTo18Digits() {
+        #expect(Quantity(Self.tenToThe17 - 1, exponent: 1).isReadable && !Quantity(Self.tenToThe17, exponent: 1).isReadable)
+        #expect(Quantity(9, exponent: 17).isReadable && !Quantity(1, exponent: 18).isReadable && !Quantity(1, exponent: 19).isReadable)
+        #expect(Quantity(0, exponent: 30).isReadable && !Quantity(-1, exponent: 18).isReadable)
+    }
+
+    @Test func approximations() {
+        #expect(Quantity(-25, exponent: -1).approximate == -2.5 && Quantity(1, exponent: 1).approximate == 10)
+        #expect(Quantity(25, exponent: -2).approximate == 0.25 && Quantity(7, exponent: 2).approximate == 700)
+        // Where no number holds them in one unit they are compared by these.
+        #expect(Quantity(2, exponent: 30) < Quantity(3, exponent: 50) && Quantity(-3, exponent: 50) < Quantity(2, exponent: 30))
+        #expect(!(Quantity(3, exponent: 50) < Quantity(2, exponent: 30)))
+    }
+
+    /// 2^63 does not fit, the number before it does.
+    @Test func theNearestWholeNumber() {
+        #expect(Int64(nearest: 9_223_372_036_854_774_784) == 9_223_372_036_854_774_784)
+        #expect(Int64(nearest: -9_223_372_036_854_774_784) == -9_223_372_036_854_774_784)
+        #expect(Int64(nearest: 0x1p63) == .max && Int64(nearest: -0x1p63) == .min && Int64(nearest: 0.49) == 0)
+    }
+}
+
 @Suite struct OBISCodeTests {
     @Test(arguments: [
         ("1.8.0", "1-0:1.8.0*255"), ("1-0:1.8.0*255", "1-0:1.8.0*255"), ("32.7", "1-0:32.7.0*255"), ("C.1.0", "1-0:96.1.0*255"),
@@ -52,4 +106,67 @@ import Testing
         (-1, "1969-12-31T23:59:59.999Z"), (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
     ])
     func printsRFC3339(_ milliseconds: Int64, _ text: String) { #expect(WallTime(millisecondsSince1970: milliseconds).rfc3339 == text) }
+}
+
+/// A calendar that counts day by day, as people do.
+@Suite struct CalendarTests {
+    private static let years: [Int64] = [0, 1, 4, 100, 400, 1899, 1900, 1969, 1970, 1999, 2000, 2001, 2004, 2096, 2100, 2399, 2400, 9999]
+
+    private func isLeap(_ year: Int64) -> Bool { year % 4 == 0 && year % 100 != 0 || year % 400 == 0 }
+
+    /// From 1 January 1970, year by year.
+    private func firstDay(of year: Int64) -> Int64 {
+        var day: Int64 = 0
+        for past in 1970..<max(year, 1970) { day += isLeap(past) ? 366 : 365 }
+        for past in min(year, 1970)..<1970 { day -= isLeap(past) ? 366 : 365 }
+        return day
+    }
+
+    @Test(arguments: years) func theEndsOfAllMonths(_ year: Int64) {
+        var day = firstDay(of: year)
+        let digits = String(String(10_000 + year).dropFirst())
+        for (month, length) in [31, isLeap(year) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].enumerated() {
+            let name = "\(digits)-\(month < 9 ? "0" : "")\(month + 1)"
+            let last = day + Int64(length)
+            #expect(WallTime(millisecondsSince1970: day * 86_400_000).rfc3339 == "\(name)-01T00:00:00.000Z")
+            #expect(WallTime(millisecondsSince1970: last * 86_400_000 - 1).rfc3339 == "\(name)-\(length)T23:59:59.999Z")
+            day = last
+        }
+    }
+
+    /// Years of other than four digits can't be written: the nearest is.
+    @Test(arguments: [
+        (Int64.min, "0000-01-01T00:00:00.000Z"), (-62_167_219_200_001, "0000-01-01T00:00:00.000Z"),
+        (-62_167_219_199_999, "0000-01-01T00:00:00.001Z"), (253_402_300_799_998, "9999-12-31T23:59:59.998Z"),
+        (253_402_300_800_000, "9999-12-31T23:59:59.999Z"), (.max, "9999-12-31T23:59:59.999Z"),
+    ])
+    func beyondFourDigits(_ milliseconds: Int64, _ text: String) {
+        #expect(WallTime(millisecondsSince1970: milliseconds).rfc3339 == text)
+    }
+}
+
+@Suite struct InstantTests {
+    @Test func addsAndSubtracts() {
+        let two = Instant(nanoseconds: 2_000_000_000)
+        #expect(two + .milliseconds(1) == Instant(nanoseconds: 2_001_000_000) && two - .seconds(3) == Instant(nanoseconds: -1_000_000_000))
+        #expect(two - Instant(nanoseconds: 500_000_000) == .milliseconds(1500) && Instant(nanoseconds: 0) - two == .seconds(-2))
+        #expect(two.seconds(since: Instant(nanoseconds: 500_000_000)) == 1.5 && Instant(nanoseconds: 0).seconds(since: two) == -2)
+        #expect(Instant.distantPast < two && two < .distantFuture && !(two < two) && two != .distantFuture)
+        let (early, late) = (WallTime(millisecondsSince1970: 1), WallTime(millisecondsSince1970: 2))
+        #expect(early < late && !(late < early) && !(early < early))
+    }
+
+    /// Towards zero, on either side of it, and where 64 bits of attoseconds are too few.
+    @Test func durationsInNanoseconds() {
+        let attoseconds: [(Int64, Int64, Int64)] = [
+            (0, 0, 0), (0, 1, 0), (0, 999_999_999, 0), (0, 1_000_000_000, 1), (0, 1_999_999_999, 1), (0, -1, 0), (0, -999_999_999, 0),
+            (0, -1_000_000_000, -1), (0, -1_999_999_999, -1), (1, 0, 1_000_000_000), (-1, 0, -1_000_000_000),
+            (100, 5_000_000_000, 100_000_000_005), (-100, -5_000_000_000, -100_000_000_005), (9_000_000_000, 0, 9_000_000_000_000_000_000),
+            (-9_000_000_000, 0, -9_000_000_000_000_000_000),
+        ]
+        for (seconds, rest, nanoseconds) in attoseconds {
+            #expect(Duration(secondsComponent: seconds, attosecondsComponent: rest).nanoseconds == nanoseconds, "\(seconds) s \(rest)")
+        }
+        #expect(Duration.milliseconds(1500).seconds == 1.5 && Duration.milliseconds(-250).seconds == -0.25)
+    }
 }

@@ -43,10 +43,13 @@ package struct WallTime: Comparable, Hashable, Sendable {
 
     package static func < (a: WallTime, b: WallTime) -> Bool { a.millisecondsSince1970 < b.millisecondsSince1970 }
 
-    /// RFC 3339 in UTC with milliseconds: `2026-11-21T06:28:00.000Z`.
+    /// Years of four digits, no others can be written.
+    private static let year0: Int64 = -62_167_219_200_000
+    static let endOf9999: Int64 = 253_402_300_799_999
+
+    /// RFC 3339 in UTC with milliseconds: `2026-11-21T06:28:00.000Z`. The nearest that it has room for.
     package var rfc3339: String {
-        // Far beyond any year of four digits, and the day before still fits.
-        let bounded = min(max(millisecondsSince1970, -(1 << 62)), 1 << 62)
+        let bounded = min(max(millisecondsSince1970, Self.year0), Self.endOf9999)
         let days = floorDivide(bounded, 86_400_000)
         var rest = bounded - days * 86_400_000
         // Civil date from a day count, in eras of 400 years that begin on 1 March (so the leap day comes last).

@@ -59,7 +59,7 @@ package struct Quantity: Hashable, Sendable {
         var at = self.exponent
         while at > exponent {
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            guard !overflow else { return value == 0 ? 0 : nil }
+            guard !overflow else { return nil }
             value = product
             at -= 1
         }
@@ -74,7 +74,8 @@ package struct Quantity: Hashable, Sendable {
 
     package var approximate: Double {
         var value = Double(mantissa)
-        if exponent < 0 { for _ in 0..<(-exponent) { value /= 10 } } else { for _ in 0..<exponent { value *= 10 } }
+        for _ in 0..<max(-exponent, 0) { value /= 10 }
+        for _ in 0..<max(exponent, 0) { value *= 10 }
         return value
     }
 
@@ -91,8 +92,7 @@ package struct Quantity: Hashable, Sendable {
 
     /// `init(_ text:)` understands what `description` writes. SML has room for a digit more than that.
     package var isReadable: Bool {
-        mantissa.magnitude < Self.tooLong && exponent >= -Self.mostDigits
-            && (exponent <= 0 || units(of: 0).map { $0.magnitude < Self.tooLong } ?? false)
+        exponent >= -Self.mostDigits && (units(of: min(exponent, 0)).map { $0.magnitude < Self.tooLong } ?? false)
     }
 
     /// Rounded towards zero to as many decimals as can be read back; the greatest that can, where it is beyond.
@@ -122,9 +122,8 @@ extension Quantity: Comparable {
 extension Quantity: CustomStringConvertible {
     /// Plain decimal notation, never an exponent, never "-0".
     package var description: String {
-        if mantissa == 0 && exponent >= 0 { return "0" }
         // From the last digit on, then turned round.
-        var text = [UInt8](repeating: UInt8(ascii: "0"), count: max(exponent, 0))
+        var text = [UInt8](repeating: UInt8(ascii: "0"), count: mantissa == 0 ? 0 : max(exponent, 0))
         var (rest, decimals) = (mantissa.magnitude, max(-exponent, 0))
         repeat {
             text.append(UInt8(ascii: "0") + UInt8(rest % 10))
@@ -143,7 +142,7 @@ extension Int64 {
     init(nearest value: Double) {
         // 2^63 itself does not fit.
         guard value.magnitude < 0x1p63 else {
-            self = value.isNaN ? 0 : value > 0 ? .max : .min
+            self = value.isNaN ? 0 : value.sign == .plus ? .max : .min
             return
         }
         self.init(value.rounded())

@@ -27,7 +27,7 @@ package struct Correction: Hashable, Sendable {
 
 extension WallTime {
     /// The nearest that can be written down.
-    var writable: WallTime { min(max(self, WallTime(millisecondsSince1970: 0)), WallTime(millisecondsSince1970: 253_402_300_799_999)) }
+    var writable: WallTime { min(max(self, WallTime(millisecondsSince1970: 0)), WallTime(millisecondsSince1970: WallTime.endOf9999)) }
 }
 
 extension PulseTotal {
