@@ -153,7 +153,7 @@ private func readout(_ registers: [Register], serial: String? = nil, after secon
             #expect(meter?.values[.firmware] == nil && meter?.values[.meterError] == nil && meter?.readings == 1)
             #expect(state.snapshot["grid_gas"]?.serial == nil && state.snapshot["grid_gas"]?.readings == 1)
         }
-        #expect(String(repeating: "7", count: 64).isLabel)
+        #expect(String(repeating: "7", count: 64).isLabel && " ".isLabel && "~".isLabel && !"a\u{1F}".isLabel)
     }
 
     @Test func aNamedTextHasALimit() {

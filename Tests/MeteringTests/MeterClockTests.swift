@@ -85,4 +85,90 @@ import Testing
         bench.read(both, wall: Double(Self.noon) + 0.65)
         #expect(bench.offset == "0")
     }
+
+    // MARK: To the millisecond
+
+    /// Time and date in one reading that took so long; `wall`: milliseconds after noon at its end.
+    private mutating func both(
+        _ time: String, _ date: String = "26.03.01", wall: Int64 = 650, taking: Duration = .milliseconds(300)
+    ) -> String? {
+        let registers = [Register(OBISCode(0, 9, 1), .text(time)), Register(OBISCode(0, 9, 2), .text(date))]
+        state.record(
+            Readout(registers, asked: now - taking, at: now), of: "grid",
+            wall: WallTime(millisecondsSince1970: Self.noon * 1000 + wall))
+        return offset
+    }
+
+    /// 12:00:00 is 12:00:00.5 on average, at the middle of the reading: seen at 12:00:00.000 it is half a second ahead, which is rounded up.
+    @Test(
+        arguments: [
+            (500, 1_000_000_000, "1"), (501, 1_000_000_000, "0"), (499, 999_999_600, "1"), (500, 999_999_600, "0"),
+        ] as [(Int64, Int64, String)])
+    func aSecondBegins(_ wall: Int64, _ nanoseconds: Int64, _ expected: String) {
+        var bench = self
+        let found = bench.both("12:00:00", wall: wall, taking: .nanoseconds(nanoseconds))
+        #expect(found == expected)
+    }
+
+    /// Fourteen hours are a zone, fifteen none.
+    @Test(arguments: [("02:00:00", "26.03.02", "0"), ("03:00:00", "26.03.02", "54000"), ("22:00:00", "26.02.28", "0")])
+    func zones(_ time: String, _ date: String, _ expected: String) {
+        var bench = self
+        let found = bench.both(time, date)
+        #expect(found == expected)
+    }
+
+    @Test(arguments: [
+        ("12:00:60", "26.03.01"), ("12:0:000", "26.03.01"), ("120:00:0", "26.03.01"), ("12:00:00", "26.3.001"),
+        ("12::00:00", "26.03.01"), ("120000:", "26.03.01"), (":120000", "26.03.01"),
+    ])
+    func isNoTime(_ time: String, _ date: String) {
+        var bench = self
+        let found = bench.both(time, date)
+        #expect(found == nil)
+    }
+
+    @Test func theLastSecondOfEach() {
+        var bench = self
+        let found = [bench.both("23:59:00", "26.02.28"), bench.both("11:59:59")]
+        #expect(found == ["-60", "-1"])
+    }
+
+    /// The date was read so long after the middle of the time's reading, and must be of the same day, a second more or less.
+    @Test func theDateIsReadLater() {
+        func offset(_ time: String, later: Duration) -> String? {
+            var bench = self
+            bench.read([("0.9.1", time)], wall: Double(Self.noon) + 0.65)
+            bench.now = bench.now + later
+            bench.read([("0.9.2", "26.03.01")], wall: Double(Self.noon) + 0.65 + later.seconds)
+            return bench.offset
+        }
+        // 0.15 s before the end of its reading: 120 s between them, and no more.
+        #expect(offset("12:00:00", later: .milliseconds(119_850)) == "0")
+        #expect(offset("12:00:00", later: .milliseconds(119_850) + .nanoseconds(1)) == nil)
+        // In 1.15 s, which may be two, and one more, it would be midnight.
+        #expect(offset("23:59:56", later: .seconds(1)) != nil && offset("23:59:57", later: .seconds(1)) == nil)
+    }
+
+    /// Noon of the last day of each month, in days from now; the day after it is none.
+    @Test(arguments: [0, 1, 4, 23, 24, 26, 96, 99] as [Int64]) func everyMonth(_ year: Int64) {
+        // 2000-01-01 is day 10957, 2026-03-01 day 20513.
+        var day: Int64 = 10_957
+        for earlier in 0..<year { day += earlier % 4 == 0 ? 366 : 365 }
+        func two(_ number: Int64) -> String { (number < 10 ? "0" : "") + String(number) }
+        for (month, length) in ([31, year % 4 == 0 ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as [Int64]).enumerated() {
+            let month = Int64(month) + 1
+            for dayOfMonth in [1, length] {
+                var bench = self
+                let date = "\(two(year))-\(two(month))-\(two(dayOfMonth))"
+                let expected = (day + dayOfMonth - 1 - 20_513) * 86_400
+                let found = bench.both("12:00:00", date)
+                #expect(found == String(expected), "\(date)")
+            }
+            var bench = self
+            let found = bench.both("12:00:00", "\(two(year))\(two(month))\(two(length + 1))")
+            #expect(found == nil)
+            day += length
+        }
+    }
 }

@@ -518,3 +518,99 @@ extension Snapshot {
         #expect(state.snapshot.text("heat", .energy) == nil)
     }
 }
+
+@Suite struct WholeStateTests {
+    private func gas(_ reading: Int64, _ serial: String = "A", channel: UInt8 = 1) -> [Register] {
+        [
+            Register(OBISCode(0, channel, 24, 1, 0, 255), .text("003")),
+            Register(OBISCode(0, channel, 96, 1, 0, 255), .text("No" + serial)),
+            Register(OBISCode(0, channel, 24, 2, 1, 255), .number(Quantity(reading, exponent: -3), .cubicMetres)),
+        ]
+    }
+
+    private func read(_ registers: [Register], at second: Int, _ meter: String = "grid", in state: inout MeterState) {
+        state.record(Readout(registers, at: start + .seconds(second)), of: meter, wall: wall)
+    }
+
+    /// What the next life must know: also that a meter behind another one was exchanged.
+    @Test func turnsOfTheMetersBehind() {
+        var state = optical()
+        #expect(state.turns == 0)
+        read(gas(1000), at: 0, in: &state)
+        let first = state.turns
+        read(gas(1001), at: 1, in: &state)
+        #expect(state.turns == first)
+        for second in [2, 3, 62] { read(gas(5, "B"), at: second, in: &state) }
+        #expect(state.turns == first + 1 && state.takeRemarks().count == 1)
+    }
+
+    @Test func whatHasMoved() {
+        var state = optical()
+        state.addOptical(MeterDescription(name: "garage", title: "Garage"), maxPower: 25_000, staleAfter: .seconds(30))
+        let nothing = state.takeMoved()
+        #expect(nothing == nil)
+        state.record(reading(1000, at: 0), of: "garage", wall: wall)
+        let moved = state.takeMoved()
+        #expect(moved?.meter == "garage" && moved?.memory.totals[.energyImport]?.value == Quantity(1000, exponent: -3))
+        let again = state.takeMoved()
+        state.record(reading(1000, at: 1), of: "garage", wall: wall)
+        let same = state.takeMoved()
+        #expect(again == nil && same == nil)
+        read(gas(1000), at: 2, in: &state)
+        let behind = state.takeMoved()
+        #expect(behind?.meter == "grid" && behind?.memory.channels[1]?.totals[.volume]?.value == Quantity(1000, exponent: -3))
+        read(gas(1000), at: 3, in: &state)
+        let still = state.takeMoved()
+        #expect(still == nil)
+    }
+
+    /// The earliest of all; without the pulse meters that of the others.
+    @Test func deadlines() {
+        var state = MeterState()
+        #expect(state.deadline == nil)
+        state.addPulse(
+            MeterDescription(name: "heat", title: "Heat"), medium: .electricity, unit: .kilowattHours, pulsesPerUnit: Quantity(1000),
+            restored: .new)
+        for (name, seconds) in [("grid", 40), ("garage", 20)] {
+            state.addOptical(
+                MeterDescription(name: name, title: name), maxPower: 25_000, staleAfter: .seconds(seconds), since: start)
+        }
+        #expect(state.deadline == start + .seconds(20))
+        var reading = PulseReading()
+        for count in 1...2 as ClosedRange<Int64> {
+            (reading.counted, reading.lastPulse) = (count, start + .seconds(3 * count))
+            state.record(reading, of: "heat", now: start + .seconds(3 * count), wall: wall)
+        }
+        #expect(state.deadline == start + .milliseconds(9202) && state.deadline(ofPulses: false) == start + .seconds(20))
+        state.advance(to: start + .seconds(20))
+        #expect(state.deadline(ofPulses: false) == start + .seconds(40))
+    }
+
+    /// Four channels are remembered; one whose name had its number keeps it.
+    @Test func whatIsRememberedBehind() {
+        var memory = MeterMemory()
+        for channel in 0...5 as ClosedRange<UInt8> { memory.channels[channel] = MeterMemory(serial: "\(channel)") }
+        memory.channels[2]?.name = "grid_gas_2"
+        memory.channels[3]?.name = "grid_gas"
+        var state = MeterState()
+        state.addOptical(grid, maxPower: 25_000, staleAfter: .seconds(30), remembered: memory)
+        #expect(state.memories["grid"]?.channels.keys.sorted() == [1, 2, 3, 4])
+        read(gas(1, channel: 2) + gas(1, channel: 1) + gas(1, channel: 3), at: 0, in: &state)
+        #expect(state.snapshot.meters.map(\.name) == ["grid", "grid_gas_2", "grid_gas_1", "grid_gas"])
+    }
+
+    /// Up to a billion units with nine decimals.
+    @Test func possibleTotals() {
+        var state = MeterState()
+        state.addPulse(
+            MeterDescription(name: "heat", title: "Heat"), medium: .electricity, unit: .kilowattHours, pulsesPerUnit: Quantity(1000),
+            restored: .new)
+        for (text, isPossible) in [
+            ("0", true), ("1000000000", true), ("1000000000.000000001", false), ("1000000001", false), ("0.000000001", true),
+            ("0.0000000001", false), ("-0.1", false),
+        ] {
+            let refusal = state.setTotal(Quantity(text) ?? Quantity(-1), of: "heat", wall: wall)
+            #expect((refusal == nil) == isPossible, "\(text)")
+        }
+    }
+}

@@ -1,5 +1,6 @@
-import Metering
 import Testing
+
+@testable import Metering
 
 private let start = Instant(nanoseconds: 1_000_000_000_000)
 private let clock = WallTime(millisecondsSince1970: 1_700_000_000_000)
@@ -200,6 +201,197 @@ private struct Told {
         #expect(told.tell("9814.43", at: 3601) == .tooFast)
         #expect(told.tell("1005.000", at: 3601) == .accepted)
         #expect(told.tell("1030.000", at: 3602) == .tooFast, "a step has just come")
+    }
+}
+
+/// Each bound, to the last digit on both sides of it.
+@Suite struct MonotonicBoundTests {
+    private let held = MonotonicTotal.storyLength.components.seconds
+
+    private func remembering(_ text: String) -> Told { Told(total: MonotonicTotal(remembered: Quantity(text) ?? Quantity(0), at: clock)) }
+
+    /// 25 kW for an hour and 5 s are 25.0347 kWh; the last digit may be about to turn.
+    @Test(arguments: [("1025.035", true), ("1025.036", false)]) func whatAnHourBrings(_ text: String, _ fits: Bool) {
+        var told = Told()
+        told.tell("1000.000", at: 0)
+        let new = Quantity(text) ?? Quantity(0)
+        #expect(told.total.fits(new, at: start + .seconds(3600), wall: clock, told.rules) == fits)
+        #expect(told.tell(text, at: 3600) == (fits ? .accepted : .tooFast))
+    }
+
+    /// A last digit of ten kWh excuses one: the others must have had their time, 1296 s at 25 kW.
+    @Test(arguments: [(Int64(1290), false), (1291, true)]) func aStepOfTenKilowattHours(_ seconds: Int64, _ fits: Bool) {
+        var told = Told()
+        func record(_ tens: Int64, at second: Int64) -> MonotonicTotal.Verdict {
+            told.total.record(Quantity(tens, exponent: 1), at: start + .seconds(second), wall: clock, told.rules)
+        }
+        #expect(record(1234, at: 0) == .accepted && record(1235, at: seconds) == (fits ? .accepted : .tooFast))
+    }
+
+    @Test func wholeKilowattHoursHideLessThanOne() {
+        var told = Told()
+        told.tell("12346.000", at: 0)
+        #expect(told.tell("12345", at: 1) == .backwards && told.tell("12345.999", at: 2) == .backwards)
+        told.tell("12346.001", at: 3)
+        #expect(told.tell("12346", at: 4) == .waiting && told.value == "12346.001")
+    }
+
+    @Test func whatFits() {
+        var told = Told()
+        var second: Int64 = 1
+        func fits(_ text: String) -> Bool {
+            told.total.fits(Quantity(text) ?? Quantity(-1), at: start + .seconds(second), wall: clock, told.rules)
+        }
+        #expect(!fits("1"), "nothing is known")
+        told.tell("1000.500", at: 0)
+        #expect(fits("1000.500") && fits("1000") && fits("1000.5") && !fits("999") && !fits("1000.499") && !fits("-1"))
+        told.tell("1001", at: 600)
+        second = 601
+        #expect(!fits("1000") && fits("1001"))
+    }
+
+    /// It stood still for an hour, and its meter may be an hour or less ahead of it.
+    @Test(
+        arguments: [
+            (90_000, "1081.610", true), (90_000, "1081.611", false), (1800, "1031.582", true), (1800, "1031.583", false),
+        ] as [(Int64, String, Bool)])
+    func aRegisterMayHaveStoodStill(_ refresh: Int64, _ text: String, _ fits: Bool) {
+        var told = Told()
+        told.rules = MonotonicTotal.Rules(perHour: 100, refresh: .seconds(refresh))
+        // 100 m³ in an hour, 6 s and less: 100.167 and the last digit; or 50.139 in half an hour and 5 s.
+        for second in [0, 1800, 3600] as [Int64] { told.tell("981.443", at: second) }
+        #expect(told.tell(text, at: 3601) == (fits ? .accepted : .tooFast))
+    }
+
+    // MARK: Another life
+
+    /// 5 s at 25 kW are 0.0347 kWh: so much is believed at once, whatever the clock says.
+    @Test func whatSecondsBringIsBelievedAtOnce() {
+        for (text, verdict) in [("1000.035", MonotonicTotal.Verdict.accepted), ("1000.036", .waiting)] {
+            var told = remembering("1000.000")
+            #expect(told.tell(text, at: 3600) == verdict)
+        }
+    }
+
+    /// Where the digits behind are known, whole kWh may be a step of the whole register, or one that was cut off.
+    @Test func wholeKilowattHoursWaitForAMinute() {
+        var told = remembering("1000.000")
+        var same = told
+        #expect(same.tell("1000", at: 10_800) == .accepted)
+        #expect(told.tell("1001", at: 10_800) == .waiting && told.tell("1001", at: 10_859) == .waiting)
+        #expect(told.tell("1001", at: 10_860) == .accepted)
+    }
+
+    /// A clock vouches for 31 days at most: 25 kW × (31 d + 5 s).
+    @Test(arguments: [("19600.034723", true), ("19600.034724", false)]) func aMonthAtMost(_ text: String, _ fits: Bool) {
+        var told = remembering("1000.000000")
+        #expect(told.tell(text, at: 40 * 86_400) == (fits ? .waiting : .tooFast))
+    }
+
+    /// One reading against another is no majority.
+    @Test func twoReadingsAreNeededToContradict() {
+        var told = remembering("90.000")
+        #expect(told.tell("90.073", at: 3600) == .waiting)
+        var twice = told
+        #expect(twice.tell("90.073", at: 3601) == .waiting && twice.tell("90.003", at: 3602) == .waiting)
+        #expect(told.tell("90.003", at: 3601) == .accepted)
+    }
+
+    // MARK: A story
+
+    /// From 3.200 on, an hour brings 25.035 kWh at most, as ever: what is more is another story.
+    @Test(arguments: [("28.235", true), ("28.236", false), ("3.200", true), ("3.199", false)])
+    func aStoryGoesOnAsATotalDoes(_ text: String, _ goesOn: Bool) {
+        var told = Told()
+        told.tell("12345.678", at: 0)
+        #expect(told.tell("3.200", at: 100) == .backwards && told.tell(text, at: 3700) == .backwards)
+        let last = told.tell(text, at: 7300)
+        #expect(last == (goesOn ? .replaced(Quantity(12_345_678, exponent: -3)) : .backwards))
+    }
+
+    @Test(arguments: [(Int64(1290), false), (1291, true)]) func aStoryOfTens(_ seconds: Int64, _ goesOn: Bool) {
+        var told = Told()
+        told.tell("12345.678", at: 0)
+        func record(_ tens: Int64, at second: Int64) -> MonotonicTotal.Verdict {
+            told.total.record(Quantity(tens, exponent: 1), at: start + .seconds(second), wall: clock, told.rules)
+        }
+        #expect(record(1, at: 100) == .backwards && record(2, at: 100 + seconds) == .backwards)
+        #expect((record(2, at: 101 + seconds) == .backwards) == !goesOn)
+    }
+
+    /// Its register may stand still for an hour, so the next reading may have two hours in it.
+    @Test(arguments: [("53.235", true), ("53.236", false)]) func aStoryKnowsTheRefresh(_ text: String, _ goesOn: Bool) {
+        var told = Told()
+        told.rules.refresh = .seconds(3600)
+        told.tell("12345.678", at: 0)
+        // 25 kW × 7205 s are 50.0347 kWh.
+        for (second, text) in [(100, "3.200"), (3700, text)] as [(Int64, String)] { told.tell(text, at: second) }
+        #expect((told.tell(text, at: 7300) == .backwards) == !goesOn)
+    }
+
+    /// Two readings are outweighed by two others; the second of these begins a story of its own.
+    @Test func aStoryIsOutweighed() {
+        var told = Told()
+        told.tell("12345.678", at: 0)
+        for (second, text) in [(100, "3.200"), (101, "3.200"), (102, "50.000"), (103, "60.000")] as [(Int64, String)] {
+            told.tell(text, at: second)
+        }
+        #expect(told.tell("60.000", at: 500) == .backwards && told.tell("60.000", at: 102 + held) == .backwards)
+        #expect(told.tell("60.000", at: 103 + held) == .replaced(Quantity(12_345_678, exponent: -3)))
+    }
+
+    // MARK: Without a checksum
+
+    private func unchecked(_ text: String) -> Told {
+        var told = Told()
+        told.rules.isChecked = false
+        told.tell(text, at: 0)
+        told.tell(text, at: 1)
+        return told
+    }
+
+    /// A step of the last digit is what every register does, and needs no other reading.
+    @Test func aStepOfTheLastDigitIsNotConfirmed() {
+        var told = unchecked("12345.678")
+        #expect(told.tell("12345.679", at: 2) == .accepted && told.value == "12345.679")
+        #expect(told.tell("12345.681", at: 3) == .accepted && told.value == "12345.679", "two are confirmed by the next reading")
+        #expect(told.tell("12345.681", at: 4) == .accepted && told.value == "12345.681")
+    }
+
+    @Test func theNextReadingMustNotBeLess() {
+        var told = unchecked("12345.678")
+        #expect(told.tell("12345.690", at: 2) == .waiting && told.tell("12345.685", at: 3) == .waiting && told.value == "12345.678")
+        #expect(told.tell("12345.686", at: 4) == .accepted && told.value == "12345.685")
+    }
+
+    /// What waited before the meter was exchanged is no reading of the new one.
+    @Test func whatWaitedIsForgottenByAnotherMeter() {
+        var told = unchecked("1000.000")
+        told.tell("1000.010", at: 2)
+        for second in 0...held { told.tell("5000.000", at: 3 + second) }
+        #expect(told.value == "5000.000")
+        told.tell("5000.010", at: 4 + held)
+        #expect(told.value == "5000.000")
+        #expect(told.tell("5000.010", at: 5 + held) == .accepted && told.value == "5000.010")
+    }
+
+    /// What a listener takes for a meter that begins anew: less than before. And a tenth more, after which the next such is another one.
+    @Test func turns() {
+        var told = remembering("100.000")
+        told.rules = MonotonicTotal.Rules(perHour: 1_000_000)
+        for (second, text, turns) in [
+            (0, "100.000", 0), (1, "110.000", 0), (2, "110.001", 1), (3, "121.001", 1), (4, "121.002", 2),
+        ] as [(Int64, String, Int)] {
+            told.tell(text, at: second)
+            #expect(told.total.turns == turns, "\(text)")
+        }
+        for second in 0...held { told.tell("5.000", at: 10 + second) }
+        #expect(told.value == "5.000" && told.total.turns == 3)
+        var new = Told()
+        new.tell("0.000", at: 0)
+        #expect(new.total.turns == 0)
+        new.tell("0.001", at: 1)
+        #expect(new.total.turns == 1)
     }
 }
 

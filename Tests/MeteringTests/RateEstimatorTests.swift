@@ -1,5 +1,6 @@
-import Metering
 import Testing
+
+@testable import Metering
 
 private let start = Instant(nanoseconds: 1_000_000_000_000)
 
@@ -167,5 +168,243 @@ private struct ReadRegister {
         estimator.forget()
         estimator.record(10, asked: at(31), answered: at(31.3))
         #expect(estimator.estimate == nil)
+    }
+}
+
+/// Worked out by hand, on pulses whose time is known exactly unless `width` says otherwise.
+@Suite struct RateArithmeticTests {
+    private func pulses(_ times: [Double], width: Double = 0) -> RateEstimator {
+        var estimator = RateEstimator(refresh: .zero, count: 0)
+        for (index, time) in times.enumerated() {
+            estimator.record(Int64(index) + 1, asked: at(time - width), answered: at(time))
+        }
+        return estimator
+    }
+
+    private func expect(
+        _ estimate: RateEstimate?, _ rate: Double, _ error: Double, _ comment: Comment? = nil, at place: SourceLocation = #_sourceLocation
+    ) {
+        guard let estimate else {
+            Issue.record("nothing is said", sourceLocation: place)
+            return
+        }
+        #expect((estimate.rate - rate).magnitude < 1e-8, comment, sourceLocation: place)
+        #expect((estimate.error - error).magnitude < 1e-8, comment, sourceLocation: place)
+    }
+
+    struct Case: Sendable {
+        var pulses: [Double]
+        var quietUntil: Double
+        var rate: Double
+        var error: Double
+        var width = 0.0
+    }
+
+    /// An interval of 10 s, and nothing after it: a late step lowers the rate to one count in the time since, and further down to 0.4 of
+    /// that; after 300 s, or three intervals, it is 0.
+    private static let late: [Case] = [
+        Case(pulses: [0, 10], quietUntil: 10, rate: 0.1, error: 0), Case(pulses: [0, 10], quietUntil: 20, rate: 0.1, error: 0),
+        Case(pulses: [0, 10], quietUntil: 22, rate: 1 / 12.0, error: 1 / 12.0),
+        Case(pulses: [0, 10], quietUntil: 25, rate: 1.5625 / 2.25 / 15, error: 1.5625 / 2.25 / 15),
+        Case(pulses: [0, 10], quietUntil: 30, rate: 0.02, error: 0.03),
+        Case(pulses: [0, 10], quietUntil: 309, rate: 0.4 / 299, error: 0.6 / 299),
+        Case(pulses: [0, 10], quietUntil: 310, rate: 0, error: 1 / 300.0),
+        Case(pulses: [0, 200], quietUntil: 799, rate: 0.4 / 599, error: 0.6 / 599),
+        Case(pulses: [0, 200], quietUntil: 800, rate: 0, error: 1 / 600.0),
+        // One step alone, whose interval nobody knows: it is never 0.
+        Case(pulses: [0], quietUntil: 300, rate: 0.4 / 300, error: 0.6 / 300),
+        Case(pulses: [0], quietUntil: 900, rate: 0.4 / 900, error: 0.6 / 900),
+        // Brackets of 2 s: the interval is 8 to 12 s, and no shorter than the time since.
+        Case(pulses: [0, 10], quietUntil: 10, rate: 0.1, error: 1 / 8.0 - 0.1, width: 2),
+        Case(pulses: [0, 10], quietUntil: 19, rate: 1 / 10.5, error: 1 / 9.0 - 1 / 10.5, width: 2),
+        Case(pulses: [0, 10], quietUntil: 22, rate: 1 / 12.0, error: 0, width: 2),
+        Case(pulses: [0, 10], quietUntil: 23, rate: 1.5625 / 2.25 / 15, error: 1.5625 / 2.25 / 15, width: 2),
+    ]
+
+    @Test(arguments: late) func aStepThatIsLate(_ given: Case) {
+        var estimator = pulses(given.pulses, width: given.width)
+        estimator.quiet(until: at(given.quietUntil))
+        expect(estimator.estimate, given.rate, given.error)
+        estimator.quiet(until: at(given.quietUntil - 5))
+        expect(estimator.estimate, given.rate, given.error, "what is known already stays known")
+    }
+
+    /// More than half as long again as the interval before, or less than two thirds of it, is another load. Nobody knows when in the
+    /// interval it began.
+    private static let changes: [Case] = [
+        Case(pulses: [0, 10, 20, 32], quietUntil: 32, rate: 1 / 12.0, error: 1 / 10.0 - 1 / 12.0),
+        Case(pulses: [0, 10, 20, 32, 44], quietUntil: 44, rate: 1 / 12.0, error: 0),
+        Case(pulses: [0, 10, 20, 35], quietUntil: 35, rate: 1 / 15.0, error: 1 / 10.0 - 1 / 15.0),
+        Case(pulses: [0, 10, 20, 36], quietUntil: 36, rate: 1.5625 / 2.56 / 16, error: 1.5625 / 2.56 / 16),
+        Case(pulses: [0, 10, 20, 50], quietUntil: 50, rate: 0.4 / 30, error: 0.6 / 30),
+        Case(pulses: [0, 15, 30, 40], quietUntil: 40, rate: 1 / 10.0, error: 1 / 10.0 - 1 / 15.0),
+        Case(pulses: [0, 15, 30, 39], quietUntil: 39, rate: 1 / 9.0, error: 1 / 9.0),
+        Case(pulses: [0, 10, 20, 24], quietUntil: 24, rate: 0.25, error: 0.25),
+        Case(pulses: [0, 10, 20, 24], quietUntil: 28, rate: 0.25, error: 0.25),
+        Case(pulses: [0, 10, 20, 24], quietUntil: 34, rate: 0.04, error: 0.06),
+        // The first interval alone is no load that could change.
+        Case(pulses: [0, 10, 14], quietUntil: 14, rate: 0.25, error: 0),
+        Case(pulses: [0, 10, 20, 24, 28], quietUntil: 28, rate: 0.25, error: 0),
+    ]
+
+    @Test(arguments: changes) func aLoadThatChanges(_ given: Case) {
+        var estimator = pulses(given.pulses)
+        estimator.quiet(until: at(given.quietUntil))
+        expect(estimator.estimate, given.rate, given.error)
+    }
+
+    /// A step between `after` and `by`, behind exact ones; it may be several counts.
+    private func changed(_ times: [Double], after: Double, by: Double, counts: Int64 = 1, quietUntil: Double) -> RateEstimate? {
+        var estimator = pulses(times)
+        estimator.record(Int64(times.count) + counts, asked: at(after), answered: at(by))
+        estimator.quiet(until: at(quietUntil))
+        return estimator.estimate
+    }
+
+    @Test func aChangeThatIsNotKnownExactly() {
+        // 6 to 8 s after intervals of 1 s.
+        expect(changed([0, 1, 2], after: 8, by: 10, quietUntil: 16.5), 0.4 / 7, 1 / 6.0 - 0.4 / 7)
+        expect(changed([0, 1, 2], after: 8, by: 10, quietUntil: 17), 0.4 / 9, 1 / 7.0 - 0.4 / 9, "one count in 9 s at most")
+        // 7 s at most: two thirds of it are likely, and nothing says how fast it may be.
+        expect(changed([0, 1, 2], after: 1.9, by: 9, quietUntil: 9), 0.6 / 7, 0.6 / 7)
+        // Faster: 1 to 7 s after intervals of 10 s, in which the old load has its part.
+        expect(changed([0, 10, 20], after: 21, by: 27, quietUntil: 27), 0.25, 0.25)
+        // Two counts in one step.
+        expect(changed([0, 10, 20], after: 28, by: 28, counts: 2, quietUntil: 28), 0.25, 0.25)
+        expect(changed([0, 10, 20], after: 80, by: 80, counts: 2, quietUntil: 80), 0.4 / 30, 0.6 / 30)
+        expect(changed([0, 10, 20], after: 50, by: 78, counts: 2, quietUntil: 78), 0.4 / 22, 1 / 15.0 - 0.4 / 22)
+        expect(changed([0, 10, 20], after: 19, by: 84, counts: 2, quietUntil: 84), 0.4 * 3 / 64, 0.4 * 3 / 64)
+    }
+
+    /// Brackets of 1 s, 9 s apart: the interval is known to 1 s over the number of steps.
+    @Test func aSteadyLoadIsMeasuredOverManySteps() {
+        let steady = pulses((0...10).map { 9 * Double($0) }, width: 1)
+        // Within 2 %: six of them.
+        expect(steady.estimate, 1 / 9.0, 1 / (9 - 1 / 6.0) - 1 / 9.0)
+        // Something else was before: within 5 %, three of them.
+        let lively = pulses([0] + (0...10).map { 20 + 9 * Double($0) }, width: 1)
+        expect(lively.estimate, 1 / 9.0, 1 / (9 - 1 / 3.0) - 1 / 9.0)
+        // One interval would do, but two are taken; where not even all are good enough, all.
+        expect(pulses([0, 10, 20, 30], width: 0.1).estimate, 0.1, 1 / 9.95 - 0.1)
+        expect(pulses([0, 10], width: 0.1).estimate, 0.1, 1 / 9.9 - 0.1)
+        expect(pulses([0, 10, 20, 30], width: 5).estimate, 0.1, 1 / (10 - 5 / 3.0) - 0.1)
+    }
+
+    /// The newest 48: 47 intervals of 10 s, with brackets of 11 s.
+    @Test(arguments: [48, 49, 100]) func noMoreStepsAreKept(_ count: Int) {
+        let times = (0..<count).map { 10 * Double($0) }
+        expect(pulses(times, width: 11).estimate, 0.1, 1 / (10 - 11 / 47.0) - 0.1)
+    }
+
+    /// Where nothing bounds the rate from above: the likely one, and twice that at most.
+    @Test func brackets() {
+        var close = RateEstimator(refresh: .zero, count: 0)
+        close.record(1, asked: at(-4), answered: at(0))
+        var near = close
+        // From 1 s to 9 s.
+        near.record(2, asked: at(1), answered: at(5))
+        expect(near.estimate, 0.2, 0.2)
+        // From none to 9 s.
+        close.record(2, asked: at(-1), answered: at(5))
+        expect(close.estimate, 1 / 6.0, 1 / 6.0)
+    }
+
+    /// A rate that grows by 0.4 % of itself in a second goes on growing until the next step.
+    @Test func aRateThatGrowsGoesOnGrowing() throws {
+        // Of a second count k before the newest: the root of t + 0.002 t² = −5 k.
+        let times = (0..<24).map { (index: Int) -> Double in
+            let root: Double = (1 - 0.04 * Double(23 - index)).squareRoot()
+            return 200 + (root - 1) / 0.004
+        }
+        var estimator = pulses(times, width: 1)
+        let first = try #require(estimator.estimate)
+        #expect((first.rate - 0.2).magnitude < 0.002)
+        estimator.quiet(until: at(203))
+        let later = try #require(estimator.estimate)
+        // The estimate is of a second after the bracket began, then of four.
+        let growth: Double = later.rate / first.rate
+        #expect((growth - 1.016).magnitude < 1e-6, "\(growth)")
+    }
+
+    @Test func nothingAtAll() {
+        var counted = RateEstimator(refresh: .zero, count: 0)
+        #expect(counted.isFed && counted.fallsAt == nil && counted.estimate == nil)
+        counted.quiet(until: at(5))
+        #expect(counted.fallsAt == at(305))
+        counted.quiet(until: at(304.9))
+        #expect(counted.estimate == nil)
+        counted.quiet(until: at(305))
+        expect(counted.estimate, 0, 1 / 300.0)
+        // Nobody has ever read it: it may stand anywhere.
+        var unread = RateEstimator(refresh: .zero)
+        unread.quiet(until: at(5))
+        unread.quiet(until: at(999))
+        #expect(!unread.isFed && unread.estimate == nil)
+        unread.record(7, asked: at(1000), answered: at(1000))
+        #expect(unread.isFed)
+        expect(unread.estimate, 0, 1 / 995.0)
+    }
+
+    @Test func saysWhetherItHasMoved() {
+        var estimator = RateEstimator(refresh: .seconds(1))
+        let moved = [7, 7, 8, 8, 6, 6, 9].enumerated().map { second, count in
+            estimator.record(Int64(count), asked: at(Double(second)), answered: at(Double(second)))
+        }
+        #expect(moved == [false, false, true, false, false, false, true])
+    }
+
+    /// What the register shows may be a second old.
+    @Test func sinceWhenNothingHasCome() {
+        var estimator = RateEstimator(refresh: .seconds(1))
+        estimator.record(7, asked: at(10), answered: at(11))
+        #expect(estimator.fallsAt == at(309))
+        estimator.record(5, asked: at(50), answered: at(51))
+        #expect(estimator.fallsAt == at(349), "another register: from its first reading on")
+        estimator.record(5, asked: at(60), answered: at(61))
+        estimator.forget()
+        #expect(estimator.fallsAt == at(359))
+    }
+
+    /// At one count in the interval since, the rate is what was said; later it is less.
+    @Test func whenItFallsByItself() {
+        #expect(pulses([10]).fallsAt == at(310))
+        #expect(pulses([0, 10]).fallsAt == at(20))
+        #expect(pulses([0, 10], width: 2).fallsAt == at(22), "the longest that the interval may be")
+        #expect(pulses([0, 10, 20, 24]).fallsAt == at(28))
+        #expect(pulses([0, 100_000]).fallsAt == at(186_400), "within a day")
+    }
+
+    /// What was before flowed the other way.
+    @Test func aTurn() {
+        var one = pulses([0, 4, 10])
+        one.turn(at: at(10), from: at(0))
+        // One count in the time since the other direction was last seen, at most; the likely part of it.
+        expect(one.estimate, 0.04, 0.04)
+        one.turn(at: at(10), from: at(9.8))
+        expect(one.estimate, 0.8, 0.8, "never less than half a second")
+        var two = pulses([0, 10, 14])
+        two.turn(at: at(10), from: at(0))
+        expect(two.estimate, 0.25, 0)
+        // What differed from the steps before is no error of the new direction.
+        var restless = pulses([0, 10, 20, 30, 42])
+        restless.turn(at: at(30), from: at(0))
+        expect(restless.estimate, 1 / 12.0, 0)
+        restless.turn(at: at(42.1), from: at(0))
+        #expect(restless.newest == nil && restless.estimate == nil)
+        // A step that came between 8 s and 12 s came at 10 s.
+        var wide = RateEstimator(refresh: .zero, count: 0)
+        wide.record(1, asked: at(8), answered: at(12))
+        wide.turn(at: at(12), from: at(0))
+        expect(wide.estimate, 0.04, 0.04)
+    }
+
+    /// Time stamps of a damaged kernel queue are no reason to say nonsense.
+    @Test func aPulseThatSeemsToComeBeforeTheLast() throws {
+        var estimator = pulses([0, 10, 20, 15], width: 0.002)
+        let estimate = try #require(estimator.estimate)
+        #expect(estimate.rate > 0 && estimate.rate <= 0.2 && estimate.error > 0)
+        estimator.record(5, asked: at(25.998), answered: at(26))
+        let next = try #require(estimator.estimate)
+        #expect(next.rate.isFinite && next.error.isFinite)
     }
 }

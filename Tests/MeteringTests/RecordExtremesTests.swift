@@ -106,3 +106,88 @@ private let times: [Int64] = [.min, -1, 0, 1_795_242_480_000, 253_402_300_799_99
         #expect(total.total.isReadable && !total.total.isNegative)
     }
 }
+
+/// Texts that nobody writes, with the right check sum.
+@Suite struct RecordBoundTests {
+    private func signed(_ body: String) -> [UInt8] {
+        let check = String(CheckSum.crc32(Array(body.utf8)), radix: 16)
+        return Array((body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n").utf8)
+    }
+
+    struct Total: Sendable {
+        var pulses = "5"
+        var base = "1 at 5"
+        var constant = "1"
+        var isRead: Bool
+    }
+
+    private static let totals: [Total] = [
+        Total(isRead: true), Total(pulses: "4", isRead: false), Total(pulses: "6", isRead: true), Total(base: "1 at 0", isRead: true),
+        Total(base: "1 at -1", isRead: false), Total(pulses: "999999999999999", isRead: true),
+        Total(pulses: "1000000000000000", isRead: false),
+        Total(constant: "0", isRead: false), Total(constant: "-1", isRead: false), Total(constant: "0.000001", isRead: true),
+        Total(constant: "0.0000001", isRead: false), Total(constant: "1 1", isRead: false), Total(base: "1 at 5 5", isRead: false),
+    ]
+
+    @Test(arguments: totals) func whatIsATotal(_ total: Total) {
+        let body = "jouled total 2\npulses \(total.pulses)\nbase \(total.base)\npulses_per_unit \(total.constant)\n"
+        #expect((TotalRecord.parse(signed(body)) != nil) == total.isRead)
+    }
+
+    /// At a count that there has been by then.
+    @Test(arguments: [("0", true), ("5", true), ("6", false), ("-1", false)]) func whatIsACorrection(_ pulses: String, _ isRead: Bool) {
+        let body = "jouled total 2\npulses 5\nbase 1 at 5\npulses_per_unit 1\ncorrection 1795242480000 at \(pulses) from - to 1\n"
+        #expect((TotalRecord.parse(signed(body)) != nil) == isRead)
+    }
+
+    /// To the last byte that a record may have: 2048.
+    @Test func howLongATotalMayBe() {
+        var lengths: Set<Int> = []
+        for extra in 20...36 {
+            var spare = extra
+            let corrections = (0..<39).map { _ in
+                let digits = 9 + min(9, spare)
+                spare -= digits - 9
+                return Correction(
+                    at: WallTime(millisecondsSince1970: 1_795_242_480_000), before: nil,
+                    display: Quantity(String(repeating: "1", count: digits)) ?? Quantity(0), pulses: 1)
+            }
+            let total = PulseTotal(pulses: 5, base: Quantity(1), pulsesPerUnit: Quantity(1), corrections: corrections)
+            let text = Array(TotalRecord.text(of: total).utf8)
+            #expect((TotalRecord.parse(text) == total) == (text.count <= 2048), "\(text.count)")
+            lengths.insert(text.count)
+        }
+        #expect(lengths.contains(2048) && lengths.contains(2049), "\(lengths.sorted())")
+    }
+
+    /// Here 16384.
+    @Test func howLongAMemoryMayBe() {
+        var memory = MeterMemory(serial: "1")
+        for channel in 0..<195 as Range<UInt8> { memory.channels[channel] = MeterMemory(serial: String(repeating: "7", count: 64)) }
+        var lengths: Set<Int> = []
+        for length in 53...58 {
+            memory.channels[200] = MeterMemory(serial: String(repeating: "7", count: length))
+            let text = Array(MeterMemoryRecord.text(of: memory).utf8)
+            #expect((MeterMemoryRecord.parse(text) == memory) == (text.count <= 16_384), "\(text.count)")
+            lengths.insert(text.count)
+        }
+        #expect(lengths.contains(16_384) && lengths.contains(16_385), "\(lengths.sorted())")
+    }
+
+    /// The check sum has eight digits, also where the first ones are 0.
+    @Test func checkSums() {
+        var firsts: Set<UInt8> = []
+        for number in 0..<200 as Range<Int64> {
+            let total = PulseTotal(pulses: number, pulsesPerUnit: Quantity(1000))
+            let memory = MeterMemory(serial: String(number))
+            for text in [TotalRecord.text(of: total), MeterMemoryRecord.text(of: memory)] {
+                let digits = Array(text.utf8.suffix(9).dropLast())
+                #expect(text.hasSuffix("\ncheck \(String(decoding: digits, as: UTF8.self))\n"))
+                firsts.insert(digits[0])
+            }
+            #expect(TotalRecord.parse(Array(TotalRecord.text(of: total).utf8)) == total)
+            #expect(MeterMemoryRecord.parse(Array(MeterMemoryRecord.text(of: memory).utf8)) == memory)
+        }
+        #expect(firsts.contains(UInt8(ascii: "0")))
+    }
+}

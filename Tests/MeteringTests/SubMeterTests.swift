@@ -1,5 +1,6 @@
-import Metering
 import Testing
+
+@testable import Metering
 
 @Suite struct SubMeterTests {
     private static let start = Instant(nanoseconds: 1_000_000_000)
@@ -96,5 +97,63 @@ import Testing
         #expect(state.snapshot.meters.map(\.name) == ["grid", "grid_gas_1", "grid_gas"])
         state.record(readout(gas("2"), after: 1), of: "grid", wall: Self.wall)
         #expect(state.snapshot.meters.count == 3)
+    }
+}
+
+@Suite struct SubMeterBoundTests {
+    private func record(_ type: String, _ reading: Quantity, _ unit: Unit, at second: Int, in meters: inout MeterState) {
+        let registers = [
+            Register(OBISCode(0, 1, 24, 1, 0, 255), .text(type)), Register(OBISCode(0, 1, 24, 2, 1, 255), .number(reading, unit)),
+        ]
+        meters.record(
+            Readout(registers, at: Instant(nanoseconds: 1_000_000_000) + .seconds(second)), of: "grid",
+            wall: WallTime(millisecondsSince1970: 1_700_000_000_000))
+    }
+
+    /// 100 m³ or 1000 kWh of heat in an hour, here in 15 s: 0.4167 and 4.1667, and the last digit.
+    @Test(
+        arguments: [
+            ("003", .cubicMetres, 417, true), ("003", .cubicMetres, 418, false), ("007", .cubicMetres, 417, true),
+            ("007", .cubicMetres, 418, false), ("004", .kilowattHours, 4167, true), ("004", .kilowattHours, 4168, false),
+        ] as [(String, Unit, Int64, Bool)])
+    func whatAMeterLetsThrough(_ type: String, _ unit: Unit, _ rise: Int64, _ fits: Bool) {
+        var meters = MeterState()
+        meters.addOptical(MeterDescription(name: "grid", title: "Grid"), maxPower: 25_000, staleAfter: .seconds(30))
+        record(type, Quantity(981_443, exponent: -3), unit, at: 0, in: &meters)
+        record(type, Quantity(981_443 + rise, exponent: -3), unit, at: 10, in: &meters)
+        let meter = meters.snapshot.meters.last
+        let value = meter?.values[type == "004" ? .energy : .volume]
+        #expect(value == .number(Quantity(981_443 + (fits ? rise : 0), exponent: -3)) && (meter?.problem == nil) == fits)
+        #expect(meter?.readings == 2)
+    }
+
+    /// By the device types of the M-Bus, as EN 13757-3 numbers them.
+    @Test func deviceTypes() {
+        for type in 0...40 {
+            let registers = [
+                Register(OBISCode(0, 2, 24, 1, 0, 255), .text(String(type))),
+                Register(OBISCode(0, 2, 24, 2, 1, 255), .number(Quantity(1), type == 4 || type == 12 ? .kilowattHours : .cubicMetres)),
+            ]
+            let expected: Medium? = [3: .gas, 4: .heat, 12: .heat, 6: .water, 7: .water, 21: .water, 22: .water][type]
+            #expect(Readout(registers, at: Instant(nanoseconds: 0)).subMeters.first?.medium == expected, "\(type)")
+        }
+    }
+
+    @Test(arguments: [
+        ("21", "!"), ("7E", "~"), ("20", "20"), ("7F", "7F"), ("41427a", "ABz"), ("414", "414"), ("", ""), ("4G", "4G"), ("4120", "4120"),
+    ])
+    func charactersInHex(_ hex: String, _ text: String) { #expect(charactersOfHex(hex) == text) }
+
+    /// The number of its own, or else that of the equipment.
+    @Test func whereItsNumberIs() {
+        func serial(_ places: [UInt8]) -> String? {
+            let registers =
+                [
+                    Register(OBISCode(0, 2, 24, 1, 0, 255), .text("003")),
+                    Register(OBISCode(0, 2, 24, 2, 1, 255), .number(Quantity(1), .cubicMetres)),
+                ] + places.map { Register(OBISCode(0, 2, 96, 1, $0, 255), .text("No\($0)")) }
+            return Readout(registers, at: Instant(nanoseconds: 0)).subMeters.first?.serial
+        }
+        #expect(serial([0, 1]) == "No0" && serial([1, 0]) == "No0" && serial([1]) == "No1" && serial([2]) == nil)
     }
 }

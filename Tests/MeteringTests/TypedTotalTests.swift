@@ -24,3 +24,18 @@ import Testing
         #expect(refusal(typed) == "either \(meanings): write a point, or no comma")
     }
 }
+
+@Suite struct TypedTotalBoundTests {
+    private func isRead(_ typed: String) -> Bool { (try? TypedTotal(typed.utf8)) != nil }
+
+    @Test func upTo32Characters() {
+        #expect(isRead(String(repeating: "0", count: 31) + "1") && !isRead(String(repeating: "0", count: 32) + "1"))
+    }
+
+    /// Thousands have one to three digits before the comma, of which the first is no 0, and three behind.
+    @Test(arguments: [
+        ("1,234", false), ("12,345", false), ("123,456", false), ("1234,567", true), (",567", true), ("0,567", true), ("1,23", true),
+        ("1,2345", true), ("01,234", true),
+    ])
+    func thousands(_ typed: String, _ isNumber: Bool) { #expect(isRead(typed) == isNumber) }
+}

@@ -82,7 +82,7 @@ package struct RateEstimator: Sendable {
     }
 
     private mutating func begin(_ now: Instant) {
-        steps.removeAll(keepingCapacity: true)
+        steps = []
         line = SteadyLine()
         (before, mixed, unrest) = (nil, nil, 0)
         began = now
@@ -96,12 +96,12 @@ package struct RateEstimator: Sendable {
         steps.append(step)
         line = SteadyLine(through: steps, extending: line)
         (mixed, unrest) = (nil, 0)
-        guard let old, wasKnown, line.reaches.count < 2, steps.count >= 2 else { return }
+        guard let old, wasKnown, line.reaches.count < 2 else { return }
         let previous = steps[steps.count - 2]
         let counts = Double(step.count - previous.count)
         let interval = max(step.middle.seconds(since: previous.middle) / counts, 0.001)
         let isSlower = interval > old.middle
-        if line.reaches.isEmpty || interval > old.middle * Self.change || interval < old.middle / Self.change {
+        if interval > old.middle * Self.change || interval < old.middle / Self.change {
             steps = [step]
             line = SteadyLine()
             let (shortest, longest) = (step.after.seconds(since: previous.by) / counts, step.by.seconds(since: previous.after) / counts)
@@ -130,7 +130,7 @@ package struct RateEstimator: Sendable {
         guard let mixed, let before else {
             return quiet >= Self.zeroAfter ? overdue(quiet, elapsed, expected: quiet / 3 + 1) : nil
         }
-        guard quiet < mixed.middle else { return overdue(quiet, max(elapsed, mixed.middle), expected: before) }
+        guard quiet < mixed.middle else { return overdue(quiet, elapsed, expected: before) }
         let rate = Self.share(mixed.middle / before) / mixed.middle
         // Of a load that has fallen, the mean that it is part of is a bound.
         let bound = mixed.shortest > 0 ? 1 / mixed.shortest : 2 * rate
@@ -140,8 +140,8 @@ package struct RateEstimator: Sendable {
     private func steady(_ quiet: Double, _ elapsed: Double) -> RateEstimate? {
         let allowed = line.bend == 0 && line.isWhole ? Self.calmError : Self.livelyError
         guard let reach = line.best(error: allowed) else { return nil }
-        let shortest = max(reach.shortest, min(quiet, reach.longest))
-        let growth = min(max(1 + 2 * line.bend * max(elapsed, 0), 0.5), 1.5)
+        let shortest = max(reach.shortest, quiet)
+        let growth = min(max(1 + 2 * line.bend * elapsed, 0.5), 1.5)
         // Where nothing bounds the rate from above, a half of the longest interval would most often be too much.
         let interval = shortest > 0 ? (shortest + reach.longest) / 2 : reach.longest * 2 / 3
         let rate = growth / interval
@@ -151,7 +151,6 @@ package struct RateEstimator: Sendable {
 
     /// No step although one was expected: less than one count in the time since.
     private func overdue(_ quiet: Double, _ elapsed: Double, expected: Double) -> RateEstimate {
-        let elapsed = max(elapsed, expected)
         if quiet >= Self.zeroAfter, quiet >= 3 * expected { return RateEstimate(rate: 0, error: 1 / quiet) }
         let rate = Self.share(elapsed / expected) / elapsed
         return RateEstimate(rate: rate, error: max(1 / quiet - rate, rate))
@@ -159,7 +158,7 @@ package struct RateEstimator: Sendable {
 
     /// Which part of the bound is said: all of it while a step is hardly late, then less. It lies between 0 and 1.
     private static func share(_ lateness: Double) -> Double {
-        lateness <= sureUntil ? 1 : max(shareOfBound, sureUntil * sureUntil / (lateness * lateness))
+        min(1, max(shareOfBound, sureUntil * sureUntil / (lateness * lateness)))
     }
 
     /// When the rate will have begun to fall without a step; `nil` when nothing is known.

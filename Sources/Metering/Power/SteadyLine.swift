@@ -5,7 +5,6 @@ struct CounterStep: Sendable, Equatable {
     var by: Instant
 
     var middle: Instant { Instant(nanoseconds: after.nanoseconds + (by.nanoseconds - after.nanoseconds) / 2) }
-    var width: Double { by.seconds(since: after) }
 }
 
 /// The lines that pass all brackets of the newest steps of a counter: each is a constant rate that would explain what was seen.
@@ -49,15 +48,15 @@ struct SteadyLine: Sendable {
 
     init() {}
 
-    /// `old`: the line through all but the newest of these steps and those that were before them.
-    init(through steps: [CounterStep], extending old: SteadyLine = SteadyLine()) {
+    /// `old`: the line through all but the newest of these steps, and whatever was before them. It saves most of the work, and changes nothing.
+    init(through steps: [CounterStep], extending old: SteadyLine? = nil) {
         guard let newest = steps.last, steps.count >= 2 else { return }
         let boxes = steps.map { Box($0, from: newest) }
-        if old.bounds.count >= steps.count - 2, steps.count > 2 {
+        if let old {
             bounds = old.bounds.suffix(steps.count - 2) + [Bounds()]
             for oldest in bounds.indices { bounds[oldest].narrow(boxes[oldest], boxes[boxes.count - 1]) }
         } else {
-            bounds = (0..<boxes.count - 1).map { Self.bounds(of: $0, boxes) }
+            bounds = boxes.indices.dropLast().map { Self.bounds(of: $0, boxes) }
         }
         reaches = Self.reaches(boxes) { bounds[$0] }
         isWhole = reaches.count == steps.count - 1
@@ -65,8 +64,8 @@ struct SteadyLine: Sendable {
         guard -boxes[straight.oldest].after >= Self.bentSeconds else { return }
         var most = straight.counts * Self.bentGain
         for bend in Self.bends {
-            // Further back than this the rate would be near 0 or below.
-            let horizon = bend > 0 ? -0.4 / bend : -.infinity
+            // Further back than this a rate that grows would be near 0 or below; one that falls has no such limit.
+            let horizon = -0.4 / max(bend, 0)
             let first = boxes.firstIndex { $0.after >= horizon } ?? 0
             guard let needed = boxes.lastIndex(where: { -$0.count > most }), first <= needed else { continue }
             let curve = boxes.map { $0.bent(bend) }
@@ -118,15 +117,15 @@ struct SteadyLine: Sendable {
 
     private static func bounds(of oldest: Int, _ boxes: [Box]) -> Bounds {
         var bounds = Bounds()
-        for newer in (oldest + 1)..<boxes.count { bounds.narrow(boxes[oldest], boxes[newer]) }
+        for newer in boxes[oldest...].dropFirst() { bounds.narrow(boxes[oldest], newer) }
         return bounds
     }
 
     /// By the pairs that it makes and those of the newest: few of all, and most often enough to see that no line passes them.
     private static func mayReach(_ oldest: Int, _ boxes: [Box]) -> Bool {
         var bounds = bounds(of: oldest, boxes)
-        for older in oldest..<boxes.count - 1 { bounds.narrow(boxes[older], boxes[boxes.count - 1]) }
-        return bounds.longest >= bounds.shortest && bounds.longest > 0
+        for older in boxes[oldest...].dropLast() { bounds.narrow(older, boxes[boxes.count - 1]) }
+        return bounds.longest >= bounds.shortest
     }
 
     private static func reaches(_ boxes: [Box], from first: Int = 0, bounds: (Int) -> Bounds) -> [Reach] {
@@ -141,7 +140,8 @@ struct SteadyLine: Sendable {
             let counts = newest.count - old.count
             let width = (newest.by - newest.after + old.by - old.after) / 2
             guard longest >= shortest, longest > 0 else { break }
-            if counts > 1, (longest - shortest) / 2 * counts < leastRoom * width { break }
+            // Of the newest two it is all that their brackets have.
+            if (longest - shortest) / 2 * counts < leastRoom * width { break }
             reaches.append(Reach(oldest: oldest, counts: counts, shortest: shortest, longest: longest))
         }
         return reaches

@@ -1,8 +1,6 @@
 /// Meters say one thing in several ways; here each becomes the one that `Measurand` knows.
 extension Readout {
     package var canonicalRegisters: [Register] {
-        // The answer in a session: a total by itself is what it is.
-        if !isWhole, registers.count == 1, registers[0].code.d == 8 { return registers }
         var book = RegisterBook(registers)
         for phase in [20, 40, 60] as [UInt8] {
             // Q3D and Hager send 21.7.0 with a sign; P1 has 22.7.0 beside it.
@@ -62,7 +60,7 @@ private struct RegisterBook {
     private var places: [OBISCode: Int] = [:]
 
     init(_ sent: [Register]) {
-        registers.reserveCapacity(sent.count + 8)
+        registers.reserveCapacity(sent.count)
         for register in sent {
             var code = register.code
             // Old Q3D write 1.7.255, an eHZ361L5R of Hager 1.7.1.

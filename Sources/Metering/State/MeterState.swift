@@ -83,7 +83,7 @@ package struct MeterState: Sendable {
 
     private mutating func share() -> Snapshot {
         var meters: [SharedMeter] = []
-        meters.reserveCapacity(order.count + 2)
+        meters.reserveCapacity(order.count)
         for place in order {
             switch place {
             case .optical(let index):

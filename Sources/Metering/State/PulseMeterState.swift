@@ -100,7 +100,8 @@ struct PulseMeterState: Sendable {
             snapshot.readings += 1
             snapshot.readAt = wall
             snapshot.values[.lastReading] = .time(wall)
-            if new.counted > reading.counted + 1, let before = new.pulseBefore { recordRate(new.counted - 1, at: before) }
+            // Where it is the newest that was known already, nothing is new.
+            if let before = new.pulseBefore { recordRate(new.counted - 1, at: before) }
             recordRate(new.counted, at: new.lastPulse ?? now)
         }
         let isOldProblem = new.problem == reading.problem && new.journalProblem == reading.journalProblem

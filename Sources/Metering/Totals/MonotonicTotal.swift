@@ -91,7 +91,7 @@ package struct MonotonicTotal: Sendable {
         // So must whole kWh where the digits behind are known.
         if at == nil, rise > rules.perHour * Self.slack / 3600 + min(unit, 1) || rise > 0 && new.exponent > value.exponent {
             tell(new, now, rules, unit)
-            guard let story, story.newest == new, story.readings > 1, now - story.since >= Self.firstLength else { return .waiting }
+            guard let story, story.newest == new, now - story.since >= Self.firstLength else { return .waiting }
         }
         // What was remembered is old, and all other readings of this life say more.
         if at == nil, let story, story.weight > 1, new < story.newest {
@@ -182,7 +182,7 @@ package struct MonotonicTotal: Sendable {
             return Double(min(max(away, 0), Self.mostAway)) / 1000 + rules.refresh.seconds
         }
         let unseen = now - at
-        return (rules.refresh > .zero ? max(unseen, min(now - changedAt, rules.refresh)) : unseen).seconds
+        return max(unseen, min(now - changedAt, rules.refresh)).seconds
     }
 
     private mutating func accept(_ new: Quantity, _ now: Instant, _ wall: WallTime, _ unit: Double) {

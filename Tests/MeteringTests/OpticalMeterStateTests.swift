@@ -1,0 +1,241 @@
+import Testing
+
+@testable import Metering
+
+private let start = Instant(nanoseconds: 1_000_000_000_000)
+private let wall = WallTime(millisecondsSince1970: 1_700_000_000_000)
+
+private func number(_ c: UInt8, _ d: UInt8, _ e: UInt8, _ text: String, _ unit: Unit?) -> Register {
+    Register(OBISCode(c, d, e), .number(Quantity(text) ?? Quantity(-1), unit))
+}
+
+/// A meter with a connection of 25 kW, read once a second.
+private struct Optical {
+    var meter = OpticalMeterState(
+        MeterDescription(name: "grid", title: "Grid"), [], maxPower: 25_000, staleAfter: .seconds(30), remembered: MeterMemory(), since: nil
+    )
+    var seconds = 0
+
+    mutating func read(_ registers: [Register], after pause: Int = 1, source: MeterProtocol = .sml) {
+        seconds += pause
+        var readout = Readout(registers, at: start + .seconds(seconds))
+        readout.source = source
+        meter.record(readout, wall: wall)
+    }
+
+    subscript(_ measurand: Measurand) -> String? { meter.snapshot.values[measurand]?.text }
+    var problem: String? { meter.snapshot.problem }
+}
+
+@Suite struct OpticalMeterStateTests {
+    struct Bound: Sendable {
+        var code: OBISCode
+        var unit: Unit?
+        var most: String
+        var tooMuch: String
+    }
+
+    /// Power of the whole connection, its current at 100 V, 1000 V, 100 Hz, and a factor of 1.
+    private static let bounds: [Bound] = [
+        Bound(code: OBISCode(16, 7, 0), unit: .watts, most: "25000", tooMuch: "25001"),
+        Bound(code: OBISCode(36, 7, 0), unit: .kilowatts, most: "25.000", tooMuch: "25.001"),
+        Bound(code: OBISCode(3, 7, 0), unit: .vars, most: "25000.0", tooMuch: "25000.1"),
+        Bound(code: OBISCode(9, 7, 0), unit: .voltAmperes, most: "25000", tooMuch: "25001"),
+        Bound(code: OBISCode(31, 7, 0), unit: .amperes, most: "250.00", tooMuch: "250.01"),
+        Bound(code: OBISCode(32, 7, 0), unit: .volts, most: "1000", tooMuch: "1001"),
+        Bound(code: OBISCode(14, 7, 0), unit: .hertz, most: "100.0", tooMuch: "100.1"),
+        Bound(code: OBISCode(13, 7, 0), unit: nil, most: "1.000", tooMuch: "1.001"),
+    ]
+
+    @Test(arguments: bounds) func whatNoConnectionHasIsNotPublished(_ bound: Bound) throws {
+        let measurand = try #require(Measurand(bound.code))
+        for sign in ["", "-"] {
+            var meter = Optical()
+            meter.read([number(bound.code.c, 7, 0, sign + bound.tooMuch, bound.unit)])
+            #expect(meter[measurand] == nil && meter[.errors] == "1")
+            #expect(meter.problem == "\(measurand.rawValue) is more than a connection of 25000 W can have: not published")
+            meter.read([number(bound.code.c, 7, 0, sign + bound.most, bound.unit)])
+            #expect(meter[measurand] != nil && meter[.errors] == "1" && meter[.telegrams] == "2" && meter.problem == nil)
+        }
+    }
+
+    /// Who says its power once says it again: none is estimated in between.
+    @Test(arguments: [OBISCode(16, 7, 0), OBISCode(1, 7, 0), OBISCode(31, 7, 0)]) func aPowerThatWasMisreadIsNotEstimated(_ code: OBISCode)
+    {
+        var meter = Optical()
+        meter.read([Register(code, .number(Quantity(99_999_999), code.c == 31 ? .amperes : .watts))], source: .iec62056)
+        for second in 0...200 { meter.read([number(1, 8, 0, "1.\(100 + second / 12)", .kilowattHours)], source: .iec62056) }
+        #expect(meter[.power] == (code.c == 31 ? "300" : nil))
+    }
+
+    /// What it has sent stays, however its totals step.
+    @Test(arguments: [OBISCode(16, 7, 0), OBISCode(1, 7, 0)]) func aPowerThatWasSentIsNotEstimated(_ code: OBISCode) {
+        var meter = Optical()
+        meter.read([Register(code, .number(Quantity(900), .watts))], source: .iec62056)
+        for second in 0...200 { meter.read([number(1, 8, 0, "1.\(100 + second / 12)", .kilowattHours)], source: .iec62056) }
+        #expect(meter[.power] == "900" && meter[.powerError] == nil)
+    }
+
+    /// Import and export by themselves make the power that flows.
+    @Test func powerIsImportLessExport() {
+        var meter = Optical()
+        meter.read([number(2, 7, 0, "700", .watts)], source: .iec62056)
+        #expect(meter[.powerExport] == "700" && meter[.power] == nil)
+        meter.read([number(1, 7, 0, "500", .watts)], source: .iec62056)
+        #expect(meter[.powerImport] == "500" && meter[.power] == "-200")
+        meter.read([number(2, 7, 0, "0.1", .kilowatts)], source: .iec62056)
+        #expect(meter[.power] == "400.0" || meter[.power] == "400")
+        var single = Optical()
+        single.read([number(1, 7, 0, "500", .watts)], source: .iec62056)
+        #expect(single[.power] == "500")
+    }
+
+    /// Three times the time between two readings, where that is more than the 30 s of the configuration.
+    @Test func patience() {
+        var meter = Optical()
+        meter.read([], after: 0)
+        #expect(meter.meter.deadline == start + .seconds(30))
+        meter.read([], after: 10)
+        #expect(meter.meter.deadline == start + .seconds(40))
+        meter.read([], after: 11)
+        #expect(meter.meter.deadline == start + .seconds(54))
+        meter.meter.advance(to: start + .seconds(54))
+        #expect(meter.problem == "no valid reading for 33 s" && meter.meter.deadline == nil && !meter.meter.snapshot.isAvailable)
+        // The reader knows better why.
+        meter.read([], after: 11)
+        meter.meter.note(problem: "no answer")
+        meter.meter.advance(to: start + .seconds(999))
+        #expect(meter.problem == "no answer" && !meter.meter.snapshot.isAvailable)
+        // Nor is the outage a pace: the one before it is kept, until two readings follow each other again.
+        meter.read([], after: 500)
+        #expect(meter.meter.deadline == start + .seconds(532 + 33))
+        meter.read([], after: 2)
+        #expect(meter.meter.deadline == start + .seconds(534 + 30))
+    }
+
+    @Test func countsReadingsAndErrors() {
+        var meter = Optical()
+        meter.read([])
+        #expect(
+            meter[.telegrams] == "1" && meter[.errors] == "0" && meter.meter.snapshot.readings == 1 && meter.meter.snapshot.readAt == wall)
+        meter.meter.countError()
+        meter.meter.countError()
+        #expect(meter[.errors] == "2")
+        meter.read([])
+        #expect(meter[.telegrams] == "2" && meter[.errors] == "2" && meter.meter.snapshot.readings == 2)
+    }
+
+    /// What the next life must know: a first total, a tenth more, another meter. What has moved at all: every step.
+    @Test func turnsAndSteps() {
+        var meter = Optical()
+        var last = (turns: meter.meter.turns, steps: meter.meter.steps)
+        func expect(_ text: String, turns: Bool, steps: Bool) {
+            meter.read([number(1, 8, 0, text, .kilowattHours)], after: 60)
+            let now = (turns: meter.meter.turns, steps: meter.meter.steps)
+            #expect((now.turns > last.turns) == turns && (now.turns < last.turns) == false, "\(text)")
+            #expect((now.steps > last.steps) == steps && (now.steps < last.steps) == false, "\(text)")
+            last = now
+        }
+        expect("1.000", turns: true, steps: true)
+        expect("1.000", turns: false, steps: false)
+        expect("1.001", turns: false, steps: true)
+        expect("1.100", turns: false, steps: true)
+        expect("1.101", turns: true, steps: true)
+        expect("0.001", turns: false, steps: false)
+        for _ in 0..<14 { expect("0.001", turns: false, steps: false) }
+        expect("0.001", turns: true, steps: true)
+    }
+
+    /// Texts and counts about the meter are as they were sent; of what flows through it only numbers count.
+    @Test func textsAreAboutTheMeter() {
+        var meter = Optical()
+        meter.read([
+            Register(OBISCode(0, 2, 0), .text("3.01")), Register(OBISCode(97, 97, 0), .number(Quantity(17), nil)),
+            Register(OBISCode(1, 8, 0), .text("many")), number(32, 7, 0, "230.1", .volts), number(2, 8, 0, "5", .volts),
+        ])
+        #expect(meter[.firmware] == "3.01" && meter[.meterError] == "17" && meter[.energyImport] == nil && meter[.voltageL1] == "230.1")
+        #expect(meter[.energyExport] == nil && meter[.errors] == "0", "volts are no energy")
+        // Without a unit it is in the usual one.
+        meter.read([number(2, 8, 0, "5.5", nil)])
+        #expect(meter[.energyExport] == "5.5")
+        meter.read([number(2, 8, 0, "-1", nil)])
+        #expect(meter[.energyExport] == "5.5" && meter.problem == "energy_export can't be -1")
+    }
+
+    @Test func saysThatItIsLocked() {
+        var meter = Optical()
+        meter.read([number(1, 8, 0, "2043", .kilowattHours)])
+        #expect(meter.problem == "the meter shows whole kWh only, and no power, until its PIN is entered")
+        meter.read([number(1, 8, 0, "2043.001", .kilowattHours)])
+        #expect(meter.problem == nil)
+    }
+
+    // MARK: Who it is
+
+    /// 0.0.0 is the number of a meter that says no other, until it says its own.
+    @Test func theAddressIsTheNumberOfWhoHasNoOther() {
+        let address = Register(OBISCode(0, 0, 0), .text("7"))
+        var meter = Optical()
+        meter.read([address], source: .iec62056)
+        #expect(meter.meter.snapshot.serial == "7" && meter.meter.memory.serial == "7" && meter.meter.memory.isAddress)
+        meter.read([], source: .iec62056)
+        #expect(meter.meter.memory.isAddress)
+        meter.read([address, Register(OBISCode(96, 1, 0), .text("28342193"))], source: .iec62056)
+        #expect(meter.meter.snapshot.serial == "28342193" && meter[.serial] == "28342193" && !meter.meter.memory.isAddress)
+        #expect(meter.problem == nil)
+        meter.read([address], source: .iec62056)
+        #expect(meter.meter.snapshot.serial == "28342193" && meter.problem == nil, "it is no stranger")
+        meter.read([Register(OBISCode(96, 1, 0), .text("28342194"))], source: .iec62056)
+        #expect(meter.problem == "it says that it is meter 28342194, no longer 28342193: held until confirmed" && meter[.errors] == "1")
+    }
+
+    /// As for its total, a register of 0 proves nothing.
+    @Test func aTotalOfZeroIsNoProof() {
+        func isKnown(_ text: String, _ code: OBISCode = OBISCode(2, 8, 0)) -> Bool {
+            var meter = Optical()
+            let totals = [number(1, 8, 0, "1.000", .kilowattHours), number(2, 8, 0, "0.000", .kilowattHours)]
+            meter.read(totals + [Register(OBISCode(96, 1, 0), .text("1"))], source: .iec62056)
+            meter.read([Register(OBISCode(96, 1, 0), .text("2"))], source: .iec62056)
+            meter.read([number(code.c, code.d, code.e, text, .kilowattHours)], source: .iec62056)
+            return meter.problem == nil
+        }
+        #expect(!isKnown("0.000") && isKnown("0.001") && isKnown("1.001", OBISCode(1, 8, 0)) && !isKnown("9.001", OBISCode(1, 8, 0)))
+        #expect(!isKnown("1.001", OBISCode(3, 8, 0)), "of this one nothing is known")
+    }
+
+    @Test func itsMakerIsALabel() {
+        var meter = Optical()
+        var readout = Readout([], manufacturer: "EMH", model: "ED300L", at: start)
+        readout.source = .sml
+        meter.meter.record(readout, wall: wall)
+        #expect(meter.meter.snapshot.manufacturer == "EMH" && meter.meter.snapshot.model == "ED300L")
+    }
+
+    // MARK: Its light
+
+    /// A pulse of the light counts only while the meter is read; what is wrong with the light is the least of its problems.
+    @Test func theLightIsAPartOfTheMeter() {
+        var meter = Optical()
+        meter.meter.followLight(pulsesPerUnit: Quantity(1000))
+        meter.read([number(1, 8, 0, "1.000", .kilowattHours), number(2, 8, 0, "0.500", .kilowattHours)])
+        meter.read([number(1, 8, 0, "1.001", .kilowattHours), number(2, 8, 0, "0.500", .kilowattHours)])
+        var light = PulseReading()
+        for second in 0...1 {
+            light.counted += 1
+            light.lastPulse = start + .seconds(meter.seconds + 1 + second)
+            meter.meter.record(light: light, name: "light")
+        }
+        #expect(meter[.power] == "3600" && meter[.powerError] == "8")
+        light.problem = "no line"
+        meter.meter.record(light: light, name: "light")
+        #expect(meter.problem == "light: no line")
+        meter.meter.note(problem: "no answer")
+        #expect(meter.problem == "no answer")
+        meter.meter.note(problem: nil)
+        #expect(meter.problem == "light: no line")
+        meter.meter.advance(to: start + .seconds(999))
+        light.problem = nil
+        meter.meter.record(light: light, name: "light")
+        #expect(meter.problem?.contains("no valid reading") == true)
+    }
+}
