@@ -343,7 +343,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.closed() == [] && session.deadline == nil)
         #expect(session.opened(now).sends)
         let opened = now
-        var actions: [ReadoutSession.Action] = []
+        var actions: [MeterAction] = []
         while actions.settings.last != usual, now - opened < .seconds(60) {
             now = max(now, session.deadline ?? now)
             actions = session.timedOut(now)

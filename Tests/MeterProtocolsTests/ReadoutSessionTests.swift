@@ -818,7 +818,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     /// Rounds begin in time, however long one takes; a session is never left alone for more than half a minute.
     @Test(arguments: [(1, 1), (29, 29), (30, 30), (31, 30), (3600, 30)] as [(Int64, Int64)])
     func roundsInASession(_ every: Int64, _ seconds: Int64) {
-        var dialogue = inSession(ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(every)))
+        var dialogue = inSession(ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(every)))
         let began = dialogue.now
         _ = dialogue.wait()
         _ = dialogue.receive("\u{2}(0033402.264*kWh)\u{3}T")
@@ -829,7 +829,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     /// A round that lasts longer than it should is followed by the next when the meter listens again.
     @Test(arguments: [(794, 1000), (795, 1000), (796, 1001), (900, 1105)] as [(Int64, Int64)])
     func aRoundThatTakesLong(_ answered: Int64, _ next: Int64) {
-        var dialogue = inSession(ReadoutSession.Plan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
+        var dialogue = inSession(ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
         let began = dialogue.now
         _ = dialogue.wait()
         let wait = began + .milliseconds(answered) - dialogue.now
@@ -839,7 +839,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
 
     /// Whole readouts begin at the set times, or at once where they take longer.
     @Test(arguments: [(60, 60), (1, 0)] as [(Int64, Int64)]) func readouts(_ every: Int64, _ seconds: Int64) {
-        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(every)))
+        var dialogue = signedOn(ReadingPlan(read: .readout, registers: [], every: .seconds(every)))
         _ = dialogue.wait()
         _ = dialogue.wait()
         _ = dialogue.receive(readout)
@@ -858,10 +858,10 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     /// A meter that gives no session is read out for five minutes, then for ten, up to an hour, before it is asked for one again. Where
     /// nothing but the session is wanted, a minute is enough.
     @Test(
-        arguments: [(ReadoutSession.Read.auto, [300, 600, 1200, 2400, 3600, 3600]), (.registers, [60, 60, 60])]
-            as [(ReadoutSession.Read, [Int64])])
-    func sessionsThatBringNothing(_ read: ReadoutSession.Read, _ expected: [Int64]) {
-        var dialogue = Dialogue(ReadoutSession.Plan(read: read, registers: [OBISCode(1, 8, 0)], every: .seconds(10)))
+        arguments: [(ReadingPlan.Read.auto, [300, 600, 1200, 2400, 3600, 3600]), (.registers, [60, 60, 60])]
+            as [(ReadingPlan.Read, [Int64])])
+    func sessionsThatBringNothing(_ read: ReadingPlan.Read, _ expected: [Int64]) {
+        var dialogue = Dialogue(ReadingPlan(read: read, registers: [OBISCode(1, 8, 0)], every: .seconds(10)))
         _ = dialogue.open()
         var until: [Instant] = []
         var waits: [Duration] = []

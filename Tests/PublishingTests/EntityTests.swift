@@ -71,7 +71,7 @@ import Testing
     @Test func noMeasurandIsForgotten() {
         let known = Self.expected.flatMap(\.measurands)
         #expect(Set(known).union([.volume, .flow]) == Set(Measurand.allCases) && Set(known).count == known.count)
-        #expect(Set(Measurand.allCases.map(\.title)).count == Measurand.allCases.count, "two would look alike")
+        #expect(Set(Measurand.allCases.map(\.facts.title)).count == Measurand.allCases.count, "two would look alike")
     }
 
     private struct Volume: Sendable {
