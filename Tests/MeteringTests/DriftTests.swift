@@ -244,6 +244,18 @@ private struct Bench {
         }
     }
 
+    /// Of a display of thousands.
+    @Test func zerosBehindTheDisplayCount() {
+        var total = PulseTotal(pulsesPerUnit: Quantity(1))
+        total.set(Quantity(5, exponent: 3), at: WallTime(millisecondsSince1970: 0))
+        total.pulses = 11_001
+        total.set(Quantity(15, exponent: 3), at: WallTime(millisecondsSince1970: 1))
+        #expect(total.drift?.expected == 10_000 && total.drift?.cause == .agrees)
+        total.pulses += 11_002
+        total.set(Quantity(25, exponent: 3), at: WallTime(millisecondsSince1970: 2))
+        #expect(total.drift?.expected == 20_000 && total.drift?.cause == .bounce)
+    }
+
     @Test func whatDoesNotFitIsAsMuchAsCanBe() {
         var total = PulseTotal(pulsesPerUnit: Quantity(999_999_999_999_999_999))
         total.set(Quantity(0), at: WallTime(millisecondsSince1970: 0))

@@ -102,6 +102,14 @@ private func number(_ text: String, _ unit: Unit? = nil) -> RegisterValue { Quan
         #expect((bench.meter?.problem == nil) == fits)
     }
 
+    /// 10 kW for ten hours and 5 s are 100.0139 kWh.
+    @Test(arguments: [("600.014", true), ("600.015", false)]) func aTotalThatWasNotReadForHours(_ text: String, _ fits: Bool) {
+        var bench = NamedBench([(Self.both, "both")])
+        bench.read([(Self.both, number("500.000", .kilowattHours))])
+        bench.read([(Self.both, number(text, .kilowattHours))], after: 36_000)
+        #expect(bench["both"] == (fits ? text : "500.000"))
+    }
+
     @Test func anotherMeterBeginsAnew() {
         var bench = NamedBench([(Self.both, "both"), (Self.failures, "failures")])
         bench.read([(Self.both, number("500", .kilowattHours)), (Self.failures, number("3"))])

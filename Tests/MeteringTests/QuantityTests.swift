@@ -134,6 +134,14 @@ import Testing
         }
     }
 
+    @Test func everyHourAndMinute() {
+        for minute in 0..<1440 as Range<Int64> {
+            let digits = [minute / 60, minute % 60].map { ($0 < 10 ? "0" : "") + String($0) }
+            let time = WallTime(millisecondsSince1970: minute * 60_000)
+            #expect(time.rfc3339Seconds == "1970-01-01T\(digits[0]):\(digits[1]):00Z")
+        }
+    }
+
     /// Years of other than four digits can't be written: the nearest is.
     @Test(arguments: [
         (Int64.min, "0000-01-01T00:00:00.000Z"), (-62_167_219_200_001, "0000-01-01T00:00:00.000Z"),
