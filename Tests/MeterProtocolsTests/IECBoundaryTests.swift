@@ -28,6 +28,11 @@ import VirtualMeters
         }
     }
 
+    /// The first line of a block has no line end before it.
+    @Test(arguments: [(255, true), (256, false)]) func theFirstLine(_ length: Int, _ isRead: Bool) {
+        #expect((readouts(framed("\(line(length))\r\n1.8.0(1*kWh)\r\n!\r\n")).count == 1) == isRead)
+    }
+
     private static func digits(_ count: Int) -> String { String(repeating: "1", count: count) }
 
     /// The address has 32 characters at most, a content 160.
@@ -192,6 +197,7 @@ import VirtualMeters
             let bytes = [ControlCharacter.stx] + Array("1.8.0(1".utf8) + character + modeC
             #expect(scanned(bytes).first == noise && scanned(bytes).last == modeCShown, "\(character)")
         }
+        #expect(scanned([ControlCharacter.stx] + modeC) == [Self.cutOff, modeCShown])
         // In a line a `/` is a character like others.
         #expect(scanned(framed("0.0.0(a/b)\r\n!\r\n")) == ["-:1-0:0.0.0*255=t:a/b"])
     }
@@ -266,6 +272,13 @@ import VirtualMeters
         let bytes = Array("/ISK5x\r\n".utf8) + framed("1.8.0(1*kWh)\r\n", end: ControlCharacter.eot) + framed(last)
         let found = decoded(bytes).compactMap { if case .readout(let readout) = $0 { readout.isWhole } else { nil } }
         #expect(found == [isWhole])
+    }
+
+    /// Without a block check what could be a turned bit makes the whole telegram noise; with one the line is only text.
+    @Test(arguments: ["1.7.0(1*kWj)", "1.7.0(1x)", "1.7.0(,5*kW)"]) func whatCouldBeATurnedBit(_ line: String) {
+        #expect(scanned(Array("/ISK5x\r\n\r\n1.8.0(1*kWh)\r\n\(line)\r\n!\r\n".utf8)) == [Self.corrupt])
+        let checked = scanned(Array("/ISK5x\r\n".utf8) + framed("1.8.0(1*kWh)\r\n\(line)\r\n!\r\n"))
+        #expect(checked.count == 1 && checked[0].hasPrefix("ISK:1-0:1.8.0*255=1kWh 1-0:1.7.0*255="))
     }
 
     /// 64 characters name a meter, more do not.

@@ -125,6 +125,33 @@ private let good = MeterAction.deliver(Readout([], at: start))
         #expect(speeds >= 4 && watch.problem?.hasPrefix("no data at 9600 Bd 8N1") == true)
     }
 
+    /// It waits for nothing, and complains of each time-out.
+    private struct Patient: MeterSession {
+        var deadline: Instant?
+        var gathering: Duration? { .milliseconds(7) }
+        var farewell: [UInt8] { [7] }
+
+        mutating func opened(_ now: Instant) -> [ReadoutSession.Action] { [] }
+        mutating func received(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action] { [] }
+        mutating func timedOut(_ now: Instant) -> [ReadoutSession.Action] { [.noise(.silence)] }
+        mutating func closed() -> [ReadoutSession.Action] { [.problem("closed")] }
+    }
+
+    @Test func aSessionIsDisturbedOnlyWhenItIsDue() {
+        for (deadline, isDue) in [(nil, false), (at(1), true), (at(0.5), true), (at(1.5), false)] as [(Instant?, Bool)] {
+            var watch = LinkWatch(Patient(deadline: deadline), every: .seconds(1))
+            #expect(watch.deadline == deadline, "nothing is shown before it is open")
+            _ = watch.opened(start)
+            #expect(watch.isDue && watch.deadline == [deadline, at(1)].compactMap { $0 }.min())
+            #expect(watch.timedOut(at(1)) == (isDue ? [.noise(.silence)] : []) && watch.isDue && watch.now == at(1))
+            #expect(watch.quality.unanswered == (isDue ? 1 : 0) && watch.gathering == .milliseconds(7) && watch.farewell == [7])
+            #expect(watch.timedOut(at(1.999)).count == (deadline == nil ? 0 : 1) && !watch.isDue)
+            _ = watch.timedOut(at(2))
+            #expect(watch.isDue)
+            #expect(watch.closed() == [.problem("closed")] && watch.deadline == deadline)
+        }
+    }
+
     @Test func parityErrorsAreTold() {
         var telegram = withParity(modeD)
         telegram[40] ^= 0x80

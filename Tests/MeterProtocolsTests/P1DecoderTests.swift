@@ -122,6 +122,7 @@ let dsmr3Shown =
         }
         let endless = Array("/XYZ5M\r\n".utf8) + [UInt8](repeating: UInt8(ascii: "1"), count: 40_000)
         #expect(scanned(endless + dsmr5, by: P1Decoder()) == ["!a telegram or a line is too long", dsmr5Shown])
+        #expect(scanned(endless, by: P1Decoder()) == ["!a telegram or a line is too long"])
     }
 
     /// No more than 16 KiB from the `/` to the `!`; the check comes on top.

@@ -80,6 +80,19 @@ import Testing
         #expect(reaction.beforeRegister == .milliseconds(20))
     }
 
+    /// When a wait that was too short is tried again, eight answers are needed, too, whatever came before.
+    @Test func eightAnswersBeforeItIsTriedAgain() {
+        var reaction = ReactionTime()
+        _ = answered(8, &reaction, at: start)
+        reaction.lost(after: reaction.beforeRegister, start)
+        _ = answered(150, &reaction, at: start)
+        #expect(reaction.beforeRegister == .milliseconds(205))
+        _ = answered(7, &reaction, at: start + .seconds(600))
+        #expect(reaction.beforeRegister == .milliseconds(205))
+        _ = answered(1, &reaction, at: start + .seconds(600))
+        #expect(reaction.beforeRegister == .microseconds(102_500))
+    }
+
     /// An answer to what waited twice as long proves nothing.
     @Test func anAnswerProvesWhatItWaited() {
         var reaction = ReactionTime()

@@ -881,23 +881,63 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(waits == expected.map { .seconds($0) })
     }
 
-    /// Three sessions may break before it is a problem.
+    /// A head that is taken off just after the session was asked for says nothing of the meter.
+    @Test func aPortThatGoesIsNoEmptySession() {
+        var dialogue = Dialogue(plan)
+        for _ in 0..<4 {
+            _ = dialogue.open()
+            _ = dialogue.wait()
+            _ = dialogue.receive(identification, after: .milliseconds(1000))
+            _ = dialogue.wait()
+            _ = dialogue.wait()
+            _ = dialogue.receive(readout)
+            _ = dialogue.wait()
+            _ = dialogue.wait()
+            _ = dialogue.receive(identification, after: .milliseconds(1000))
+            #expect(dialogue.wait() == [.send(Array("\u{6}051\r\n".utf8))])
+            #expect(dialogue.wait() == [.apply(LineSettings(.b9600))])
+            #expect(dialogue.session.isSessionEmpty)
+            _ = dialogue.session.closed()
+            #expect(dialogue.session.emptySessions == 0 && dialogue.session.registersAgainAt == nil && !dialogue.session.isSessionEmpty)
+        }
+    }
+
+    /// All blocks of a message have 16 KiB together.
+    @Test(arguments: [(4096, true), (4097, false)]) func theLongestOfManyBlocks(_ last: Int, _ goesOn: Bool) {
+        var dialogue = signedOnTwice()
+        for count in [4096, 4096, 4096, last] {
+            // Exclusive or of an even number of characters is nothing; of an odd one, `1`.
+            let check: UInt8 = count % 2 == 0 ? 0x04 : 0x35
+            let block = [ControlCharacter.stx] + [UInt8](repeating: 0x31, count: count) + [ControlCharacter.eot, check]
+            let isTooMuch = count == last && !goesOn
+            #expect(dialogue.receive(block) == (isTooMuch ? [.noise(.unexpected)] : []))
+            #expect(dialogue.wait() == [.send(isTooMuch ? breakMessage : [ControlCharacter.ack])])
+        }
+    }
+
+    /// Three sessions may break before it is a problem; what is delivered makes up for them.
     @Test func brokenSessions() {
         var dialogue = signedOn()
         var problems: [Int] = []
-        for broken in 1...5 {
+        for broken in 1...9 {
             _ = dialogue.wait()
             _ = dialogue.wait()
-            let actions = dialogue.receive("\u{2}x\u{3}x")
-            #expect(actions.first == .noise(.damaged))
-            for _ in 0..<2 {
+            for _ in 0..<3 {
+                let actions = dialogue.receive("\u{2}x\u{3}x")
+                #expect(actions.first == .noise(.damaged))
+                for case .problem(_?) in actions { problems.append(broken) }
                 _ = dialogue.wait()
-                for case .problem(_?) in dialogue.receive("\u{2}x\u{3}x") { problems.append(broken) }
             }
+            _ = dialogue.wait()
+            _ = dialogue.receive(identification, after: .milliseconds(1000))
+            guard broken == 5 else { continue }
+            _ = dialogue.wait()
+            _ = dialogue.wait()
+            #expect(dialogue.receive(readout).contains(.problem(nil)))
             _ = dialogue.wait()
             _ = dialogue.wait()
             _ = dialogue.receive(identification, after: .milliseconds(1000))
         }
-        #expect(problems == [4])
+        #expect(problems == [4, 9])
     }
 }

@@ -208,7 +208,7 @@ extension IECDecoder {
 
     /// Mode D has an empty line after the identification; behind a tty that reads CR as LF, that is four LF.
     private var hasBlankLine: Bool {
-        guard linesStart + 3 <= pending.count else { return false }
+        // The `!` is behind them all, so that what is looked at is there.
         func isEnd(_ first: UInt8, _ second: UInt8) -> Bool {
             pending[linesStart - 1] & 0x7F == first && pending[linesStart] & 0x7F == second && pending[linesStart + 1] & 0x7F == first
                 && pending[linesStart + 2] & 0x7F == second
@@ -298,18 +298,18 @@ extension IECDecoder {
     private func passesWithReturns(_ content: [UInt8], _ check: UInt8) -> Bool {
         guard !content.contains(ControlCharacter.cr) else { return false }
         var restored = content
-        var pairs = 0
+        var hasPairs = false
         var index = 0
         while index + 1 < restored.count {
             if restored[index] == ControlCharacter.lf, restored[index + 1] == ControlCharacter.lf {
                 restored[index] = ControlCharacter.cr
-                pairs += 1
+                hasPairs = true
                 index += 1
             }
             index += 1
         }
         let expected = BlockCheck.of(restored)
-        return pairs > 0 && (expected == check || expected == ControlCharacter.cr && check == ControlCharacter.lf)
+        return hasPairs && (expected == check || expected == ControlCharacter.cr && check == ControlCharacter.lf)
     }
 
     /// `content` is what stands behind the STX, with its ETX or EOT.
