@@ -28,6 +28,17 @@ import VirtualMeters
         }
     }
 
+    /// It is too long before it ends.
+    @Test(arguments: [
+        (256, "!a telegram is cut off"), (257, "!a telegram or a line is too long"), (300, "!a telegram or a line is too long"),
+    ])
+    func aLineWithoutEnd(_ length: Int, _ noise: String) {
+        for start in ["/ISK5x\r\n", "/ISK5x\r\n\u{2}", "\u{2}1.8.0(1)\r\n", "/ISK5x\r\n1.8.0(1)\r\n"] {
+            let bytes = Array(start.utf8) + [UInt8](repeating: 0x31, count: length)
+            #expect(scanned(bytes) == [noise] && scanned(bytes, in: 1) == [noise] && scanned(bytes, in: 50) == [noise])
+        }
+    }
+
     /// The first line of a block has no line end before it.
     @Test(arguments: [(255, true), (256, false)]) func theFirstLine(_ length: Int, _ isRead: Bool) {
         #expect((readouts(framed("\(line(length))\r\n1.8.0(1*kWh)\r\n!\r\n")).count == 1) == isRead)

@@ -85,5 +85,7 @@ import Testing
         // Of a request whose place is lost the first edge counts, and none before it.
         var unknown = Self.edges(number: nil)
         #expect(unknown.push(Edge(.rising, at: Self.begin, number: 9)).pulses == 1 && unknown.number == 9)
+        unknown = Self.edges(number: nil)
+        #expect(unknown.push(Edge(.falling, at: Self.begin, number: 9)).pulses == 0 && unknown.activeSince == Self.begin)
     }
 }

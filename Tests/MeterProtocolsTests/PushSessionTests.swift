@@ -331,6 +331,22 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(turns(listensFirst: true, until: 160) == ["listens 0", "asks 36000", "listens 111000", "asks 147000"])
     }
 
+    /// Whose turn it is says how long bytes may gather.
+    @Test func gathersForWhoeverHasItsTurn() {
+        var asking = AutoSession(plan: Self.plan)
+        _ = asking.opened(start)
+        let asked = asking.deadline ?? start
+        #expect(asking.timedOut(asked).sends && asking.gathering == nil)
+        _ = asking.received(Array("/ISK5".utf8), asked + .seconds(1))
+        #expect(asking.gathering == .milliseconds(130))
+        var listening = AutoSession(plan: Self.plan, listensFirst: true)
+        _ = listening.opened(start)
+        _ = listening.received(smlTelegram(), start)
+        #expect(listening.gathering == nil)
+        _ = listening.received([0x1B], start)
+        #expect(listening.gathering == min(usual.duration(of: smlTelegram().count - 1), .milliseconds(250)))
+    }
+
     /// With the port its turns begin anew.
     @Test func anotherPortIsAskedFirst() {
         var session = AutoSession(plan: Self.plan)

@@ -915,6 +915,16 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         }
     }
 
+    /// The break is for whom may still be in a session: at the speed at which that was opened, and never at 300 Bd.
+    @Test(arguments: [("/ISK4x\r\n", nil), ("/ISK0x\r\n", .b9600)] as [(String, BaudRate?)])
+    func theSpeedOfTheBreak(_ text: String, _ speed: BaudRate?) {
+        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)), as: text)
+        _ = dialogue.waitForDeadline()
+        _ = dialogue.waitForDeadline()
+        #expect(dialogue.receive(readout).count == 1)
+        #expect(dialogue.wait() == (speed.map { [.apply(LineSettings($0))] } ?? []) + [.send(breakMessage)])
+    }
+
     /// Three sessions may break before it is a problem; what is delivered makes up for them.
     @Test func brokenSessions() {
         var dialogue = signedOn()

@@ -18,7 +18,7 @@ struct ClockCadence: Sendable {
     mutating func begin(_ now: Instant) {
         if !waiting.isEmpty { dueAt = nil }
         waiting = []
-        dueAt = max(dueAt ?? now + Self.first, now + Self.first)
+        dueAt = max(dueAt ?? now, now + Self.first)
     }
 
     /// What a round shall ask for besides `registers`.

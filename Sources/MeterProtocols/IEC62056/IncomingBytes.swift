@@ -124,8 +124,7 @@ struct IncomingBytes {
             searchAnew()
             return .repeatRequest
         }
-        let from = max(start + 1, searched)
-        guard let end = bytes[from...].firstIndex(where: { $0 == ControlCharacter.etx || $0 == ControlCharacter.eot }),
+        guard let end = bytes[searched...].firstIndex(where: { $0 == ControlCharacter.etx || $0 == ControlCharacter.eot }),
             end + 1 < bytes.count
         else {
             // The end may be the last byte, with the check character still to come.
