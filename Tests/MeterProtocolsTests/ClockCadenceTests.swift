@@ -87,6 +87,13 @@ import Testing
             cadence.succeeded()
             if isWhole { cadence.succeeded() } else { cadence.failed() }
             #expect(cadence.question(besides: registers, Self.at(10_860)) == (isWhole ? Self.time : nil))
+            guard isWhole else { continue }
+            // From there three more are allowed.
+            for hour in 3..<6 {
+                #expect(cadence.question(besides: registers, Self.at(Double(60 + 3600 * hour))) == Self.time)
+                cadence.failed()
+            }
+            #expect(cadence.question(besides: registers, Self.at(100_000)) == nil)
         }
     }
 }

@@ -292,6 +292,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         tally.begin(isDebounced: false, at: nil)
         tally.push(Edge(.falling, at: Instant(nanoseconds: 100)))
         #expect(tally.overflowed(now: Instant(nanoseconds: 107)) == 7)
+        #expect(tally.overflowed(now: Instant(nanoseconds: 100)) == 0 && tally.overflowed(now: Instant(nanoseconds: 99)) == 0)
     }
 
     @Test func countsThatCanNotGoOnStay() {

@@ -66,6 +66,9 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
             let power = session.received(exporting, start).readouts.first?.registers.last.map { shown($0) }
             #expect(power == "1-0:16.7.0*255=\(watts)")
         }
+        var usual = PushSession(.sml)
+        _ = usual.opened(start)
+        #expect(usual.received(exporting, start).readouts.first?.registers.last.map { shown($0) } == "1-0:16.7.0*255=250W")
     }
 
     @Test func looksForTheSpeed() {

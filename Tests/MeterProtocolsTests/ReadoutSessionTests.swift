@@ -701,6 +701,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
             dialogue.receive("/ABCD5678\r\n", after: .milliseconds(1000)) == [
                 .problem("the meter goes on at 4800 Bd, where a remote port can't follow")
             ])
+        #expect(dialogue.session.deadline == dialogue.now + .seconds(30))
     }
 }
 
@@ -745,6 +746,9 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         while dialogue.now + .seconds(1) < end { _ = dialogue.receive("x", after: .seconds(1)) }
         #expect(dialogue.session.deadline == end)
         #expect(dialogue.session.timedOut(end - .nanoseconds(1)) == [])
+        var busy = dialogue
+        #expect(busy.session.received([0x31], end - .nanoseconds(1)) == [])
+        #expect(busy.session.received([0x31], end).first == .noise(.damaged))
         guard case .noise(.damaged)? = dialogue.session.timedOut(end).first else { return #expect(Bool(false), "it goes on") }
         dialogue = signedOnTwice()
         let limit = dialogue.now + .seconds(32) + fast(16_384)
@@ -923,6 +927,21 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         _ = dialogue.waitForDeadline()
         #expect(dialogue.receive(readout).count == 1)
         #expect(dialogue.wait() == (speed.map { [.apply(LineSettings($0))] } ?? []) + [.send(breakMessage)])
+    }
+
+    /// Twice without an answer it is the same meter, and its session goes on; after three times it may be another one.
+    @Test(arguments: [(1, "1"), (2, "1"), (3, "0"), (4, "0")]) func whenItMayBeAnotherMeter(_ silences: Int, _ goal: String) {
+        var dialogue = inSession()
+        _ = dialogue.wait()
+        #expect(dialogue.waitForDeadline() == [.noise(.silence), .send(breakMessage)])
+        for _ in 0..<silences {
+            #expect(dialogue.wait() == [.apply(LineSettings(.b300)), .send(Array("/?!\r\n".utf8))])
+            #expect(dialogue.wait().first == .noise(.silence))
+            #expect(dialogue.wait().last == .send(breakMessage))
+        }
+        _ = dialogue.wait()
+        _ = dialogue.receive(identification, after: .milliseconds(1000))
+        #expect(dialogue.wait() == [.send(Array("\u{6}05\(goal)\r\n".utf8))])
     }
 
     /// Three sessions may break before it is a problem; what is delivered makes up for them.

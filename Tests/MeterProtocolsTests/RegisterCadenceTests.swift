@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func allAreReadUntilADirectionIsKnown() {
-        var cadence = RegisterCadence(every: .zero)
+        var cadence = RegisterCadence(every: .zero, isEven: false)
         #expect(cadence.round(of: [imported, exported]) == [imported, exported])
         #expect(cadence.note(register(imported, 5)) == false)
         #expect(cadence.note(register(imported, 5)) == false)

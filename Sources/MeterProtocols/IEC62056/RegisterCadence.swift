@@ -19,7 +19,7 @@ package struct RegisterCadence: Sendable {
     private var active: OBISCode?
     private var last: [OBISCode: RegisterValue] = [:]
 
-    package init(every: Duration, isEven: Bool = false) {
+    package init(every: Duration, isEven: Bool) {
         self.isEven = isEven
         isBackToBack = every <= .zero
         roundsPerLook = isBackToBack ? 1 : max(1, Self.longestBetweenLooks.nanoseconds / every.nanoseconds)
