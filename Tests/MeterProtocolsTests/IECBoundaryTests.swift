@@ -304,6 +304,7 @@ import VirtualMeters
 @Suite struct LineSettingsTests {
     @Test func duration() {
         #expect(LineSettings(.b300).duration(of: 30) == .seconds(1) && LineSettings(.b9600).duration(of: 960) == .seconds(1))
+        #expect(LineSettings(.b9600).duration(of: 9_600_000) == .seconds(10_000))
         #expect(LineSettings(.b115200).duration(of: 1) == .nanoseconds(86_805) && LineSettings(.b300).duration(of: 0) == .zero)
         #expect(LineSettings(.b9600, .eightNone).description == "9600 Bd 8N1" && LineSettings(.b300).description == "300 Bd 7E1")
         for (slower, faster) in zip(BaudRate.allCases, BaudRate.allCases.dropFirst()) { #expect(slower < faster && !(faster < slower)) }

@@ -25,7 +25,7 @@ let dsmr3Shown =
         (dsmr5, [dsmr5Shown]), (dsmr3, [dsmr3Shown]), (withParity(dsmr3), [dsmr3Shown]),
         (dsmr5 + dsmr3 + dsmr5, [dsmr5Shown, dsmr3Shown, dsmr5Shown]),
         (dsmr5.filter { $0 != 0x0D }, [dsmr5Shown]), (dsmr5.map { $0 == 0x0D ? 0x0A : $0 }, [dsmr5Shown]),
-        (Array(dsmr5.dropLast(2)), [dsmr5Shown]),
+        (Array(dsmr5.dropLast(2)), [dsmr5Shown]), (dsmr3.filter { $0 != 0x0A }, [dsmr3Shown]),
     ]
 
     @Test(arguments: streams) func readsTelegrams(_ bytes: [UInt8], _ expected: [String]) {
@@ -202,6 +202,9 @@ let dsmr3Shown =
             #expect(scanned(cut + dsmr3, by: decoder).filter { $0.first != "!" } == [dsmr3Shown])
             #expect(scanned(cut + cut + dsmr5 + cut + dsmr3, by: decoder).filter { $0.first != "!" } == [dsmr5Shown, dsmr3Shown])
         }
+        var decoder = P1Decoder()
+        #expect(
+            decoder.push(cut + dsmr5.dropLast(), at: Instant(nanoseconds: 0)).map(shown).last == dsmr5Shown, "with its last byte but one")
         #expect(scanned(P1Encoder.telegram("/XYZ5M", ["0-0:96.13.0(a/b/c)"]), by: P1Decoder()) == ["XYZ:0-0:96.13.0*255=t:a/b/c"])
         #expect(
             scanned(Array("/XYZ5M\r\n\r\n1-0:1.8.1(1*kWh)\r\n".utf8) + dsmr5, by: P1Decoder()) == ["!a telegram is cut off", dsmr5Shown])

@@ -202,6 +202,12 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.closed().isEmpty && session.deadline == nil && session.timedOut(now + .seconds(100)).isEmpty)
     }
 
+    @Test func usuallyItIsNotPatient() {
+        var session = PushSession(nil)
+        _ = session.opened(start)
+        #expect(session.deadline == start + .seconds(6))
+    }
+
     /// A round ends with what was heard in it.
     @Test(arguments: [false, true]) func aRoundWithoutATelegram(_ isHeard: Bool) {
         var session = PushSession(.d0Push)
@@ -348,6 +354,15 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(listening.gathering == nil)
         _ = listening.received([0x1B], start)
         #expect(listening.gathering == min(usual.duration(of: smlTelegram().count - 1), .milliseconds(250)))
+    }
+
+    /// A telegram that is damaged may be anything: it goes on asking.
+    @Test func noiseIsNoMeterThatSpeaks() {
+        var session = AutoSession(plan: Self.plan)
+        _ = session.opened(start)
+        let damaged = Array(smlTelegram().dropLast()) + [0]
+        #expect(session.received(damaged, start + .milliseconds(10)).isEmpty && session.farewell == ReadoutSession.breakMessage)
+        #expect(session.received(smlTelegram(), start + .milliseconds(20)).readouts.count == 1 && session.farewell == [])
     }
 
     /// With the port its turns begin anew.

@@ -156,6 +156,10 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
 }
 
 @Suite struct ReadoutSessionTests {
+    @Test func aPlanOfAnOrdinaryMeter() {
+        #expect(!plan.isTimedByPulses && plan.address.isEmpty && !plan.wakesUp && !plan.signsByStatus && !plan.hasFixedSpeed)
+    }
+
     @Test func theWholeDialogueOfAnME162() {
         var dialogue = Dialogue(plan)
         #expect(dialogue.open() == [.send(breakMessage)])
