@@ -131,10 +131,10 @@ private let good = MeterAction.deliver(Readout([], at: start))
         var gathering: Duration? { .milliseconds(7) }
         var farewell: [UInt8] { [7] }
 
-        mutating func opened(_ now: Instant) -> [ReadoutSession.Action] { [] }
-        mutating func received(_ bytes: [UInt8], _ now: Instant) -> [ReadoutSession.Action] { [] }
-        mutating func timedOut(_ now: Instant) -> [ReadoutSession.Action] { [.noise(.silence)] }
-        mutating func closed() -> [ReadoutSession.Action] { [.problem("closed")] }
+        mutating func opened(_ now: Instant) -> [MeterAction] { [] }
+        mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction] { [] }
+        mutating func timedOut(_ now: Instant) -> [MeterAction] { [.noise(.silence)] }
+        mutating func closed() -> [MeterAction] { [.problem("closed")] }
     }
 
     @Test func aSessionIsDisturbedOnlyWhenItIsDue() {

@@ -926,7 +926,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     /// The break is for whom may still be in a session: at the speed at which that was opened, and never at 300 Bd.
     @Test(arguments: [("/ISK4x\r\n", nil), ("/ISK0x\r\n", .b9600)] as [(String, BaudRate?)])
     func theSpeedOfTheBreak(_ text: String, _ speed: BaudRate?) {
-        var dialogue = signedOn(ReadoutSession.Plan(read: .readout, registers: [], every: .seconds(1)), as: text)
+        var dialogue = signedOn(ReadingPlan(read: .readout, registers: [], every: .seconds(1)), as: text)
         _ = dialogue.waitForDeadline()
         _ = dialogue.waitForDeadline()
         #expect(dialogue.receive(readout).count == 1)
