@@ -12,13 +12,7 @@ func converse<Session: MeterSession>(
     do throws(PortError) {
         var actions = session.opened(loop.now)
         while goesOn(session, actions), end.map({ loop.now < $0 }) ?? true {
-            for action in actions {
-                switch action {
-                case .send(let bytes): try await connection.send(bytes)
-                case .apply(let settings): try await connection.apply(settings)
-                case .deliver, .noise, .problem: break
-                }
-            }
+            try await connection.perform(actions)
             if let gathering = session.gathering { await loop.sleep(until: loop.now + gathering) }
             switch await connection.next(until: [session.deadline, end].compactMap { $0 }.min()) {
             case .received(let bytes, let at): actions = session.received(bytes, at)

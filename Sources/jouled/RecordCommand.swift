@@ -149,15 +149,16 @@ struct RecordCommand: Command {
         var actions = asks ? session.opened(loop.now) : []
         while true {
             do throws(PortError) {
-                for action in actions {
+                var isRead = false
+                try await connection.perform(actions) { action in
                     switch action {
-                    case .send(let bytes): try await connection.send(bytes)
-                    case .apply(let settings): try await connection.apply(settings)
-                    case .deliver: return nil
+                    case .deliver: isRead = true
                     case .noise(let noise): say(noise.rawValue)
                     case .problem(let problem): if let problem { say(problem) }
+                    case .send, .apply: break
                     }
                 }
+                if isRead { return nil }
             } catch {
                 return error
             }

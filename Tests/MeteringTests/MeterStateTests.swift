@@ -43,15 +43,15 @@ extension Snapshot {
             MeterDescription(name: "heat", title: "Heat pump"), medium: .electricity, unit: .kilowattHours, pulsesPerUnit: Quantity(1000),
             restored: .new)
         state.record(reading(1000, at: 0), of: "grid", wall: wall)
-        let before = state.takeNews(ofPulses: true).snapshot
+        let before = state.drainChanges(ofPulses: true).snapshot
         state.record(reading(1001, at: 10), of: "grid", wall: wall)
-        let after = state.takeNews(ofPulses: true).snapshot
+        let after = state.drainChanges(ofPulses: true).snapshot
         #expect(after.text("grid", .energyImport) == "1.001" && before.text("grid", .energyImport) == "1.000")
         #expect(after.shared[0] !== before.shared[0] && after.shared[1] === before.shared[1])
         var reading = PulseReading()
         reading.counted = 1
         state.record(reading, of: "heat", now: start + .seconds(11), wall: wall)
-        let last = state.takeNews(ofPulses: true).snapshot
+        let last = state.drainChanges(ofPulses: true).snapshot
         #expect(last.text("heat", .energy) == "0.001" && after.text("heat", .energy) == "0.000")
         #expect(last.shared[0] === after.shared[0] && last.shared[1] !== after.shared[1])
     }

@@ -22,7 +22,7 @@ private struct Told {
 }
 
 @Suite struct MonotonicTotalTests {
-    private let held = MonotonicTotal.storyLength.components.seconds
+    private let held = MonotonicTotal.candidateLength.components.seconds
 
     @Test func onlyWhatTheConnectionCarries() {
         var told = Told()
@@ -206,7 +206,7 @@ private struct Told {
 
 /// Each bound, to the last digit on both sides of it.
 @Suite struct MonotonicBoundTests {
-    private let held = MonotonicTotal.storyLength.components.seconds
+    private let held = MonotonicTotal.candidateLength.components.seconds
 
     private func remembering(_ text: String) -> Told { Told(total: MonotonicTotal(remembered: Quantity(text) ?? Quantity(0), at: clock)) }
 

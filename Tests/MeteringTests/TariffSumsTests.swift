@@ -66,7 +66,7 @@ private func tariffs(_ numbers: [UInt8], c: UInt8 = 1, after seconds: Int = 0) -
 
     /// A tariff that stays away for a quarter of an hour is none any more; one that comes back is missed again.
     @Test func forHowLongItIsMissed() {
-        let length = Int(MonotonicTotal.storyLength.components.seconds)
+        let length = Int(MonotonicTotal.candidateLength.components.seconds)
         var sums = TariffSums()
         func isWhole(_ numbers: [UInt8], _ seconds: Int) -> Bool {
             sums.isWhole(OBISCode(1, 8, 0), in: tariffs(numbers, after: seconds))

@@ -10,7 +10,7 @@ import Testing
     /// Whether it was lost at each of these times, and when it will be, after each.
     private func losses(_ patience: inout Patience, at times: [Duration]) -> [(Bool, Duration?)] {
         times.map { time in
-            let isLost = patience.loses(now: start + time)
+            let isLost = patience.timedOut(now: start + time)
             return (isLost, patience.deadline.map { $0 - start })
         }
     }
@@ -25,7 +25,7 @@ import Testing
 
     @Test func beginsAnewWithWhatIsFound() {
         var patience = Patience()
-        _ = patience.loses(now: start)
+        _ = patience.timedOut(now: start)
         patience.found()
         #expect(patience.deadline == nil)
         let found = losses(&patience, at: [.seconds(59), .milliseconds(118_999), .seconds(119)])

@@ -252,7 +252,7 @@ package struct StateTrial {
 
     private mutating func publish() {
         state.advance(to: now)
-        let news = state.takeNews(ofPulses: true)
+        let news = state.drainChanges(ofPulses: true)
         for remark in news.remarks { watch.excuse(remark) }
         check(news.snapshot, remarks: news.remarks)
         var messages = publication.update(news.snapshot, now: now, wall: wall)

@@ -10,7 +10,7 @@ package actor OpticalReader {
     private let clock: any Clockwork
     private let aggregator: Aggregator
     /// Goes off when everything is to be read again.
-    private let wish: any Alarm
+    private let rereadAlarm: any Alarm
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -27,7 +27,7 @@ package actor OpticalReader {
         self.executor = executor
         self.clock = clock
         self.aggregator = aggregator
-        wish = clock.makeAlarm()
+        rereadAlarm = clock.makeAlarm()
     }
 
     /// Reads until the task is cancelled.
@@ -52,7 +52,7 @@ package actor OpticalReader {
     }
 
     /// Everything once more, as after a start: whole, with what is not read in between.
-    package nonisolated func readAgain() { wish.set(clock.now) }
+    package nonisolated func readAgain() { rereadAlarm.set(clock.now) }
 
     /// Until the connection ends, and why; `nil` when all shall begin anew.
     private func converse(
@@ -61,16 +61,16 @@ package actor OpticalReader {
         await withTaskGroup(of: (any MeterSession, PortError)?.self) { group in
             group.addTask { await self.follow(session, connection) }
             group.addTask {
-                _ = await self.wish.goesOff()
+                _ = await self.rereadAlarm.goesOff()
                 return nil
             }
-            var isWished = false
+            var mustReread = false
             var ended = (session, PortError.cancelled)
             for await result in group {
                 // The one ends the other.
                 group.cancelAll()
-                if let result { ended = result } else { isWished = true }
-                if let result, !isWished { return (result.0, result.1) }
+                if let result { ended = result } else { mustReread = true }
+                if let result, !mustReread { return (result.0, result.1) }
             }
             return (ended.0, Task.isCancelled ? ended.1 : nil)
         }
@@ -81,13 +81,7 @@ package actor OpticalReader {
         var actions = session.opened(clock.now)
         while true {
             do throws(PortError) {
-                for action in actions {
-                    switch action {
-                    case .send(let bytes): try await connection.send(bytes)
-                    case .apply(let settings): try await connection.apply(settings)
-                    default: await aggregator.note(action, of: name)
-                    }
-                }
+                try await connection.perform(actions) { await aggregator.note($0, of: name) }
             } catch {
                 return (session, error)
             }

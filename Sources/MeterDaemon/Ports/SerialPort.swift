@@ -23,3 +23,18 @@ package enum PortEvent: Sendable, Equatable {
     /// The device went, or the task was cancelled: the connection is of no more use.
     case closed(PortError)
 }
+
+extension SerialConnection {
+    /// Does what concerns the line, and hands on the rest.
+    package func perform(
+        _ actions: [MeterAction], isolation: isolated (any Actor)? = #isolation, others: (MeterAction) async -> Void = { _ in }
+    ) async throws(PortError) {
+        for action in actions {
+            switch action {
+            case .send(let bytes): try await send(bytes)
+            case .apply(let settings): try await apply(settings)
+            case .deliver, .noise, .problem: await others(action)
+            }
+        }
+    }
+}

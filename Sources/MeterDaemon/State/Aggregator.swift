@@ -119,14 +119,14 @@ package actor Aggregator {
 
     private func changed() {
         // Power that nobody looks at may fall when somebody does.
-        let news = state.takeNews(ofPulses: hasFullListener)
+        let changes = state.drainChanges(ofPulses: hasFullListener)
         if pace.deadline != nil { for line in pace.due(clock.now) { log.write(line.level, line.text) } }
         // `grid: energy_import went from …`: its first two words say of what.
-        for remark in news.remarks { say(.warning, remark, of: remark.split(separator: " ").prefix(2).joined(separator: " ")) }
-        let (before, snapshot) = (lastSnapshot, news.snapshot)
+        for remark in changes.remarks { say(.warning, remark, of: remark.split(separator: " ").prefix(2).joined(separator: " ")) }
+        let (before, snapshot) = (lastSnapshot, changes.snapshot)
         lastSnapshot = snapshot
         logProblems(of: snapshot, before)
-        setAlarm(news.deadline)
+        setAlarm(changes.deadline)
         for listener in listeners where listener.interest.includes(snapshot, after: before) { listener.snapshots.put(snapshot) }
     }
 

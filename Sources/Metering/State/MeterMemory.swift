@@ -46,8 +46,7 @@ package enum MeterMemoryRecord {
     package static func text(of memory: MeterMemory) -> String {
         var body = title + lines(of: memory)
         for (channel, memory) in memory.channels.sorted(by: { $0.key < $1.key }) { body += "channel \(channel)\n" + lines(of: memory) }
-        let check = String(CheckSum.crc32(Array(body.utf8)), radix: 16)
-        return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"
+        return CheckSum.sealed(body)
     }
 
     private static func lines(of memory: MeterMemory) -> String {

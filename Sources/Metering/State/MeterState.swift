@@ -70,7 +70,7 @@ package struct MeterState: Sendable {
     }
 
     /// All that a change may have changed, at once: each question by itself would take a copy of everything.
-    package mutating func takeNews(
+    package mutating func drainChanges(
         ofPulses: Bool
     ) -> (snapshot: Snapshot, deadline: Instant?, remarks: [String]) {
         (share(), deadline(ofPulses: ofPulses), takeRemarks())

@@ -13,7 +13,7 @@ struct TariffSums: Sendable {
                 missingSince = nil
                 return true
             }
-            guard let since = missingSince, now - since >= MonotonicTotal.storyLength else {
+            guard let since = missingSince, now - since >= MonotonicTotal.candidateLength else {
                 missingSince = missingSince ?? now
                 return false
             }

@@ -33,7 +33,7 @@ package struct MonotonicTotal: Sendable {
     }
 
     /// Readings that follow on each other, but not on what is known.
-    private struct Story: Sendable {
+    private struct Candidate: Sendable {
         var newest: Quantity
         var at: Instant
         var since: Instant
@@ -43,8 +43,8 @@ package struct MonotonicTotal: Sendable {
     }
 
     /// So many readings over so long a time replace what is known. A meter that starts after a power cut may show anything for seconds.
-    private static let storyReadings = 3
-    package static let storyLength = Duration.seconds(15 * 60)
+    private static let candidateReadings = 3
+    package static let candidateLength = Duration.seconds(15 * 60)
     private static let firstLength = Duration.seconds(60)
     /// Registers are refreshed once in a second or two, and readings take their time.
     private static let slack = 5.0
@@ -60,7 +60,7 @@ package struct MonotonicTotal: Sendable {
     /// `nil` while nothing was accepted in this life.
     private var at: Instant?
     private var changedAt = Instant(nanoseconds: 0)
-    private var story: Story?
+    private var candidate: Candidate?
     /// Read without a checksum: it counts when the next one is not less.
     private var unconfirmed: Quantity?
     private var landmark = 0.0
@@ -90,12 +90,12 @@ package struct MonotonicTotal: Sendable {
         // How long nobody read only the wall clock knows: more than some seconds can bring must be told for some time.
         // So must whole kWh where the digits behind are known.
         if at == nil, rise > rules.perHour * Self.slack / 3600 + min(unit, 1) || rise > 0 && new.exponent > value.exponent {
-            tell(new, now, rules, unit)
-            guard let story, story.newest == new, now - story.since >= Self.firstLength else { return .waiting }
+            addToCandidate(new, now, rules, unit)
+            guard let candidate, candidate.newest == new, now - candidate.since >= Self.firstLength else { return .waiting }
         }
         // What was remembered is old, and all other readings of this life say more.
-        if at == nil, let story, story.weight > 1, new < story.newest {
-            tell(new, now, rules, unit)
+        if at == nil, let candidate, candidate.weight > 1, new < candidate.newest {
+            addToCandidate(new, now, rules, unit)
             return .waiting
         }
         guard rules.isChecked else { return confirm(new, after: value, now, wall, unit, isStep: rise <= unit) }
@@ -142,8 +142,8 @@ package struct MonotonicTotal: Sendable {
     /// Nothing it could be held against; without a checksum that must be the next reading.
     private mutating func begin(_ new: Quantity, _ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double) -> Verdict {
         if !rules.isChecked {
-            tell(new, now, rules, unit)
-            guard let story, story.readings > 1, story.newest == new else { return .waiting }
+            addToCandidate(new, now, rules, unit)
+            guard let candidate, candidate.readings > 1, candidate.newest == new else { return .waiting }
         }
         accept(new, now, wall, unit)
         return .accepted
@@ -152,8 +152,10 @@ package struct MonotonicTotal: Sendable {
     private mutating func hold(
         _ new: Quantity, _ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double, because verdict: Verdict
     ) -> Verdict {
-        tell(new, now, rules, unit)
-        guard let story, let value, story.newest == new, story.readings >= Self.storyReadings, now - story.since >= Self.storyLength else {
+        addToCandidate(new, now, rules, unit)
+        guard let candidate, let value, candidate.newest == new, candidate.readings >= Self.candidateReadings,
+            now - candidate.since >= Self.candidateLength
+        else {
             return verdict
         }
         accept(new, now, wall, unit)
@@ -161,19 +163,19 @@ package struct MonotonicTotal: Sendable {
     }
 
     /// One more reading of the story, or one against it.
-    private mutating func tell(_ new: Quantity, _ now: Instant, _ rules: Rules, _ unit: Double) {
-        guard var story else { return story = Story(newest: new, at: now, since: now) }
-        let allowed = rules.perHour * ((now - story.at + rules.refresh).seconds + Self.slack) / 3600 + min(unit, 1)
-        if new >= story.newest, new.approximate - story.newest.approximate <= allowed {
-            story.newest = new
-            story.at = now
-            story.readings += 1
-            story.weight += 1
+    private mutating func addToCandidate(_ new: Quantity, _ now: Instant, _ rules: Rules, _ unit: Double) {
+        guard var candidate else { return candidate = Candidate(newest: new, at: now, since: now) }
+        let allowed = rules.perHour * ((now - candidate.at + rules.refresh).seconds + Self.slack) / 3600 + min(unit, 1)
+        if new >= candidate.newest, new.approximate - candidate.newest.approximate <= allowed {
+            candidate.newest = new
+            candidate.at = now
+            candidate.readings += 1
+            candidate.weight += 1
         } else {
-            story.weight -= 1
-            if story.weight == 0 { story = Story(newest: new, at: now, since: now) }
+            candidate.weight -= 1
+            if candidate.weight == 0 { candidate = Candidate(newest: new, at: now, since: now) }
         }
-        self.story = story
+        self.candidate = candidate
     }
 
     private func elapsed(_ now: Instant, _ wall: WallTime, _ rules: Rules) -> Double {
@@ -190,7 +192,7 @@ package struct MonotonicTotal: Sendable {
         value = new
         at = now
         self.wall = wall
-        story = nil
+        candidate = nil
         let number = Double(new.mantissa) * unit
         if number > landmark * 1.1 || number < landmark { (landmark, turns) = (number, turns + 1) }
     }

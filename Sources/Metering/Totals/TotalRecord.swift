@@ -36,8 +36,7 @@ package enum TotalRecord {
             body += "correction \(correction.at.millisecondsSince1970) at \(correction.pulses)"
             body += " from \(correction.before.map(\.description) ?? "-") to \(correction.display)\n"
         }
-        let check = String(CheckSum.crc32(Array(body.utf8)), radix: 16)
-        return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"
+        return CheckSum.sealed(body)
     }
 
     /// `nil` unless every byte is as it was written.

@@ -120,7 +120,7 @@ private struct DeviceLine: Sendable {
         hasNews = false
         triedAt = now
         guard let reading = device.reading(of: meter) else {
-            if patience.loses(now: now) { remark = complaint(about: meter) }
+            if patience.timedOut(now: now) { remark = complaint(about: meter) }
             return nil
         }
         patience.found()

@@ -66,7 +66,7 @@ package struct FormPublication: MQTTOutput {
             return []
         }
         guard let reading = read(meter) else {
-            if patience.loses(now: now) {
+            if patience.timedOut(now: now) {
                 let missing = parts.filter { meter.number($0) == nil }
                 remarks.append("mqtt-form: \(output.topic) gets nothing as long as " + absence(of: missing, in: meter))
             }

@@ -24,8 +24,7 @@ package enum AnnouncementRecord {
             body += "\nbase \(announcement.topics.base)\nprefix \(announcement.topics.prefix)\n"
             for part in announcement.parts { body += "\(part.platform) \(part.key)\n" }
         }
-        let check = String(CheckSum.crc32(Array(body.utf8)), radix: 16)
-        return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"
+        return CheckSum.sealed(body)
     }
 
     /// `nil` unless every byte is as it was written.

@@ -25,7 +25,7 @@ struct Patience: Sendable {
     mutating func found() { since = nil }
 
     /// True once, when it is lost.
-    mutating func loses(now: Instant) -> Bool {
+    mutating func timedOut(now: Instant) -> Bool {
         let begin = since ?? now
         since = begin
         guard !isLost, now - begin >= Self.limit else { return false }
