@@ -11,8 +11,9 @@ let settings: [SwiftSetting] = [
 /// The product leaves out the regular expressions, which a stray `contains("text")` would link: 1.2 MB.
 let productSettings = settings + [.unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"])]
 
+/// Each has a README.md, which says what it promises.
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: productSettings)
+    .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: productSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], scripts: [String] = []) -> Target {
@@ -47,7 +48,7 @@ let package = Package(
             dependencies: [
                 "Metering", "MeterProtocols", "Publishing", "Configuration", "MeterDaemon", "VirtualMeters", "VirtualHardware", "LinuxIO",
             ],
-            swiftSettings: productSettings),
+            exclude: ["README.md"], swiftSettings: productSettings),
 
         .target(name: "JSONReading", path: "Tests/JSONReading", swiftSettings: settings),
         // The decoders for minutes, by Tests/Real/decoder-test and measure-decoding; with optimisation, as no test target is built.
