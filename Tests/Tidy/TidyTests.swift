@@ -14,7 +14,8 @@ import Testing
 
     @Test func thePagesLinkToWhatIsThere() throws {
         let repository = try #require(#filePath.dropping(suffix: "/Tests/Tidy/TidyTests.swift"))
-        let paths = ["", "docs/"].flatMap { folder in
+        let rooms = SourceFile.names(in: "\(repository)/Sources").map { "Sources/\($0)/" }
+        let paths = (["", "docs/", "Tests/"] + rooms).flatMap { folder in
             SourceFile.names(in: "\(repository)/\(folder)").filter { $0.hasSuffix(".md") }.map { folder + $0 }
         }
         let pages = paths.map { Page(path: $0, text: SourceFile.text(of: "\(repository)/\($0)")) }
