@@ -193,7 +193,8 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         var now = start
         var actions = session.opened(now)
         for (speed, seconds) in search.steps {
-            #expect(actions.settings == [LineSettings(try #require(BaudRate(rawValue: speed)), .eightNone)])
+            let baudRate = try #require(BaudRate(rawValue: speed))
+            #expect(actions.settings == [LineSettings(baudRate, .eightNone)])
             #expect(session.deadline == now + .seconds(seconds))
             now = now + .seconds(seconds)
             #expect(session.timedOut(now - .nanoseconds(1)).isEmpty)

@@ -41,7 +41,9 @@ import Testing
         var short = reader(header + [UInt8](repeating: 0x55, count: length - 1))
         #expect(short.next() == nil)
         // A list counts its elements alone.
-        var list = reader([header[0] | 0x70] + header.dropFirst() + [UInt8](repeating: 0x01, count: length + header.count))
+        var listHeader = header
+        listHeader[0] |= 0x70
+        var list = reader(listHeader + [UInt8](repeating: 0x01, count: length + header.count))
         #expect(list.next() == .list(length + header.count))
         var cut = reader(Array(header.dropLast()) + (header.count > 1 ? [0x80] : []))
         #expect(cut.next() == nil)
