@@ -31,8 +31,12 @@ final class RealBroker {
         directory.write(config.joined(separator: path) + "\n", to: "mosquitto.conf")
         process = ChildProcess(Self.program, ["-c", "\(path)/mosquitto.conf"])
         try #require(process != nil)
-        for _ in 0..<3000 where !answers(port) { usleep(20_000) }
-        try #require(answers(port))
+        var tries = 0
+        while !answers(port) {
+            tries += 1
+            try #require(tries < 3000)
+            usleep(20_000)
+        }
     }
 
     func signal(_ number: Int32) { if let process { kill(process.id, number) } }
