@@ -18,7 +18,7 @@ package struct Daemon: Sendable {
         package var store: any TotalStore
         package var memory: any MeterMemoryStore
         package var announcements: any AnnouncementStore
-        /// Begins the daemon again; `nil` where nobody would.
+        /// Restarts the daemon; `nil` where that is not possible.
         package var restart: (@Sendable () -> Void)?
 
         package init(
@@ -97,7 +97,7 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// Cancelling the inputs is how they are told to end. Who hears their reports is not cancelled: the last pulse counts.
+    /// Cancelling stops the inputs. Whatever receives their reports is not cancelled, because the last pulse counts.
     private func runInputs(until stop: AsyncStream<Void>) async {
         await withTaskGroup(of: Void.self) { listeners in
             if !configuration.pulses.isEmpty { listeners.addTask { await aggregator.listen() } }

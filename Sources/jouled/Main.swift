@@ -27,7 +27,7 @@ struct Main {
             misuse("\(word): \(error.reason)", type.usage + "\n")
         }
         let loop = EventLoop()
-        // The one task that nobody waits for: the loop runs it on this thread until it ends the process.
+        // The only unstructured task: the loop runs it on this thread until it ends the process.
         Task(executorPreference: loop) { [command] in
             let code = await command.run(loop)
             end(code)

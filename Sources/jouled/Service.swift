@@ -8,7 +8,7 @@ import Publishing
 struct ServiceThreads {
     let main: EventLoop
     let storage: EventLoop
-    /// What must not be closed between two lives.
+    /// What must stay open between two runs.
     let store = DescriptorStore()
 
     init(main: EventLoop) {
@@ -18,7 +18,7 @@ struct ServiceThreads {
     }
 }
 
-/// One life of the daemon with one configuration, for real.
+/// One run of the daemon with one configuration and real ports.
 struct Service {
     enum End {
         case stopped, failed

@@ -41,7 +41,7 @@ package final class DescriptorStore: Sendable {
     /// The next process does not get it.
     func remove(_ name: String) { notice.send("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
-    /// The next life in this process gets it.
+    /// The next run in this process gets it.
     func keep(_ descriptor: KeptDescriptor) { kept.withLock { $0.append(descriptor) } }
 
     /// One of those that were kept.

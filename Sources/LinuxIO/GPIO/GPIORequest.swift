@@ -48,7 +48,7 @@ final class GPIORequest {
         let chip = lines[0].place
         var name = RequestName(wishes: lines.map(Self.wish), isDebounced: cgpio_is_numbered)
         var taken = chip.take(Self.wishes(lines, name))
-        // Nobody else has it, and we may: then it is the wish.
+        // The line is free and permitted, so the requested settings are at fault.
         let final = [EBUSY, EPERM, ENODEV, ENOENT, EACCES]
         for (isDebounced, isBiasRefused) in [(false, false), (true, true), (false, true)] where lines.count == 1 {
             guard case .failure(let failure) = taken, !final.contains(failure.code) else { break }

@@ -13,7 +13,7 @@ package protocol LineWatch {
 }
 
 /// Counts pulses on a thread of its own: from the kernel's queue into the journal in one go, with no task, no actor and no allocation between,
-/// so that a pulse costs little and waits for nobody.
+/// so that a pulse is cheap and never waits.
 package struct PulseThread: PulseLines {
     private let bell: PulseBell
     private let count: @Sendable (_ counter: PulseCounter, _ bell: PulseBell) -> Void
@@ -37,7 +37,7 @@ package struct PulseThread: PulseLines {
     }
 }
 
-/// What a thread does for its whole life.
+/// The main function of the thread.
 package func waitForPulses(_ watch: some LineWatch, _ counter: PulseCounter) {
     var (counter, watch, now) = (counter, watch, Instant.now)
     var deadline = counter.deadline

@@ -5,7 +5,7 @@ import Synchronization
 
 /// One thread that runs the actors pinned to it and sleeps in the kernel until a descriptor, a deadline or another thread has work.
 ///
-/// Everything that waits does so by `wait(readable:until:)` or `wait(writable:until:)`; nobody polls.
+/// All waiting is done by `wait(readable:until:)` or `wait(writable:until:)`; there is no polling.
 package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     package enum Readiness: Sendable, Equatable { case ready, timedOut, cancelled }
 
@@ -63,7 +63,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     // MARK: Waiting
 
     /// Waits until the descriptor has something to read (or its other end went), the deadline has come, or the task was cancelled.
-    /// The descriptor stays open while somebody waits for it.
+    /// The descriptor must stay open during the wait.
     package func wait(
         readable descriptor: Int32?, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
     ) async -> Readiness {

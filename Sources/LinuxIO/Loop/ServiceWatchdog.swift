@@ -36,7 +36,7 @@ package struct ServiceWatchdog: Sendable {
         self.patience = patience
     }
 
-    /// Until the task is cancelled. `proof` returns when the data flow lives.
+    /// Until the task is cancelled. `proof` returns if the data flow is working.
     package func run(proof: @escaping @Sendable () async -> Void, feed: @escaping @Sendable () -> Void) async {
         let stored = Heartbeat()
         await withTaskGroup(of: Void.self) { group in
@@ -57,7 +57,7 @@ package struct ServiceWatchdog: Sendable {
         }
     }
 
-    /// Asks their thread, and looks for the answer when it is time to feed: nobody is woken for it in between.
+    /// Asks their thread for a sign of life, and checks for it at the next feeding, without a wake-up in between.
     private func waitForPulses() async {
         let asked = loop.now
         pulses?.askForBeat()

@@ -20,7 +20,7 @@ final class MosquittoLink: Sendable {
     private static let mostPending = 8192
     /// A broker that speaks MQTT 5 keeps longer packets to itself.
     private static let longestPacket = 65_536
-    /// Nothing that somebody may want of us is nearly as long: what is longer is cut, and refused by whoever reads it.
+    /// No valid command is nearly as long. Longer payloads are truncated, and refused by their reader.
     private static let longestPayload = 256
     private static let mostEvents = 1024
     private static let library: Void = { _ = mosquitto_lib_init() }()
@@ -83,7 +83,7 @@ final class MosquittoLink: Sendable {
 
     func publish(_ message: MQTTMessage) {
         whileConnected { client in
-            // Who publishes believes that all of it arrives: what is left out comes with the next connection, as everything does.
+            // The publisher counts on every message being delivered. A dropped one is published again on the next connection, as everything is.
             guard pending.load(ordering: .relaxed) < Self.mostPending else {
                 return giveUp(client, "the broker does not keep up: \(Self.mostPending) messages are not acknowledged")
             }

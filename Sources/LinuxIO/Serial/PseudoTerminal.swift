@@ -67,7 +67,7 @@ package struct PseudoTerminal: SerialTerminal {
     }
 
     package func close() {
-        // Not when somebody else has taken the name since.
+        // Not if another program has taken the name since.
         if path != device, target(of: path) == device { unlink(path) }
         closeDescriptors()
     }

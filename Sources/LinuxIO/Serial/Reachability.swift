@@ -1,6 +1,6 @@
 import Glibc
 
-/// Whether somebody accepts TCP connections there, now.
+/// Whether TCP connections are accepted there now.
 package func acceptsConnections(host: String, port: Int) -> Bool {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -11,7 +11,7 @@ package struct ControlSocket: Sendable {
     private static let longestAnswer = 4096
     private static let patience = Duration.seconds(2)
 
-    /// Who waits for a disk must not keep others from being answered; more wait in the kernel.
+    /// Requests that wait for the disk must not block others; further ones wait in the kernel.
     private static let mostClients = 8
     private static let name = "control"
 
@@ -82,7 +82,7 @@ package struct ControlSocket: Sendable {
     }
 
     private func serve(_ client: Int32, _ answer: @Sendable (String) async -> String) async {
-        // Who has given up was told that nothing was done.
+        // A client that gave up was told that nothing was done.
         if let line = await readLine(client), isWaiting(client) {
             let reply = await answer(line) + "\n"
             _ = write(client, reply, reply.utf8.count)
@@ -117,7 +117,7 @@ package struct ControlSocket: Sendable {
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var patience = timeval(tv_sec: 30, tv_usec: 0)
-        // Connecting, too, waits where nobody accepts.
+        // Connecting blocks as well if the daemon does not accept.
         for direction in [SO_SNDTIMEO, SO_RCVTIMEO] {
             setsockopt(descriptor, SOL_SOCKET, direction, &patience, socklen_t(MemoryLayout<timeval>.size))
         }
@@ -126,7 +126,7 @@ package struct ControlSocket: Sendable {
         guard write(descriptor, request, request.utf8.count) == request.utf8.count,
             case .success(let reply) = readBounded(descriptor, limit: longestAnswer), !reply.isEmpty
         else { return nil }
-        // Who answers is whoever owns the directory; this goes to a terminal, perhaps root's.
+        // The owner of the directory controls the answer, and it goes to a terminal, perhaps root's.
         let safe = reply.map { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A ? $0 : UInt8(ascii: "?") }
         return String(decoding: safe.last == 0x0A ? safe.dropLast() : safe[...], as: UTF8.self)
     }

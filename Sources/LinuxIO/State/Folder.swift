@@ -137,7 +137,7 @@ package final class Folder: Sendable {
         return descriptor
     }
 
-    /// One that was not there before. What root makes in somebody else's directory is that user's.
+    /// A new file. What root creates in another user's directory belongs to that user.
     func create(_ name: String) throws(SystemError) -> Int32 {
         let descriptor = openat(try descriptor(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw SystemError("open \(path)/\(name)", errno) }
@@ -195,7 +195,7 @@ package final class Folder: Sendable {
     }
 }
 
-/// Root goes through no symbolic link that somebody else made.
+/// As root, does not follow symbolic links that another user made.
 private func openDirectory(_ path: String) throws(SystemError) -> Int32 {
     let access = O_RDONLY | O_DIRECTORY | O_CLOEXEC
     guard geteuid() == 0 else {

@@ -7,7 +7,7 @@ extension TotalFiles: MeterMemoryStore {
         try? requireSameDirectory()
         guard case .success(let bytes) = folder.read(Self.name(meter), limit: MeterMemoryRecord.limit) else { return MeterMemory() }
         let saved = MeterMemoryRecord.parse(bytes)
-        // Without a file what is in RAM belongs to a state that somebody removed.
+        // Without a file, the note in RAM belongs to a state directory that was removed.
         guard let ram, case .success(let bytes) = ram.folder.read(ram.prefix + Self.name(meter), limit: MeterMemoryRecord.limit) else {
             return saved ?? MeterMemory()
         }

@@ -41,7 +41,7 @@ package actor TotalFiles: TotalStore {
             }
         }
         if let damage { return .damaged(damage) }
-        // Of a disk that is not there, or has become read-only, nobody knows what was on it.
+        // The contents of a disk that is missing or has become read-only are unknown.
         do throws(SystemError) { try folder.requireAccess() } catch { return .damaged(error.description) }
         // An empty mark stays behind when a file that was there is lost.
         if folder.isThere(newest + ".known") { return .damaged(gone(meter)) }

@@ -53,7 +53,7 @@ private struct FileObstacle: Error {
 }
 
 private func readFile(_ path: String, upTo limit: Int) -> Result<[UInt8], FileObstacle> {
-    // Opening a pipe that nobody writes to must not wait.
+    // Opening a pipe without a writer must not block.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else { return .failure(.ofThisThread()) }
     defer { close(descriptor) }

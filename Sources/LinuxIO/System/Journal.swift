@@ -19,7 +19,7 @@ package struct Journal: Log {
         if level <= lowest { lines.write(level, Self.oneLine(message)) }
     }
 
-    /// Writes what had to wait as soon as somebody reads, until the task is cancelled. Once.
+    /// Writes waiting lines as soon as there is room, until the task is cancelled. Call it once.
     package func writeRest(_ loop: EventLoop) async { await lines.writeRest(loop) }
 
     /// What came from outside begins no line of its own, and does nothing to a terminal.

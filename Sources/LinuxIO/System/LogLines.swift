@@ -3,12 +3,12 @@ import MeterDaemon
 import Metering
 import Synchronization
 
-/// The lines of a log that nobody may be reading: whoever writes one waits for nobody. What the reader has no room for waits here, in order;
-/// what there is no room for here is dropped, and counted in its place.
+/// A log whose writers never block, even if it is not being read. Lines that the reader has no room for are queued here, in order;
+/// lines that do not fit in the queue are dropped and counted.
 ///
-/// The descriptor stays a blocking one, because other processes may share it. A pipe or terminal is opened once more, for writes that don't
-/// block; where that is not allowed it is asked before each line, and a pipe that has room then has it for `PIPE_BUF` bytes. Only a file on a
-/// disk that hangs can hold up the writer.
+/// The descriptor stays blocking, because other processes may share it. A pipe or terminal is opened a second time for non-blocking
+/// writes; where that is not permitted, it is polled before each line, and a pipe that is writable takes `PIPE_BUF` bytes. Only a file on a
+/// disk that hangs can block the writer.
 package final class LogLines: Sendable {
     package static let standardError = LogLines(STDERR_FILENO)
 
@@ -113,7 +113,7 @@ package final class LogLines: Sendable {
         }
     }
 
-    /// How many bytes were taken; all where nobody will ever read them. `nil`: no room.
+    /// How many bytes were written; all of them if the reader is gone for good. `nil`: no room.
     private func write(_ line: [UInt8]) -> Int? {
         while true {
             let written: Int

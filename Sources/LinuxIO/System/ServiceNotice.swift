@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Tells systemd how the service is (the sd_notify protocol: one datagram each). Silent where nobody listens.
+/// Reports the state of the service to systemd (the sd_notify protocol, one datagram each). Does nothing without systemd.
 package struct ServiceNotice: Sendable {
     private let socketPath: String?
     /// How often the watchdog wants to hear of us: half the time that it waits. To tell it more often than that does no harm.

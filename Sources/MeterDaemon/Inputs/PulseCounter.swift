@@ -52,10 +52,10 @@ package struct PulseCounter: EdgeReceiver, Sendable {
     /// When lines are to be opened; `nil` while all are open.
     package private(set) var opensAt: Instant? = .distantPast
 
-    /// A line that was let go for another wish may be held by systemd for a moment.
+    /// A line that was released to be requested differently may be held by systemd for a moment.
     private static let firstPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(10)
-    /// Who listens sees nothing that is older.
+    /// A listener never sees an older state.
     private static let longestSilence = Duration.seconds(1)
 
     /// `counted`: every pulse of each line before, by its name.

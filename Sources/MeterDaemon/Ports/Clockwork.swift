@@ -10,7 +10,7 @@ package protocol Clockwork: Sendable {
     func makeAlarm() -> any Alarm
 }
 
-/// A deadline that can be moved while somebody waits for it.
+/// A deadline that can be moved while a task waits for it.
 package protocol Alarm: Sendable {
     /// Goes off at `deadline`; never with `nil`.
     func set(_ deadline: Instant?)

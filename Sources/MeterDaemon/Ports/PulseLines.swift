@@ -7,7 +7,7 @@ package protocol PulseLines: Sendable {
     func run(_ counter: PulseCounter) async
 }
 
-/// Who is told of what comes on the lines.
+/// Receives what happens on the lines.
 package protocol EdgeReceiver {
     /// The next edge of a line.
     mutating func push(_ edge: Edge, of line: Int)

@@ -12,7 +12,7 @@ package protocol SerialConnection: Sendable {
     func send(_ bytes: [UInt8]) async throws(PortError)
     /// Changes speed and framing at once; the caller has waited until what it sent is on the wire.
     func apply(_ settings: LineSettings) async throws(PortError)
-    /// The next thing that happens: bytes, the deadline, or the end. Bytes that nobody asked for wait in the kernel.
+    /// The next event: bytes, the deadline, or the end. Bytes that arrive between two calls wait in the kernel.
     func next(until deadline: Instant?) async -> PortEvent
     func close() async
 }

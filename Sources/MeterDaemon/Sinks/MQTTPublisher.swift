@@ -97,7 +97,7 @@ package actor MQTTPublisher: Sink {
 
     /// Until there are no more snapshots; then it says goodbye.
     package func run(_ snapshots: Newest<Snapshot>) async {
-        // The life before this one may have ended because it was told to.
+        // The previous run may have ended by this very command.
         paces = [.read: CommandPace(Self.readEvery), .restart: CommandPace(Self.restartEvery, notBefore: clock.now + Self.restartEvery)]
         await recall()
         async let remembered: Void = remember()
@@ -328,7 +328,7 @@ package actor MQTTPublisher: Sink {
         }
     }
 
-    /// Of the same thing, and as often as somebody sends it.
+    /// Paced: a client may send the same wrong message at any rate.
     private func complain(_ complaint: String) {
         say(.warning, "mqtt: " + complaint, of: complaint)
         alarm.set(nextDeadline)

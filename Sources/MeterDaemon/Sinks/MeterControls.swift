@@ -1,15 +1,15 @@
 import Metering
 import Publishing
 
-/// What may be asked of the running daemon, by whoever is told of the meters and by other commands.
+/// What sinks and other commands may ask of the running daemon.
 package struct MeterControls: Sendable {
     let aggregator: Aggregator
     let keeper: TotalKeeper
     let readers: [OpticalReader]
-    /// Begins the daemon again; `nil` where nobody would.
+    /// Restarts the daemon; `nil` where that is not possible.
     let restart: (@Sendable () -> Void)?
 
-    /// Sets a pulse meter's total, and has it on disk before it says so. Says why not, or `nil`: within 10 s, also when the disk hangs.
+    /// Sets a pulse meter's total and saves it. Returns why that failed, or `nil`, within 10 s even when the disk hangs.
     package func setTotal(_ meter: String, _ total: Quantity) async -> String? {
         if let refusal = await aggregator.setTotal(total, of: meter) { return refusal }
         guard let new = await aggregator.snapshot[meter]?.total else { return nil }
@@ -18,14 +18,14 @@ package struct MeterControls: Sendable {
         }
     }
 
-    /// Takes what the broker remembers of a total: on disk before anybody is told, who could remember it once more.
+    /// Takes over the total that the broker retains. It is saved before it is published, because the broker would retain what is published.
     func settle(_ answer: TotalInquiry.Answer) async {
         await aggregator.settle(answer.total, of: answer.meter)
         guard let new = await aggregator.snapshot[answer.meter]?.knownTotal else { return }
         while await keeper.save(new, of: answer.meter) == .silentDisk {}
     }
 
-    /// Everything once more, as after a start.
+    /// Reads all registers again, as after a start.
     func readAgain() {
         for reader in readers { reader.readAgain() }
     }

@@ -1,6 +1,6 @@
 import Metering
 
-/// Whoever is told what the meters say: somebody outside, or whatever keeps it over a restart.
+/// Receives the state: to publish it, or to keep it over a restart.
 package protocol Sink: Sendable {
     /// Which changes it is told of.
     static var interest: SinkInterest { get }

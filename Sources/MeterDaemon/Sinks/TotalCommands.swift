@@ -85,7 +85,7 @@ struct TotalCommands: Sendable {
     /// It is set, or was refused.
     mutating func finish(_ name: String) { meters[name]?.isBusy = false }
 
-    /// The meters whose last command nobody will obey any more.
+    /// The meters whose last command will not be carried out any more.
     mutating func abandon() -> [String] {
         defer { meters = [:] }
         return meters.filter { $0.value.waiting != nil }.keys.sorted()

@@ -1,7 +1,7 @@
 import Metering
 
 /// Saves the totals of the pulse meters: at the start, every `saveEvery` while they change, at once when one was
-/// set, and at the end. One task writes, and waits for the disk as long as that takes; nobody else does.
+/// set, and at the end. One task writes and may wait for the disk; no other task does.
 package actor TotalKeeper: Sink {
     package static let interest = SinkInterest.pulseTotals
 
@@ -23,7 +23,7 @@ package actor TotalKeeper: Sink {
     private let alarm: any Alarm
     /// Goes off when the disk has taken too long.
     private let overdue: any Alarm
-    /// One that nobody has looked at stands for all after it.
+    /// One pending request is enough: it writes all that is new.
     private let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
     private var newest: [String: PulseTotal] = [:]
     private var saved: [String: PulseTotal] = [:]

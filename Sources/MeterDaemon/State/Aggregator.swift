@@ -59,7 +59,7 @@ package actor Aggregator {
     package func change(_ change: @Sendable (inout MeterState, Instant, WallTime) -> Void) {
         takeReports()
         change(&state, clock.now, clock.wall)
-        // Who is killed after it was lastSnapshot must not begin below it.
+        // Noted before it is published: after a crash the next start must not begin below it.
         if let (meter, known) = state.takeMoved() { memory.note(meter, known) }
         changed()
     }
@@ -101,7 +101,7 @@ package actor Aggregator {
         for await _ in reports.rings where takeReports() { changed() }
     }
 
-    /// Of pulses that were counted nobody may say that they did not come.
+    /// Applies the reports of pulses that were counted, before anything is decided or published.
     @discardableResult
     private func takeReports() -> Bool {
         let reports = reports.take()
@@ -118,7 +118,7 @@ package actor Aggregator {
     }
 
     private func changed() {
-        // Power that nobody looks at may fall when somebody does.
+        // Without a listener, power is lowered only when it is asked for.
         let changes = state.drainChanges(ofPulses: hasFullListener)
         if pace.deadline != nil { for line in pace.due(clock.now) { log.write(line.level, line.text) } }
         // `grid: energy_import went from …`: its first two words say of what.

@@ -46,12 +46,12 @@ package final class PulseReports: Sendable {
     /// It goes with the next count, too.
     func put(journalProblem: String?, of line: Int) { news.withLock { $0.lines[line].reading.journalProblem = journalProblem } }
 
-    // What it costs is not for the pulses that nobody is woken for.
+    // Kept out of line, so that pulses that wake nothing do not pay for it.
     @inline(never) func ring() { bell.yield() }
 
     func finish() { bell.finish() }
 
-    /// Those that nobody has taken.
+    /// The reports that were not taken yet.
     package func take() -> [Report] {
         news.withLock { news in
             guard news.hasAny else { return [] }

@@ -144,7 +144,7 @@ package struct ReadoutSession: MeterSession {
         deadline = nil
         lastHeard = nil
         isSessionEmpty = false
-        // Whoever closed it has said why.
+        // The caller that closed it reports why.
         saidProblem = nil
         forgetMeter()
         return take()

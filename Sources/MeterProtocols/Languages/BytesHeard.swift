@@ -3,7 +3,7 @@
 struct BytesHeard: Sendable {
     private var counts: [(line: LineSettings, bytes: Int)] = []
     private var current = 0
-    /// The speed is another machine's, and nobody here knows it.
+    /// The speed is set on another machine and unknown here.
     private let isSpeedKnown: Bool
 
     init(isSpeedKnown: Bool) { self.isSpeedKnown = isSpeedKnown }

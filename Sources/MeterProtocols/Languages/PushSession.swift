@@ -144,7 +144,7 @@ struct UncheckedReadouts {
     private static let refusalsAllowed = 5
 
     private var last: Readout?
-    /// One or two that wait. Of two that contradict each other, the one after them shows which was hurt.
+    /// One or two that wait. If two contradict each other, the next one shows which was corrupted.
     private var candidates: [Readout] = []
     private var refusals = 0
 

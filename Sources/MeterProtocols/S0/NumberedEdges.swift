@@ -12,7 +12,7 @@ struct NumberedEdges: Sendable {
     private let active: Edge.Direction
     /// Nanoseconds: of a pulse, and of a pulse with the rest before it. They are of account where no edge is missing.
     private let (shortest, closest): (Int64, Int64)
-    /// Of the newest edge; `nil` when nobody knows which were counted.
+    /// Of the newest edge; `nil` if it is unknown which were counted.
     private(set) var number: UInt64?
     private(set) var activeSince: Instant?
     /// When the line came to rest before the newest pulse, as far as is known. Before the first edge of a request that is not long ago.
@@ -42,7 +42,7 @@ struct NumberedEdges: Sendable {
         return (pulses, step == 1 ? 0 : pulses - (ends ? 1 : 0), false, began)
     }
 
-    /// Of a pulse that was on when the line was taken nobody knows when it began.
+    /// The beginning of a pulse that was on when the line was requested is unknown.
     private func looksLikeHum(from began: Instant, to end: Instant) -> Bool {
         guard let restingSince, began < end, end.nanoseconds &- began.nanoseconds < shortest else { return false }
         return end.nanoseconds &- restingSince.nanoseconds < closest

@@ -61,7 +61,7 @@ package struct PulseFilter: Sendable {
             isArmed = false
             return Pulse(at: Instant(nanoseconds: now &- held), end: edge.at)
         case (.unknown, .inactive):
-            // The end of a pulse whose beginning nobody saw.
+            // The end of a pulse whose beginning was missed.
             isArmed = false
         case (.unknown, _):
             break

@@ -34,7 +34,7 @@ package struct PulseTally: Sendable {
     private var isByNumber = false
     private var edges: NumberedEdges
     private var filter: PulseFilter
-    /// Of the newest edge, where edges have numbers; `nil` when nobody knows which were counted.
+    /// Of the newest edge, where edges have numbers; `nil` if it is unknown which were counted.
     private var number: UInt64?
     package private(set) var position = LinePosition()
     private var lastEdge: Instant?
@@ -51,7 +51,7 @@ package struct PulseTally: Sendable {
 
     package var reading: PulseReading { PulseReading(count) }
 
-    /// The line was taken, or taken over at `position`; `nil` when it was taken over and nobody knows where the count stood.
+    /// The line was requested, or taken over at `position`; `nil` if it was taken over and the position of the count is unknown.
     package mutating func begin(isDebounced: Bool, at position: LinePosition?) {
         self.position = position ?? LinePosition()
         number = position?.number

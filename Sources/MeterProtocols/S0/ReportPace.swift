@@ -9,7 +9,7 @@ package struct ReportPace: Sendable {
     /// A stream that never is steady.
     private static let leastPause: Int64 = 100_000_000
 
-    /// How often to tell of a steady stream, when somebody listens and when nobody does.
+    /// How often to report a steady stream, with a listener and without one.
     private let (listenedEvery, keptEvery): (Int64, Int64)
     private var reported = Int64.min / 2
     /// Between the newest two pulses when the newest report was made.

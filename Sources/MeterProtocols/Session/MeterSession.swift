@@ -6,7 +6,7 @@ package protocol MeterSession: Sendable {
     var deadline: Instant? { get }
     /// How long bytes may gather before they are asked for.
     var gathering: Duration? { get }
-    /// What to send when nobody will read any more.
+    /// What to send when reading stops.
     var farewell: [UInt8] { get }
 
     /// The port is open, with `LineSettings.opening`.

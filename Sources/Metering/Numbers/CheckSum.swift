@@ -11,7 +11,7 @@ package enum CheckSum {
         for byte in bytes { crc = crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] }
         return ~crc
     }
-    /// A text for a file, with a last line by which a reader knows it whole. Whoever parses it compares what it would write.
+    /// The body with a last line `check …` over all of it, which tells a whole record from a torn one.
     package static func sealed(_ body: String) -> String {
         let check = String(crc32(Array(body.utf8)), radix: 16)
         return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"

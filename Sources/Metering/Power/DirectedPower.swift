@@ -63,7 +63,7 @@ struct DirectedPower: Sendable {
     /// A pulse in each second is so many watts.
     mutating func follow(lightOfWatts wattsPerRate: Double) { light = Light(wattsPerRate: wattsPerRate) }
 
-    /// What came while nobody looked has no time.
+    /// What came while nothing was reading has no time.
     mutating func losesLight() { light?.rate.forget() }
 
     /// `before`: when the pulse before the newest came, as far as that is known.

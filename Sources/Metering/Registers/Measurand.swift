@@ -47,11 +47,11 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         package var code: OBISCode?
         /// About the meter and its reading, not about what flows through it.
         package var isDiagnostic = false
-        /// Of interest to few: a program that shows it asks first.
+        /// Disabled at first in Home Assistant: of interest to few.
         package var isHidden = false
-        /// Changes with every reading, and nobody needs to know that as often.
+        /// Changes with every reading, and is published less often.
         package var isSlow = false
-        /// It is lost with the connection, and the next one comes soon.
+        /// May be lost (QoS 0), because the next value comes soon.
         package var mayBeLost = false
         /// A factor is at most 1; what is beyond was misread.
         package var isFactor = false

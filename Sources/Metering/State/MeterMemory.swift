@@ -1,4 +1,4 @@
-/// What was known of a meter's totals when the daemon ended: the next one holds it against what it reads.
+/// What was known of a meter's totals when the daemon ended. The next start compares its readings with it.
 package struct MeterMemory: Hashable, Sendable {
     package struct Total: Hashable, Sendable {
         package var value: Quantity
@@ -15,7 +15,7 @@ package struct MeterMemory: Hashable, Sendable {
     /// The serial number is the meter's address.
     package var isAddress: Bool
     package var totals: [Measurand: Total]
-    /// Of a meter behind another one: whichever of them is read first in the next life, each keeps its topics.
+    /// Of a meter behind another one. Each keeps its topics after a restart, whichever is read first.
     package var name: String?
     /// The meters behind it.
     package var channels: [UInt8: MeterMemory] = [:]

@@ -26,7 +26,7 @@ package struct MeterState: Sendable {
     /// In the order of the configuration.
     private var order: [Place] = []
     private var places: [String: Place] = [:]
-    /// What an earlier life knew, by the places of the optical meters.
+    /// What the previous run knew, by the places of the optical meters.
     private var remembered: [MeterMemory] = []
     private var remarks: [String] = []
     /// Of the sub-meters.
@@ -99,7 +99,7 @@ package struct MeterState: Sendable {
     /// When `advance` is due next.
     package var deadline: Instant? { deadline(ofPulses: true) }
 
-    /// Without pulse meters: that their power falls can wait until somebody wants to know it.
+    /// With `ofPulses` false, the power of pulse meters is left alone until it is asked for.
     package func deadline(ofPulses: Bool) -> Instant? {
         var earliest: Instant?
         for index in optical.indices { earliest = optical[index].deadline.earlier(earliest) }
@@ -142,7 +142,7 @@ package struct MeterState: Sendable {
         let others = known.compactMap { (channel, memory) -> String? in channel == sub.channel ? nil : memory.name }
         let taken = Set(snapshot.meters.map(\.name) + others)
         let plain = "\(parent.name)_\(sub.medium.rawValue)"
-        // The one that it had in an earlier life comes first.
+        // The one that it had in the previous run comes first.
         let numbered = "\(plain)_\(sub.channel)"
         let names = known[sub.channel]?.name == numbered ? [numbered, plain] : [plain, numbered]
         for name in names where !taken.contains(name) {
@@ -161,14 +161,14 @@ package struct MeterState: Sendable {
         return remarks
     }
 
-    /// Moves when something came that the next life must know about: a first total, or another meter.
+    /// Changes when something was read that the next start must know: a first total, or another meter.
     package var turns: Int {
         var turns = turnsBehind
         for index in optical.indices { turns += optical[index].turns }
         return turns
     }
 
-    /// By the names of the optical meters. What was not read in this life is as an earlier one knew it.
+    /// By the names of the optical meters. What was not read in this run is as the previous run knew it.
     package var memories: [String: MeterMemory] {
         var memories: [String: MeterMemory] = [:]
         for (place, meter) in optical.enumerated() { memories[meter.snapshot.name] = memory(at: place) }

@@ -15,9 +15,9 @@ struct OpticalMeterState: Sendable {
     private var serial: KnownSerial
     /// The serial number is 0.0.0, not C.1.0.
     private var isAddress: Bool
-    /// What people should find in the log: a meter was exchanged. Whoever takes them removes them.
+    /// Messages for the log, such as a meter that was exchanged. The caller removes what it takes.
     var remarks: [String] = []
-    /// Moves when something came that the next life must know about.
+    /// Changes when something was read that the next start must know.
     private(set) var turns = 0
     /// Moves when any total does.
     private(set) var steps = 0
@@ -66,7 +66,7 @@ struct OpticalMeterState: Sendable {
         return current
     }
 
-    /// What the next life shall hold against what it reads.
+    /// What the next start compares its readings with.
     var memory: MeterMemory {
         var memory = MeterMemory(serial: serial.number, isAddress: isAddress)
         for (measurand, total) in totals { memory.totals[measurand] = total.value.map { MeterMemory.Total($0, at: total.wall) } }
@@ -86,7 +86,7 @@ struct OpticalMeterState: Sendable {
         if readerProblem == nil { snapshot.problem = "no valid reading for \(patience.components.seconds) s" }
     }
 
-    /// What was used while nobody read will come as one step, and its moment will mean nothing.
+    /// What was used while the meter was not read arrives as one step, whose time means nothing.
     private mutating func forgetSteps() {
         power.forget()
     }

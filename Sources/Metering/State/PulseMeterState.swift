@@ -8,7 +8,7 @@ package struct PulseCount: Sendable, Equatable {
     package var lost: Int64 = 0
     /// When the newest pulse began.
     package var lastPulse: Instant?
-    /// When the one before it began; `nil` when nobody knows. Not every pulse is reported by itself: these two say what flows now.
+    /// When the one before it began; `nil` if unknown. Not every pulse is reported separately: these two give the power now.
     package var pulseBefore: Instant?
 
     package init() {}
@@ -106,7 +106,7 @@ struct PulseMeterState: Sendable {
         }
         let isOldProblem = new.problem == reading.problem && new.journalProblem == reading.journalProblem
         reading = new
-        // What came while nobody looked has no time.
+        // Pulses that came while nothing was reading have no time.
         new.problem == nil ? rate.quiet(until: now - Self.latestReport) : rate.forget()
         snapshot.isAvailable = new.problem == nil
         if !isOldProblem { noteProblem() }
@@ -194,7 +194,7 @@ struct PulseMeterState: Sendable {
 }
 
 extension PulseTotal {
-    /// Until somebody has set it.
+    /// Until it is set.
     fileprivate var originProblem: String? {
         guard case .broker = origin else { return nil }
         return

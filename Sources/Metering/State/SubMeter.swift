@@ -94,7 +94,7 @@ struct SubMeterState: Sendable {
         if let known = remembered?.totals[measurand] { total = MonotonicTotal(remembered: known.value, at: known.at) }
     }
 
-    /// What the next life shall hold against what it reads.
+    /// What the next start compares its readings with.
     var memory: MeterMemory {
         var memory = MeterMemory(
             serial: serial.number, totals: total.value.map { [measurand: MeterMemory.Total($0, at: total.wall)] } ?? [:])

@@ -29,7 +29,7 @@ struct TariffSums: Sendable {
 
     init() {}
 
-    /// By the totals of an earlier life.
+    /// By the totals of a previous run.
     init(_ totals: [Measurand: MeterMemory.Total]) {
         for tariff in 1...4 {
             if totals[Self.imports[tariff - 1]] != nil { imported.known |= 1 << UInt16(tariff) }

@@ -17,7 +17,7 @@ package struct Correction: Hashable, Sendable {
 
     /// The newest are kept.
     package static let most = 16
-    /// Who sets a total again so soon, before a pulse came, has mistyped it.
+    /// A total that is set again so soon, before a pulse came, was mistyped.
     private static let secondThought: Int64 = 600_000
 
     func replaces(_ last: Correction) -> Bool {

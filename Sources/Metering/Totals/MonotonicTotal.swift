@@ -55,9 +55,9 @@ package struct MonotonicTotal: Sendable {
 
     /// What is accepted: without a checksum, the reading before the newest.
     package private(set) var value: Quantity?
-    /// The wall clock when the value was read, for the next life of the daemon.
+    /// The wall clock when the value was read, for the next start.
     package private(set) var wall = WallTime(millisecondsSince1970: 0)
-    /// `nil` while nothing was accepted in this life.
+    /// `nil` until a value was accepted in this run.
     private var at: Instant?
     private var changedAt = Instant(nanoseconds: 0)
     private var candidate: Candidate?
@@ -93,7 +93,7 @@ package struct MonotonicTotal: Sendable {
             addToCandidate(new, now, rules, unit)
             guard let candidate, candidate.newest == new, now - candidate.since >= Self.firstLength else { return .waiting }
         }
-        // What was remembered is old, and all other readings of this life say more.
+        // The remembered value is old; the other readings of this run are better evidence.
         if at == nil, let candidate, candidate.weight > 1, new < candidate.newest {
             addToCandidate(new, now, rules, unit)
             return .waiting
@@ -124,7 +124,7 @@ package struct MonotonicTotal: Sendable {
         return rise > -unit && rise <= allowed(now, wall, rules, unit)
     }
 
-    /// What has too many digits could not be read back by the next life.
+    /// A number with too many digits could not be read back after a restart.
     private static func isPossible(_ new: Quantity, _ unit: Double) -> Bool {
         !new.isNegative && new.isReadable && Double(new.mantissa) * unit < most
     }

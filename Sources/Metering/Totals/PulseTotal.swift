@@ -13,7 +13,7 @@ package struct PulseTotal: Hashable, Sendable {
 
     /// Where the base is from.
     package enum Origin: Hashable, Sendable {
-        /// From here: 0, or what somebody set.
+        /// From here: 0, or what was set.
         case own
         /// Nothing was saved, and who may remember the total was not asked yet: this is only what came since.
         case unsettled

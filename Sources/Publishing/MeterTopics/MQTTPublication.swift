@@ -5,7 +5,7 @@ package struct MQTTPublication: Sendable {
     private static let usualInterval = Duration.seconds(5)
     /// Home Assistant asks for some time between its birth and the answers of all daemons.
     private static let longestJitter: Int64 = 3000
-    /// Whoever says that Home Assistant was born, and however often.
+    /// However often a message says that Home Assistant has started.
     private static let birthEvery = Duration.seconds(10)
 
     package let topics: Topics
@@ -27,7 +27,7 @@ package struct MQTTPublication: Sendable {
     private var isConnected = false
     private var repeatAt: Instant?
     private var remarks: [String] = []
-    /// Who shares an identity, as it was said last.
+    /// The meters that share an identity, as last reported.
     private var warned: [String: Set<String>] = [:]
     private var birthAnsweredAt: Instant?
     private var mustAnnounceBridge = false

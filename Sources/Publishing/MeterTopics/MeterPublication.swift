@@ -3,7 +3,7 @@ import Metering
 /// What the topics of one meter say, and what they shall say next. Nothing is kept but the newest: a value that changes faster than it
 /// may be published loses its steps, never its end.
 struct MeterPublication: Sendable {
-    /// Diagnostics change with every reading and interest nobody as often.
+    /// Diagnostics change with every reading, which is more often than is useful.
     private static let diagnosticsEvery = Duration.seconds(60)
     /// A meter tells its serial number in its first reading or the next ones, or never.
     private static let readingsWithoutSerial = 3
