@@ -54,6 +54,22 @@ import Testing
         #expect(form == .off || bench.homeAssistant.entities.count > named.count)
     }
 
+    /// Announcements are paced, values are not: under the old announcement the new value would be in the wrong unit, or no number.
+    @Test(arguments: [RegisterValue.number(Quantity(7), .kilowattHours), .text("none")]) func waitForTheirNewUnit(_ new: RegisterValue) {
+        var bench = bench([register(OBISCode(96, 7, 21), "other", .number(Quantity(5), .watts))])
+        _ = bench.connect()
+        _ = bench.read([.power: number("5")])
+        bench.wait(.seconds(1))
+        bench.meter.named[0].value = new
+        #expect(bench.read([:]).payloads("jouled/grid/other") == [])
+        let messages = bench.pass(.seconds(20)).map(\.1)
+        let announced = messages.firstIndex { $0.topic.hasPrefix("homeassistant/") }
+        let said = messages.firstIndex { $0.topic == "jouled/grid/other" }
+        #expect(messages.payloads("jouled/grid/other") == [new == .text("none") ? "none" : "7"])
+        #expect(announced.map { announced in said.map { announced < $0 } ?? false } == true)
+        #expect(bench.homeAssistant.complaints == [])
+    }
+
     @Test func haveTheClassOfTheirUnit() {
         let kilowatts = RegisterValue.number(Quantity(4310, exponent: -3), .kilowatts)
         var bench = bench([

@@ -24,6 +24,8 @@ struct MeterPublication: Sendable {
         var published: MeasuredValue?
         var publishedAt = Instant(nanoseconds: 0)
         var mustGoAtOnce = false
+        /// It has another unit, or is no number any more: under the old announcement it would be a wrong value.
+        var awaitsAnnouncement = false
     }
 
     let name: String
@@ -169,9 +171,10 @@ struct MeterPublication: Sendable {
             values[place].newest = new.measured
             return
         }
-        let value = Value(
+        var value = Value(
             measurand: nil, register: register, key: register.name, topic: topics.value(name, register.name), every: every,
             freshness: Freshness(of: register.unit, every: every), newest: new.measured)
+        value.awaitsAnnouncement = place != nil
         if let place { values[place] = value } else { values.append(value) }
         mustAnnounce = true
     }
@@ -225,7 +228,7 @@ struct MeterPublication: Sendable {
             if next <= now || isLast { announce(now: now, ledger: &ledger, into: &messages) } else { due = next }
         }
         publishCondition(now: now, isLast: isLast, into: &messages)
-        for index in values.indices {
+        for index in values.indices where !values[index].awaitsAnnouncement {
             let isNew = values[index].published != values[index].newest
             guard let next = isNew ? values[index].publishedAt + values[index].every : repetition(of: index) else { continue }
             if next <= now || isNew && (isLast || values[index].published == nil || values[index].mustGoAtOnce) {
@@ -324,6 +327,7 @@ struct MeterPublication: Sendable {
         let device = discovery.device(
             identity, values: known, named: values.compactMap(\.register), idle: idle.union(awaited.filter(\.isTariff)), every: every)
         ledger.announce(device, now: now, into: &messages)
+        for index in values.indices { values[index].awaitsAnnouncement = false }
     }
 
     private func isKnown(_ measurand: Measurand) -> Bool {
