@@ -1,9 +1,9 @@
 import Metering
 
-/// A virtual sensor of Domoticz, and what of which meter it shows.
+/// A virtual sensor of Domoticz: the meter and the quantity that it shows.
 package struct DomoticzDevice: Sendable, Equatable {
-    /// By what Domoticz calls them: P1 Smart Meter, Gas, Electric (instant and counter), Usage, Counter, Voltage, Ampere (1 or 3 phases),
-    /// Custom Sensor.
+    /// In Domoticz's terms: P1 Smart Meter, Gas, Electric (instant and counter), Usage, Counter, Voltage, Ampere (1 or 3 phases), Custom
+    /// Sensor.
     package enum Kind: String, Sendable, CaseIterable {
         case p1, p1Gas = "p1-gas", kwh, usage, counter, voltage, current, current3 = "current-3", custom
     }
@@ -11,11 +11,11 @@ package struct DomoticzDevice: Sendable, Equatable {
     package var idx: Int
     package var meter: String
     package var kind: Kind
-    /// Where a kind may show more than one.
+    /// For kinds that can show more than one quantity.
     package var quantity: Measurand?
-    /// Of `p1`: the tariffs apart.
+    /// `p1` only: the tariffs are reported separately.
     package var hasTariffs = false
-    /// Of `p1`: the meter counts what goes back to the grid.
+    /// `p1` only: the meter counts the energy that is fed into the grid.
     package var hasExport = true
 
     package init(idx: Int, meter: String, kind: Kind) {
@@ -24,16 +24,16 @@ package struct DomoticzDevice: Sendable, Equatable {
         self.kind = kind
     }
 
-    /// What Domoticz is told: the whole line, and the counters in it, which may never fall.
+    /// What is sent to Domoticz: the complete line, and the counters in it, which must never decrease.
     struct Reading: Equatable {
         var svalue: String
         var counters: [Int64] = []
     }
 
-    /// Of a counter that exists in a few forms, the one that the meter has.
+    /// The candidates for a counter, in order of preference; the first one that the meter has is used.
     private static let totals: [Measurand] = [.energy, .volume, .energyImport]
 
-    /// What it is made of, in order.
+    /// The quantities that the line is made of, in order.
     func parts(of meter: MeterSnapshot) -> [Measurand] {
         switch kind {
         case .p1: energies + [.power]
@@ -55,7 +55,7 @@ package struct DomoticzDevice: Sendable, Equatable {
 
     private func total(of meter: MeterSnapshot) -> Measurand { Self.totals.first { meter.values[$0] != nil } ?? Self.totals[0] }
 
-    /// `nil` while a part is missing: half a line would spoil the history.
+    /// `nil` while a part is missing: a partial line would corrupt the history.
     func reading(of meter: MeterSnapshot) -> Reading? {
         let numbers = parts(of: meter).map { meter.number($0) }
         let known = numbers.compactMap(\.self)
@@ -73,7 +73,7 @@ package struct DomoticzDevice: Sendable, Equatable {
         }
     }
 
-    /// Both tariffs from the grid, both into it, and the two directions of power: unsigned, in Wh and W.
+    /// Import per tariff, export per tariff, then power in each direction: unsigned, in Wh and W.
     private func p1(_ parts: [Quantity]) -> Reading? {
         let counters = parts.dropLast().compactMap { $0.whole(of: -3) }
         guard counters.count == parts.count - 1, let watts = parts.last?.whole(of: 0) else { return nil }
@@ -90,7 +90,7 @@ package struct DomoticzDevice: Sendable, Equatable {
         return Reading(svalue: (line + powers).map(String.init).joined(separator: ";"), counters: line)
     }
 
-    /// In its counter's direction.
+    /// The power in the direction of its counter.
     private func power(_ power: Quantity) -> Int64? {
         guard let watts = power.whole(of: 0) else { return nil }
         return quantity == .energyExport ? max(-watts, 0) : quantity == .energyImport ? max(watts, 0) : watts

@@ -1,6 +1,6 @@
 import Metering
 
-/// Domoticz's MQTT gateway: which topic it listens to, how often it is told, and of what.
+/// The settings of Domoticz's MQTT gateway: its topic, the update interval, and the devices.
 package struct DomoticzGateway: Sendable, Equatable {
     package var topic = "domoticz/in"
     package var every = Duration.seconds(10)
@@ -9,7 +9,8 @@ package struct DomoticzGateway: Sendable, Equatable {
     package init() {}
 }
 
-/// What Domoticz is told when: a device's line when it has changed, and from time to time when it has not, while its meter is being read.
+/// Decides when Domoticz is updated: a device's line is sent when it changes, and periodically while it does not, as long as its meter is
+/// being read.
 package struct DomoticzPublication: MQTTOutput {
     package private(set) var nextDeadline: Instant?
     private let topic: String
@@ -62,7 +63,7 @@ package struct DomoticzPublication: MQTTOutput {
         return messages
     }
 
-    /// Not retained: it would be an update once more at each of Domoticz's starts.
+    /// Not retained: otherwise Domoticz would take it as another update every time it starts.
     private func message(_ idx: Int, _ svalue: String) -> MQTTMessage {
         let members: [(String, JSON)] = [
             ("command", .string("udevice")), ("idx", .number(String(idx))), ("nvalue", .number("0")), ("svalue", .string(svalue)),
@@ -71,9 +72,9 @@ package struct DomoticzPublication: MQTTOutput {
     }
 }
 
-/// What one device was told, and shall be told.
+/// The last line sent for one device, and what is to be sent next.
 private struct DeviceLine: Sendable {
-    /// Domoticz writes its history every five minutes, and calls a device lost that is silent for an hour.
+    /// Domoticz writes its history every five minutes and reports a device as lost after an hour of silence.
     private static let repeatAfter = Duration.seconds(300)
 
     let device: DomoticzDevice
@@ -82,7 +83,7 @@ private struct DeviceLine: Sendable {
     private var triedAt: Instant?
     private var sent: DomoticzDevice.Reading?
     private var sentAt: Instant?
-    /// Of the meter that was told of.
+    /// The serial number of the meter that the last line came from.
     private var serial: String?
     private var total: PulseTotal?
     private var patience = Patience()
@@ -102,7 +103,7 @@ private struct DeviceLine: Sendable {
         triedAt = nil
     }
 
-    /// When there may be something to say.
+    /// When the next line may be due.
     func due(_ every: Duration) -> Instant? {
         guard let meter, meter.isAvailable else { return nil }
         let next = triedAt.map { $0 + every } ?? .distantPast
@@ -110,7 +111,7 @@ private struct DeviceLine: Sendable {
         return patience.deadline ?? sentAt.map { max($0 + Self.repeatAfter, next) }
     }
 
-    /// `nil` when there is nothing to say.
+    /// `nil` when there is nothing to send.
     mutating func line(now: Instant) -> String? {
         remark = nil
         guard let meter, meter.isAvailable else {
@@ -133,7 +134,7 @@ private struct DeviceLine: Sendable {
         return reading.svalue
     }
 
-    /// A counter goes down only with another meter, or where somebody set it so.
+    /// A counter may only decrease when the meter was replaced or somebody set the total; any other decrease is not sent.
     private func falls(_ reading: DomoticzDevice.Reading, _ meter: MeterSnapshot) -> Bool {
         guard let sent, meter.serial == serial, meter.total?.base == total?.base, meter.total?.basePulses == total?.basePulses else {
             return false

@@ -1,11 +1,11 @@
 import Metering
 
-/// The message of pe32me162: of which meter, to which topic, by which name.
+/// The settings of a pe32me162 message: its meter, its topic and its device id.
 package struct FormOutput: Sendable, Equatable {
     package var meter: String
     package var topic: String
     package var deviceID: String
-    /// The meter counts what goes back to the grid; else that is 0.
+    /// The meter counts the energy that is fed into the grid; otherwise that field is 0.
     package var hasExport = true
 
     package init(meter: String, topic: String, deviceID: String) {
@@ -15,16 +15,16 @@ package struct FormOutput: Sendable, Equatable {
     }
 }
 
-/// Both totals in Wh and the power in W as a web form would send them, when pe32me162 would: every two minutes; every minute from 400 W
-/// on, where its estimate was better; and after 25 s when the power is quite another.
+/// Both totals in Wh and the power in W, form-encoded, sent at the times when pe32me162 would send them: every two minutes; every minute
+/// from 400 W on, where its estimate was better; and after 25 s when the power has changed considerably.
 package struct FormPublication: MQTTOutput {
     private static let always = Duration.seconds(120)
     private static let withMuchPower = Duration.seconds(60)
     private static let withChange = Duration.seconds(25)
-    /// As if something had been said so long before the first reading.
+    /// How long before the first reading the last message is assumed to have been sent.
     private static let head = Duration.seconds(30)
     private static let muchPower: Int64 = 400
-    /// Less is as good as none.
+    /// Anything less counts as no power.
     private static let noise: Int64 = 20
 
     private struct Reading: Sendable {
@@ -85,7 +85,7 @@ package struct FormPublication: MQTTOutput {
         return isDue ? [message(reading)] : []
     }
 
-    /// It has no last words: each message says all.
+    /// No special last message: each message is complete.
     package mutating func farewell(now: Instant) -> [MQTTMessage] { tick(now: now) }
 
     package mutating func takeRemarks() -> [String] {
@@ -100,7 +100,7 @@ package struct FormPublication: MQTTOutput {
         return power.magnitude >= Self.muchPower.magnitude ? Self.withMuchPower : Self.always
     }
 
-    /// Another direction, more than noise where there was nothing, or a ratio that is not between 0.6 and 1.6.
+    /// The direction changed, more than noise where there was no power, or a ratio that is not between 0.6 and 1.6.
     private func isChange(_ power: Int64) -> Bool {
         if saidPower == 0 { return power.magnitude >= Self.noise.magnitude }
         let ratio = Double(power) / Double(saidPower)
@@ -123,7 +123,7 @@ package struct FormPublication: MQTTOutput {
         return MQTTMessage(output.topic, fields.joined(separator: "&"))
     }
 
-    /// A colon stays as it is: so the ids of pe32me162 look.
+    /// Colons are not escaped, because the ids of pe32me162 contain them.
     private static func formEncoded(_ text: String) -> String {
         var encoded = ""
         for byte in text.utf8 {

@@ -1,6 +1,6 @@
-/// What Home Assistant was told of one device, and which topics hold its values: enough to take all of it back.
+/// What was announced to Home Assistant for one device, and the topics of its values: enough to remove all of it again.
 package struct Announcement: Sendable, Equatable {
-    /// An entity. That of a value is named as the value's topic is.
+    /// An entity. The key of a value's entity is the last level of the value's topic.
     package struct Part: Sendable, Hashable {
         package var platform: String
         package var key: String
@@ -15,7 +15,7 @@ package struct Announcement: Sendable, Equatable {
     package var meter: String?
     package var form: DiscoveryForm
     package var topics: Topics
-    /// What the `unique_id` of each entity begins with.
+    /// The prefix of each entity's `unique_id`.
     package var identifier: String
     package var parts: [Part]
 
@@ -43,10 +43,10 @@ package struct Announcement: Sendable, Equatable {
         return [topics.availability(meter), topics.problem(meter)] + values
     }
 
-    // MARK: Taking it back
+    // MARK: Removal
 
-    /// What makes room for `new`: what is gone is removed, what stays moves, in the order in which Home Assistant neither complains nor
-    /// forgets.
+    /// The messages that clear the way for `new`: removed entities are deleted and remaining ones moved, in the order in which Home
+    /// Assistant neither logs a warning nor loses them.
     func takenBack(for new: DiscoveredDevice?) -> [MQTTMessage] {
         let kept = Set(new?.announcement.valueTopics ?? [])
         return configsTakenBack(for: new) + valueTopics.filter { !kept.contains($0) }.map(Self.empty)
@@ -55,7 +55,7 @@ package struct Announcement: Sendable, Equatable {
     var configsTakenBack: [MQTTMessage] { configTopics.map(Self.empty) }
 
     private func configsTakenBack(for new: DiscoveredDevice?) -> [MQTTMessage] {
-        // Another identity is another device.
+        // A different identity means a different device.
         guard let new, new.announcement.identifier == identifier, new.announcement.form != .off else { return configsTakenBack }
         let kept = Set(new.announcement.parts)
         let staying = Set(new.announcement.configTopics)
@@ -70,11 +70,11 @@ package struct Announcement: Sendable, Equatable {
         case .device:
             let topic = topics.deviceConfig(meter)
             let gone = parts.filter { !kept.contains($0) }
-            // What is only left out stays for ever.
+            // A part that is merely omitted would stay forever.
             let removal = gone.isEmpty ? [] : [new.deviceConfig(at: topic, only: Set(parts), removing: gone)]
             if staying.contains(topic) { return removal }
-            // Home Assistant warns of an empty message where it finds nothing to clean up. So one entity without a history stays for it, to
-            // come back under its name.
+            // Home Assistant warns about an empty message when it finds nothing to clean up. So one entity without a history is left for it
+            // to remove; the entity is then created again under its name.
             var moved = Self.moved(from: topic)
             if let spare = parts.first(where: { $0.key == (meter == nil ? "status" : "problem") && kept.contains($0) }) {
                 moved.insert(new.deviceConfig(at: topic, only: [spare]), at: 1)
@@ -85,7 +85,7 @@ package struct Announcement: Sendable, Equatable {
 
     private static func empty(_ topic: String) -> MQTTMessage { MQTTMessage(topic, "", qos: 1, retain: true) }
 
-    /// Without the first one, Home Assistant would delete the entities before it hears of their other place.
+    /// Without the first message, Home Assistant would delete the entities before it receives their new topic.
     private static func moved(from topic: String) -> [MQTTMessage] {
         [MQTTMessage(topic, #"{"migrate_discovery":true}"#, qos: 1, retain: true), empty(topic)]
     }

@@ -1,33 +1,34 @@
 import Metering
 
-/// What stands in the broker of this daemon, and what of it is to go: also what an earlier process left there.
+/// The announcements of this daemon at the broker, and those that are to be removed, including what an earlier process left there.
 struct AnnouncementLedger: Sendable {
-    /// A connection that carries nothing any more is found out in less.
+    /// A dead connection is detected sooner than this, so a message sent this long ago has arrived.
     private static let surelyArrived = Duration.seconds(60)
-    /// When a device goes, Home Assistant 2024.12 empties its topic itself some time later, whatever came there meanwhile.
+    /// When a device is removed, Home Assistant 2024.12 clears its topic some time later, even if something new was published there
+    /// meanwhile.
     private static let cleanUp = Duration.seconds(5)
-    /// A device that changes all the time, as no meter does, is not made anew at every telegram.
+    /// Limits how often a device that keeps changing is announced (no meter does that); otherwise it would be announced at every telegram.
     private static let announceEvery = Duration.seconds(10)
 
     private struct Old: Sendable {
         var announcement: Announcement
-        /// `nil`: not over this connection.
+        /// `nil`: not yet removed over this connection.
         var takenBackAt: Instant?
     }
 
     private var current: [Announcement] = []
     private var old: [Old] = []
-    /// Of what was said over this connection, by topics.
+    /// Checksums of the payloads sent over this connection, by topic.
     private var digests: [String: UInt32] = [:]
-    /// The topics that were emptied lately, and what is to be said there then.
+    /// Topics that were cleared recently, and since when. `waiting` holds the messages to send there afterwards.
     private var emptiedAt: [String: Instant] = [:]
     private var waiting: [MQTTMessage] = []
-    /// By the meters; over this connection.
+    /// By meter; over this connection.
     private var announcedAt: [String?: Instant] = [:]
     /// Changes with `announcements`.
     private(set) var revision = 0
 
-    /// All that may stand there, for the next process: device by device, the newest last.
+    /// Everything that may be at the broker, for the next process: grouped by device, newest last.
     var announcements: [Announcement] {
         (old.map(\.announcement) + current).enumerated().sorted { one, other in
             (one.element.meter ?? "", one.offset) < (other.element.meter ?? "", other.offset)
@@ -41,17 +42,17 @@ struct AnnouncementLedger: Sendable {
         revision += 1
     }
 
-    /// What the meter was announced with before, under the same identity.
+    /// The parts that the meter was announced with before, under the same identity.
     func parts(of meter: String, identifier: String) -> [Announcement.Part] {
         announcements.last { $0.meter == meter && $0.identifier == identifier }?.parts ?? []
     }
 
-    /// The identity that the meter was announced with last.
+    /// The identity that the meter was last announced with.
     func identifier(of meter: String) -> String? { announcements.last { $0.meter == meter }?.identifier }
 
     // MARK: The connection
 
-    /// Nobody knows what of it arrived before the last one ended.
+    /// It is unknown which messages arrived before the last connection ended.
     mutating func connected() {
         forget()
         waiting = []
@@ -60,7 +61,7 @@ struct AnnouncementLedger: Sendable {
         for index in old.indices { old[index].takenBackAt = nil }
     }
 
-    /// What waits for its topic to be free goes on waiting: the next announcement of that device may not come so soon.
+    /// Messages waiting for a cleared topic stay queued: the device's next announcement may be rate-limited.
     mutating func forget() { digests = [:] }
 
     /// When `settle` is due.
@@ -82,16 +83,16 @@ struct AnnouncementLedger: Sendable {
         if old.count != before { revision += 1 }
     }
 
-    /// The connection ends as it should, when all has arrived.
+    /// Everything sent has arrived when the connection is closed cleanly.
     mutating func farewell() {
         let before = old.count
         old.removeAll { $0.takenBackAt != nil }
         if old.count != before { revision += 1 }
     }
 
-    // MARK: What is new, and what is gone
+    // MARK: Additions and removals
 
-    /// The first is free.
+    /// The first announcement is not delayed.
     func nextAnnouncement(of meter: String?) -> Instant {
         announcedAt[meter].map { $0 + Self.announceEvery } ?? Instant(nanoseconds: 0)
     }
@@ -110,7 +111,7 @@ struct AnnouncementLedger: Sendable {
             current.append(new)
             revision += 1
         }
-        // Two devices with one identity would be in each other's way.
+        // Two devices with one identity would conflict.
         takeBack(for: device, now: now, into: &messages) { $0.meter == new.meter || $0.identifier == new.identifier }
         for message in device.messages {
             let digest = CheckSum.crc32(Array(message.payload.utf8))
@@ -125,12 +126,12 @@ struct AnnouncementLedger: Sendable {
         }
     }
 
-    /// Meters that are not in the configuration any more.
+    /// Removes meters that are no longer configured.
     mutating func dropMeters(now: Instant, into messages: inout [MQTTMessage], where isGone: (String) -> Bool) {
         takeBack(for: nil, now: now, into: &messages) { $0.meter.map(isGone) ?? false }
     }
 
-    /// Nobody is to be told any more; values go on.
+    /// Removes all discovery messages; values are still published.
     mutating func dropDiscovery(now: Instant, into messages: inout [MQTTMessage]) {
         for index in old.indices where old[index].announcement.form != .off && old[index].takenBackAt == nil {
             old[index].takenBackAt = now
@@ -150,7 +151,7 @@ struct AnnouncementLedger: Sendable {
         for index in old.indices where old[index].takenBackAt == nil && concerns(old[index].announcement) {
             let taken = old[index].announcement.takenBack(for: new)
             old[index].takenBackAt = now
-            // Nothing of it goes.
+            // Nothing has to be removed.
             if taken.isEmpty { without.append(index) }
             send(taken, of: old[index].announcement, now: now, into: &messages)
         }
@@ -160,7 +161,7 @@ struct AnnouncementLedger: Sendable {
     }
 
     private mutating func send(_ taken: [MQTTMessage], of gone: Announcement, now: Instant, into messages: inout [MQTTMessage]) {
-        // Where nothing stands there is nothing to take back but what waits.
+        // A topic that was already cleared only needs its waiting message dropped.
         messages += taken.filter { emptiedAt[$0.topic] == nil }
         let configs = Set(gone.configTopics)
         for message in taken {

@@ -1,6 +1,6 @@
 import Metering
 
-/// What was announced as the text that is kept on disk. A check sum over all of it tells a whole record from a torn one.
+/// The announcements as the text that is stored on disk. A checksum over all of it detects a truncated or corrupted record.
 ///
 ///     jouled announced 1
 ///     meter device jouled_12345678 grid
@@ -10,10 +10,10 @@ import Metering
 ///     binary_sensor link
 ///     check 1a2b3c4d
 ///
-/// `bridge device jouled_jouled-kitchen` begins the daemon's own part.
+/// The daemon's own entry begins with `bridge device jouled_jouled-kitchen`.
 package enum AnnouncementRecord {
     private static let title = "jouled announced 1\n"
-    /// Longer than that of any house: a meter takes less than 2 KiB.
+    /// More than any house needs: a meter takes less than 2 KiB.
     package static let limit = 262_144
 
     package static func text(of announcements: [Announcement]) -> String {

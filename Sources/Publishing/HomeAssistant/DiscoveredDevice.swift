@@ -1,4 +1,4 @@
-/// One device as Home Assistant shall know it, in the messages that say so.
+/// A device as it is to appear in Home Assistant, with the messages that announce it.
 package struct DiscoveredDevice: Sendable {
     struct Component: Sendable {
         let platform: String
@@ -47,7 +47,7 @@ package struct DiscoveredDevice: Sendable {
         }
     }
 
-    /// In the device form, whatever form it has. To remove a part is to name its platform and nothing else.
+    /// Always in the device form, whatever the configured form. A part is removed by listing only its platform.
     func deviceConfig(
         at topic: String, only wanted: Set<Announcement.Part>? = nil, removing gone: [Announcement.Part] = []
     ) -> MQTTMessage {
@@ -60,7 +60,7 @@ package struct DiscoveredDevice: Sendable {
     }
 
     private func entityConfig(_ component: Component) -> MQTTMessage {
-        // What an entity says itself stands in place of what all share.
+        // An entity's own members override the shared ones.
         let own = Set(component.members.map(\.0))
         let config = JSON.object(shared.filter { !own.contains($0.0) } + component.members)
         return MQTTMessage(announcement.configTopic(of: component.part), config.description, qos: 1, retain: true)

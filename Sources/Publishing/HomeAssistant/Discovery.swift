@@ -1,9 +1,9 @@
 import Metering
 
-/// How Home Assistant is told of the meters: one message per device, one per entity (for Domoticz and old versions), or not at all.
+/// How the meters are announced to Home Assistant: one message per device, one per entity (for Domoticz and old versions), or not at all.
 package enum DiscoveryForm: String, Sendable, CaseIterable { case device, components, off }
 
-/// What a discovery message says of a meter, apart from its values.
+/// The meter's data in a discovery message, apart from its values.
 package struct MeterIdentity: Sendable, Equatable {
     var name: String
     var title: String
@@ -13,7 +13,7 @@ package struct MeterIdentity: Sendable, Equatable {
     var model: String?
     var serial: String?
     var firmware: String?
-    /// Another meter here would have the same identity.
+    /// Another meter of this daemon would have the same identity.
     var sharesIdentity = false
 
     package init(_ meter: MeterSnapshot) {
@@ -27,7 +27,7 @@ package struct MeterIdentity: Sendable, Equatable {
         firmware = Self.firmware(of: meter)
     }
 
-    /// The meter may say something else of itself, or something more; its name and kind stay.
+    /// Whether the identity still matches. Everything but the name and the kind may change while the meter is read.
     func isOf(_ meter: MeterSnapshot) -> Bool {
         serial == meter.serial && model == meter.model && manufacturer == meter.manufacturer && title == meter.title
             && firmware == Self.firmware(of: meter)
@@ -44,7 +44,7 @@ package struct Discovery: Sendable {
     let form: DiscoveryForm
     let topics: Topics
     let version: String
-    /// Tells this daemon from others at the same broker.
+    /// Distinguishes this daemon from others at the same broker.
     let clientID: String
 
     package init(form: DiscoveryForm, topics: Topics, version: String, clientID: String) {
@@ -56,7 +56,7 @@ package struct Discovery: Sendable {
 
     // MARK: A meter
 
-    /// With the values that were seen; `idle` ones are offered but not shown.
+    /// With the values that were seen; entities for the `idle` ones are created but disabled.
     package func device(
         _ meter: MeterIdentity, values: [Measurand], named: [NamedRegister] = [], idle: Set<Measurand>, every: Duration
     ) -> DiscoveredDevice {
@@ -71,20 +71,20 @@ package struct Discovery: Sendable {
             availability: [topics.availability(meter.name), topics.status], components: components(of: meter, values, named, idle, every))
     }
 
-    /// The identity that entities hang on: of the meter, not of the cable that it is read by. Meters that would share one are told apart by
-    /// their names, behind a character that no serial number brings here.
+    /// The identity of the entities: that of the meter, not of the cable that it is read through. Meters that would share one are
+    /// distinguished by their names, after a character that an identifier made from a serial number never contains.
     func identifier(of meter: MeterIdentity) -> String {
         let plain = plainIdentifier(of: meter)
         return meter.sharesIdentity && !meter.isNamedByTopic ? "\(plain).\(meter.name)" : plain
     }
 
-    /// Without regard to other meters.
+    /// Ignores other meters.
     func plainIdentifier(of meter: MeterIdentity) -> String {
         guard !meter.isNamedByTopic, let serial = meter.serial else { return topics.objectID(meter.name) }
         return "jouled_" + Topics.identifier(serial)
     }
 
-    /// The same of one that was announced before.
+    /// The same, from an identifier that was announced before.
     static func plainIdentifier(_ identifier: String) -> String { String(identifier.prefix { $0 != "." }) }
 
     private func components(
@@ -98,7 +98,7 @@ package struct Discovery: Sendable {
         components += named.map { sensor($0.name, Entity($0), of: meter, Freshness(of: $0.unit, every: every)) }
         if values.contains(.meterError) { components.append(fault(of: meter)) }
         if meter.isPulse { components.append(reading(of: meter)) }
-        // Whether a meter is read, and why not, is seen while it is not.
+        // Whether a meter is being read, and why not, must stay visible while it is not.
         let always: [(String, JSON)] = [
             ("entity_category", .string("diagnostic")), ("availability", DiscoveredDevice.availability([topics.status])),
         ]
@@ -119,7 +119,7 @@ package struct Discovery: Sendable {
         ]
     }
 
-    /// Home Assistant puts the device's name in front and complains when it is there already.
+    /// Home Assistant prepends the device's name and logs a warning when it is there already.
     private func entityName(_ name: String, of meter: MeterIdentity) -> JSON {
         if name == meter.title { return .null }
         return .string(name.hasPrefix(meter.title + " ") ? String(name.dropFirst(meter.title.count + 1)) : name)
@@ -138,7 +138,7 @@ package struct Discovery: Sendable {
         return Component("sensor", key, members)
     }
 
-    /// Which bits F.F has, and what they mean, is the manufacturer's; that none is set means that all is well, everywhere.
+    /// The meaning of F.F's bits depends on the manufacturer; all zeros means no error for every manufacturer.
     private func fault(of meter: MeterIdentity) -> Component {
         let members = head(of: meter, "meter_fault", "Fault", topics.value(meter.name, Measurand.meterError.rawValue))
         let template = "{{ 'OFF' if value.strip('0 ') == '' else 'ON' }}"
@@ -149,7 +149,7 @@ package struct Discovery: Sendable {
             ])
     }
 
-    /// Sets the total of a pulse meter. It is offered before a total is known: setting it is the cure for one that was lost.
+    /// Sets the total of a pulse meter. It is announced even before a total is known, because setting it is how a lost total is repaired.
     private func reading(of meter: MeterIdentity) -> Component {
         let measurand = meter.volumeUnit == nil ? Measurand.energy : .volume
         let unit = Entity(measurand, medium: meter.medium, volumeUnit: meter.volumeUnit).unit
@@ -166,7 +166,7 @@ package struct Discovery: Sendable {
 
     private var bridgeIdentifier: String { "jouled_" + Topics.identifier(clientID) }
 
-    /// The daemon itself, as the device that the meters are reached by.
+    /// The daemon itself, as the device that the meters are connected through (`via_device`).
     func bridge(_ commands: [BridgeCommand]) -> DiscoveredDevice {
         let status: [(String, JSON)] = [
             ("unique_id", .string(bridgeIdentifier + "_status")), ("name", .string("Status")), ("state_topic", .string(topics.status)),

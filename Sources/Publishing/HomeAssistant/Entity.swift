@@ -1,24 +1,24 @@
 import Metering
 
-/// What Home Assistant must know of a value to show it, keep statistics of it and offer it to the Energy dashboard.
+/// What Home Assistant needs to display a value, keep statistics of it and offer it to the Energy dashboard.
 struct Entity: Sendable, Equatable {
     var name: String
     var deviceClass: String?
     var stateClass: String?
     var unit: String?
-    /// The decimals that are shown; the value keeps all of them.
+    /// The number of decimals displayed; the value keeps all of them.
     var precision: Int?
     var isDiagnostic = false
     var isEnabled = true
 
-    /// The class and the unit of a volume depend on what flows.
+    /// The class and the unit of a volume depend on the medium.
     init(_ measurand: Measurand, medium: Medium = .electricity, volumeUnit: Unit? = nil) {
         let facts = measurand.facts
         name = facts.title
         unit = facts.counted ?? facts.unit?.rawValue
         switch facts.kind {
         case .total, .tariff:
-            // Home Assistant has no class for reactive and apparent energy in all the versions that are in use.
+            // Not every Home Assistant version in use has a class for reactive and apparent energy.
             become(facts.unit == .kilowattHours ? "energy" : nil, "total_increasing", precision: 3)
         case .momentary where facts.isFactor: become("power_factor", "measurement", precision: 2)
         case .momentary: measure(facts.unit)
@@ -38,7 +38,7 @@ struct Entity: Sendable, Equatable {
         }
     }
 
-    /// A number has the class that its unit has; a text is shown as it is.
+    /// A number gets the class of its unit; a text is shown as it is.
     init(_ register: NamedRegister) {
         let words = register.name.split { $0 == "_" || $0 == "-" }.joined(separator: " ")
         name = words.isEmpty ? register.name : words.prefix(1).uppercased() + words.dropFirst()
@@ -74,9 +74,9 @@ struct Entity: Sendable, Equatable {
 }
 
 extension Measurand {
-    /// A part of a total that many meters send as 0 for ever.
+    /// A tariff register: many meters always send 0 in some of them.
     var isTariff: Bool { facts.kind == .tariff }
 
-    /// What may not be lost is acknowledged; the next momentary value comes soon.
+    /// Values that must not be lost are acknowledged; for momentary values the next one follows soon.
     var qos: Int { facts.mayBeLost ? 0 : 1 }
 }

@@ -3,14 +3,14 @@ package enum JSON: Sendable {
     case object([(String, JSON)])
     case array([JSON])
     case string(String)
-    /// Already written as JSON wants it: `Quantity.description`, `String(count)`.
+    /// Already formatted as a JSON number: `Quantity.description`, `String(count)`.
     case number(String)
     case bool(Bool)
     case null
 }
 
 extension JSON: CustomStringConvertible {
-    /// On one line, without blanks.
+    /// On one line, without spaces.
     package var description: String {
         var text: [UInt8] = []
         text.reserveCapacity(512)

@@ -1,16 +1,16 @@
 import Metering
 
-/// How long a value is true after it was said, and how often it is said again while it stays the same: three times in that while, so that
-/// one that is lost does not matter.
+/// How long a published value is valid, and how often it is repeated while it does not change: three times within that period, so that one
+/// lost message does not matter.
 struct Freshness: Sendable, Equatable {
-    /// Home Assistant wants a minute at least.
+    /// Home Assistant needs at least a minute.
     private static let shortest = Duration.seconds(20)
 
     let repeatEvery: Duration
     /// Seconds.
     let expiresAfter: Int
 
-    /// Only power: all else either stays true, as a total does, or changes with every reading.
+    /// Only for power: all other values either stay valid, as a total does, or change with every reading.
     init?(of unit: Unit?, every: Duration) {
         guard unit == .watts || unit == .kilowatts else { return nil }
         repeatEvery = max(Self.shortest, every)

@@ -3,7 +3,7 @@ package struct MQTTMessage: Sendable, Hashable {
     package var payload: String
     package var qos: Int
     package var retain: Bool
-    /// Seconds after which it is not true any more, and a broker that speaks MQTT 5 forgets it.
+    /// Seconds until the value is no longer valid, after which a broker that supports MQTT 5 discards it.
     package var expiresAfter: Int?
 
     package init(_ topic: String, _ payload: String, qos: Int = 0, retain: Bool = false, expiresAfter: Int? = nil) {

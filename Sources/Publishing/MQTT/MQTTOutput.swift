@@ -1,6 +1,6 @@
 import Metering
 
-/// What goes to the broker beside jouled's own topics, in the words of another program. A value, as `MQTTPublication` is.
+/// An output to the broker besides jouled's own topics, in another program's format. A value type, like `MQTTPublication`.
 package protocol MQTTOutput: Sendable {
     /// When `tick` is due.
     var nextDeadline: Instant? { get }
@@ -8,13 +8,13 @@ package protocol MQTTOutput: Sendable {
     mutating func disconnected()
     mutating func update(_ snapshot: Snapshot, now: Instant) -> [MQTTMessage]
     mutating func tick(now: Instant) -> [MQTTMessage]
-    /// All that still waits.
+    /// Everything that is still pending.
     mutating func farewell(now: Instant) -> [MQTTMessage]
-    /// What a person should know, said once.
+    /// Messages for the user, each reported once.
     mutating func takeRemarks() -> [String]
 }
 
-/// How long something may be missing before a person should know: what is not there after a minute does not come by itself.
+/// How long something may be missing before the user is informed: what is missing for a minute won't appear by itself.
 struct Patience: Sendable {
     private static let limit = Duration.seconds(60)
     private var since: Instant?
@@ -24,7 +24,7 @@ struct Patience: Sendable {
 
     mutating func found() { since = nil }
 
-    /// True once, when it is lost.
+    /// True once, when the limit is exceeded.
     mutating func timedOut(now: Instant) -> Bool {
         let begin = since ?? now
         since = begin
@@ -35,9 +35,9 @@ struct Patience: Sendable {
 }
 
 extension Quantity {
-    /// In whole units of `10^exponent`; what is less than one is left out. `nil` where it does not fit.
+    /// In whole units of `10^exponent`, rounded towards zero. `nil` if it does not fit.
     func whole(of exponent: Int) -> Int64? {
-        // What has no counterpart with the other sign.
+        // The minimum can't be negated.
         guard mantissa != .min else { return nil }
         guard self.exponent < exponent else { return units(of: exponent) }
         var rest = mantissa
@@ -47,7 +47,7 @@ extension Quantity {
 }
 
 extension MeterSnapshot {
-    /// A value that was read.
+    /// `nil` for a value that was not read, or that is not a number.
     func number(_ measurand: Measurand) -> Quantity? {
         if case .number(let number)? = values[measurand] { return number }
         return nil

@@ -1,17 +1,17 @@
 import Metering
 
-/// What the daemon itself can be told.
+/// The commands that the daemon accepts.
 package enum BridgeCommand: String, Sendable, CaseIterable {
     case restart, read
 
-    /// What Home Assistant's buttons send.
+    /// The payload that Home Assistant's buttons send.
     package static let press = "PRESS"
 }
 
 /// The names of all topics; public API.
 package struct Topics: Sendable, Equatable {
     package let base: String
-    /// Home Assistant's discovery prefix; its birth message comes below it too.
+    /// Home Assistant's discovery prefix; its birth message is published below it too.
     package let prefix: String
 
     package init(base: String, prefix: String) {
@@ -31,7 +31,7 @@ package struct Topics: Sendable, Equatable {
     package func totalSet(_ meter: String) -> String { "\(base)/\(meter)/total/set" }
     package func totalResult(_ meter: String) -> String { "\(base)/\(meter)/total/result" }
 
-    /// The meter that a topic below the base tells of.
+    /// The meter that a topic below the base belongs to.
     package func meter(of topic: String) -> String? {
         guard topic.hasPrefix(base + "/") else { return nil }
         let rest = topic.dropFirst(base.count + 1)
@@ -46,23 +46,23 @@ package struct Topics: Sendable, Equatable {
         return meter.contains("/") ? nil : String(meter)
     }
 
-    /// Below a meter these words have a meaning of their own, or will.
+    /// Names with a meaning of their own below a meter, or reserved for one.
     package static func isTaken(_ name: String) -> Bool {
         Measurand(rawValue: name) != nil
             || ["availability", "json", "link", "meter", "meter_fault", "problem", "read", "status", "time", "total"].contains(name)
     }
 
     package func objectID(_ meter: String) -> String { Self.identifier("\(base)_\(meter)") }
-    /// `nil`: of the daemon itself, with a name that no meter has. One level more would be as unique, but Home Assistant 2024.12 does not
-    /// find the entities of such a device again when it shall move them.
+    /// `nil`: the daemon itself, with a node id that no meter has. An additional topic level would be unique as well, but then Home
+    /// Assistant 2024.12 does not find the device's entities again when they are to be moved.
     package func deviceConfig(_ meter: String?) -> String { "\(prefix)/device/\(node(meter))/config" }
     package func entityConfig(_ meter: String?, platform: String, key: String) -> String {
         "\(prefix)/\(platform)/\(node(meter))/\(key)/config"
     }
     private func node(_ meter: String?) -> String { meter.map(objectID) ?? Self.identifier(base + "-bridge") }
 
-    /// Home Assistant takes letters, digits, `_` and `-` in discovery topics, and silently nothing else. A serial number comes from
-    /// outside and may hold anything, of any length.
+    /// Home Assistant accepts only letters, digits, `_` and `-` in discovery topics and silently ignores the rest. A serial number is
+    /// external input and may contain anything, at any length.
     package static func identifier(_ text: String) -> String {
         var identifier = ""
         for byte in text.utf8.prefix(64) {
@@ -77,13 +77,13 @@ package struct Topics: Sendable, Equatable {
     }
 }
 
-/// What to say of meters whose numbers Home Assistant can't tell apart.
+/// Warnings about meters that Home Assistant can't distinguish by their serial numbers.
 package func sameSerialWarnings(_ serials: [(meter: String, serial: String)]) -> [String] {
     let groups = Dictionary(grouping: serials) { Topics.identifier($0.serial) }
     return groups.sorted { $0.key < $1.key }.filter { $0.value.count > 1 }.map { sameSerialWarning($0.value.map(\.meter).sorted()) }
 }
 
-/// Of the meters that have one serial number.
+/// The warning for meters with the same serial number.
 func sameSerialWarning(_ names: [String]) -> String {
     "\(names.joined(separator: " and ")) have the same serial number: Home Assistant gets each under its name; "
         + "if it is one meter with two heads, remove one of them from the configuration"

@@ -1,15 +1,15 @@
 import Metering
 
-/// Decides what is published when. A value: it is told what is new, what became of the connection, and the time, and returns the messages.
+/// Decides what is published and when. A value type: it takes new readings, connection changes and the time, and returns the messages.
 package struct MQTTPublication: Sendable {
     private static let usualInterval = Duration.seconds(5)
-    /// Home Assistant asks for some time between its birth and the answers of all daemons.
+    /// Home Assistant asks for a random delay between its birth message and the responses of all daemons.
     private static let longestJitter: Int64 = 3000
-    /// However often a message says that Home Assistant has started.
+    /// The minimum interval between responses, however often a birth message arrives.
     private static let birthEvery = Duration.seconds(10)
 
     package let topics: Topics
-    /// What the daemon can be told; before the first connection.
+    /// The commands that the daemon accepts; set before the first connection.
     package var commands: [BridgeCommand] = []
     /// When `tick` is due.
     package private(set) var nextDeadline: Instant?
@@ -19,7 +19,7 @@ package struct MQTTPublication: Sendable {
     private let jitter: Duration
     private var ledger = AnnouncementLedger()
     private var takenRevision = 0
-    /// Of the announcements that the identities were compared with.
+    /// The ledger's revision when the identities were last compared.
     private var comparedRevision = 0
     private var meters: [MeterPublication] = []
     private var knowsMeters = false
@@ -32,7 +32,7 @@ package struct MQTTPublication: Sendable {
     private var birthAnsweredAt: Instant?
     private var mustAnnounceBridge = false
 
-    /// `publishEvery` names all meters that are configured. `bridge` names the daemon's own device, where the client id does not.
+    /// `publishEvery` contains all configured meters. `bridge` names the daemon's own device if that differs from the client id.
     package init(
         topics: Topics, discovery: DiscoveryForm, version: String, clientID: String, bridge: String? = nil,
         publishEvery: [String: Duration]
@@ -40,30 +40,30 @@ package struct MQTTPublication: Sendable {
         self.topics = topics
         self.publishEvery = publishEvery
         self.discovery = Discovery(form: discovery, topics: topics, version: version, clientID: bridge ?? clientID)
-        // FNV-1a: the same client always waits equally long, and no two alike.
+        // FNV-1a: a client always waits equally long, and different clients wait differently long.
         let hash = clientID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
         jitter = .milliseconds(Int64(hash) % (Self.longestJitter + 1))
     }
 
-    // MARK: What Home Assistant was told
+    // MARK: Announcements to Home Assistant
 
-    /// What an earlier process left at the broker; before the first connection.
+    /// Takes over what an earlier process left at the broker; call it before the first connection.
     package mutating func remember(_ announcements: [Announcement]) {
         ledger.remember(announcements)
         takenRevision = ledger.revision
     }
 
-    /// All that may be there, for the next process.
+    /// Everything that may be at the broker, for the next process.
     package var announcements: [Announcement] { ledger.announcements }
 
-    /// The same, when it may have changed since it was taken last.
+    /// The same, if it may have changed since the last call.
     package mutating func takeAnnouncements() -> [Announcement]? {
         guard ledger.revision != takenRevision else { return nil }
         takenRevision = ledger.revision
         return ledger.announcements
     }
 
-    /// What an earlier process left there and this one does not go on with.
+    /// Removes what an earlier process left there and this one does not continue.
     private mutating func sweep(now: Instant, into messages: inout [MQTTMessage]) {
         hasSwept = true
         let names = Set(meters.map(\.name))
@@ -75,7 +75,7 @@ package struct MQTTPublication: Sendable {
         }
     }
 
-    /// A meter behind another one may only come later.
+    /// A meter behind another one may only appear later.
     private func mayCome(_ name: String) -> Bool {
         meters.contains { meter in
             !meter.isPulse && Medium.allCases.contains { name.hasPrefix("\(meter.name)_\($0.rawValue)") }
@@ -84,14 +84,14 @@ package struct MQTTPublication: Sendable {
 
     // MARK: Meters with one serial number
 
-    /// What a person should know, said once.
+    /// Messages for the user, each reported once.
     package mutating func takeRemarks() -> [String] {
         defer { remarks = [] }
         return remarks
     }
 
-    /// Two meters with one serial number would be one device, and half of their entities lost. So each of them has its name in its identity,
-    /// whichever was read first; one that has not said its number in this life counts with what it said in an earlier one.
+    /// Two meters with one serial number would become one device and lose half of their entities. So each gets its name in its identity,
+    /// whichever was read first; a meter that has not sent its number since the start counts with the one from an earlier run.
     private mutating func tellApart() {
         comparedRevision = ledger.revision
         var names: [String: Set<String>] = [:]
@@ -121,15 +121,16 @@ package struct MQTTPublication: Sendable {
 
     // MARK: The connection
 
-    /// The topics that commands come by. None has a wildcard: before MQTT 5 every message costs twice its length in memory.
+    /// The topics for commands. No wildcards: before MQTT 5 the size of messages can't be limited, and each costs twice its length in
+    /// memory.
     package var commandTopics: [String] { publishEvery.keys.sorted().map(topics.totalSet) + commands.map(topics.command) }
 
     package func isConfigured(_ meter: String) -> Bool { publishEvery[meter] != nil }
 
-    /// What the broker says when the connection is lost.
+    /// The message that the broker publishes when the connection is lost.
     package var will: MQTTMessage { MQTTMessage(topics.status, "offline", qos: 1, retain: true) }
 
-    /// Everything: the broker may be new, its retained messages may be gone, and the will may have been published.
+    /// Publishes everything: the broker may be new, its retained messages may be gone, and the will may have been published.
     package mutating func connected(now: Instant) -> [MQTTMessage] {
         isConnected = true
         hasSwept = false
@@ -138,14 +139,14 @@ package struct MQTTPublication: Sendable {
         return publishAll(now: now)
     }
 
-    /// Nothing more goes out; the newest values wait for the next connection.
+    /// Nothing is sent any more; the newest values wait for the next connection.
     package mutating func disconnected() {
         isConnected = false
         repeatAt = nil
         nextDeadline = nil
     }
 
-    /// Home Assistant lost what it knew: everything again, after a while.
+    /// Home Assistant lost its state: everything is published again after a delay.
     package mutating func homeAssistantStarted(now: Instant) {
         guard isConnected, repeatAt == nil else { return }
         let due = max(now + jitter, birthAnsweredAt.map { $0 + Self.birthEvery } ?? now)
@@ -153,9 +154,9 @@ package struct MQTTPublication: Sendable {
         nextDeadline = min(nextDeadline ?? due, due)
     }
 
-    // MARK: What goes out
+    // MARK: Output
 
-    /// Somebody asks for it.
+    /// Publishes everything again on request.
     package mutating func repeated(now: Instant) -> [MQTTMessage] { isConnected ? publishAll(now: now) : [] }
 
     package mutating func update(_ snapshot: Snapshot, now: Instant, wall: WallTime) -> [MQTTMessage] {
@@ -168,7 +169,7 @@ package struct MQTTPublication: Sendable {
 
     private mutating func update(_ shared: SharedMeter, at place: Int, _ wall: WallTime) -> Bool {
         let name = shared.meter.name
-        // Most often it is in the same place as before.
+        // Usually the meter is at the same index as before.
         let known = place < meters.count && meters[place].name == name ? place : meters.firstIndex { $0.name == name }
         if let known { return meters[known].update(shared, wall: wall) }
         let every = publishEvery[name] ?? Self.usualInterval
@@ -190,7 +191,7 @@ package struct MQTTPublication: Sendable {
         return messages
     }
 
-    /// All that still waits, and goodbye. After a crash nobody can say that of the meters: there is one will, and it is the status.
+    /// Everything pending, then the offline messages. After a crash, only the status can go offline: there is just one will.
     package mutating func farewell(now: Instant) -> [MQTTMessage] {
         guard isConnected else { return [] }
         var messages: [MQTTMessage] = []

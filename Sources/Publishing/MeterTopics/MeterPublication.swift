@@ -1,37 +1,37 @@
 import Metering
 
-/// What the topics of one meter say, and what they shall say next. Nothing is kept but the newest: a value that changes faster than it
-/// may be published loses its steps, never its end.
+/// The last published and the next values of one meter's topics. Only the newest value is kept: one that changes faster than it may be
+/// published skips intermediate values, but never the last one.
 struct MeterPublication: Sendable {
-    /// Diagnostics change with every reading, which is more often than is useful.
+    /// Diagnostics change with every reading, which is more often than useful.
     private static let diagnosticsEvery = Duration.seconds(60)
-    /// A meter tells its serial number in its first reading or the next ones, or never.
+    /// A meter sends its serial number in one of its first readings, or never.
     private static let readingsWithoutSerial = 3
-    /// After so many readings and so long, what was not among them will not come any more.
+    /// After this many readings and this much time, values that were not among them are no longer expected.
     private static let awaitedReadings = 10
     private static let awaitedFor = Duration.seconds(600)
 
     private struct Value: Sendable {
-        /// `nil` of a register that its owner has named.
+        /// `nil` for a register that the user has named.
         let measurand: Measurand?
         var register: NamedRegister?
         let key: String
         let topic: String
         let every: Duration
-        /// Only of what is not true for long.
+        /// Only for values that expire.
         let freshness: Freshness?
         var newest: MeasuredValue
         var published: MeasuredValue?
         var publishedAt = Instant(nanoseconds: 0)
         var mustGoAtOnce = false
-        /// It has another unit, or is no number any more: under the old announcement it would be a wrong value.
+        /// Its unit changed, or it is no longer a number: under the old announcement the value would be wrong.
         var awaitsAnnouncement = false
     }
 
     let name: String
     private var newest: SharedMeter
     private var isFirst = true
-    /// Something came since the last `publish`; without, that has nothing to do before `due`.
+    /// Something changed since the last `publish`; otherwise there is nothing to do before `due`.
     private var hasNews = false
     private var due: Instant?
     private let topics: Topics
@@ -39,11 +39,11 @@ struct MeterPublication: Sendable {
     private let every: Duration
     private let discovery: Discovery
     private var identity: MeterIdentity
-    /// In the order of `Measurand`, and then as they came.
+    /// In the order of `Measurand`, then named registers in order of arrival.
     private var values: [Value] = []
-    /// Tariffs that were never above 0.
+    /// Tariffs that were always 0.
     private var idle: Set<Measurand> = []
-    /// What an earlier process announced and this one did not see yet.
+    /// What an earlier process announced and this one has not read yet.
     private var awaited: Set<Measurand> = []
     private var awaitedNames: Set<String> = []
     private var awaitedOf: String?
@@ -81,11 +81,11 @@ struct MeterPublication: Sendable {
     var serial: String? { identity.serial }
     var plainIdentifier: String { discovery.plainIdentifier(of: identity) }
 
-    // MARK: What is new
+    // MARK: Changes
 
-    /// Says whether the meter's serial number is another one than before.
+    /// Returns whether the meter's serial number has changed.
     mutating func update(_ shared: SharedMeter, wall: WallTime) -> Bool {
-        // Most often it is another meter that has something new.
+        // Usually another meter has changed.
         guard isFirst || shared !== newest else { return false }
         let meter = shared.meter
         guard isFirst || meter.readings != newest.meter.readings || meter != newest.meter else { return false }
@@ -108,14 +108,14 @@ struct MeterPublication: Sendable {
         }
         let wasSet = meter.total?.base != total?.base || meter.total?.basePulses != total?.basePulses
         total = meter.total
-        // A drift may not be known any more.
+        // Setting the total may have made the drift unknown.
         if wasSet { retire(for: meter) }
         note(meter.values, totalWasSet: wasSet)
         for register in meter.named where register.value != nil { note(register) }
         return hasOtherSerial
     }
 
-    /// Whether another meter here would have the same identity.
+    /// Whether another meter of this daemon would have the same identity.
     mutating func note(sharesIdentity: Bool) {
         guard identity.sharesIdentity != sharesIdentity else { return }
         identity.sharesIdentity = sharesIdentity
@@ -136,7 +136,7 @@ struct MeterPublication: Sendable {
                 values[index].mustGoAtOnce = true
                 isPowerUrgent = isPowerUrgent || measurand == .power
             }
-            // A power and its error belong together, and the power comes before.
+            // Power and its error belong together; power comes first in the order.
             if measurand == .powerError, isPowerUrgent { values[index].mustGoAtOnce = true }
             if !idle.isEmpty, idle.contains(measurand), !value.isZero {
                 idle.remove(measurand)
@@ -165,7 +165,7 @@ struct MeterPublication: Sendable {
     private mutating func note(_ register: NamedRegister) {
         guard let new = register.value else { return }
         let place = values.firstIndex { $0.register?.name == register.name }
-        // With another unit it is another entity.
+        // With another unit it is a different entity.
         if let place, let old = values[place].register?.value, old.isLike(new) {
             values[place].register = register
             values[place].newest = new.measured
@@ -179,7 +179,7 @@ struct MeterPublication: Sendable {
         mustAnnounce = true
     }
 
-    /// Another meter was put under the head, and does not send all that the old one sent.
+    /// Another meter is under the head now, which may not send everything that the old one sent.
     private mutating func retire(for meter: MeterSnapshot) {
         let before = values.count
         let read = Set(meter.named.filter { $0.value != nil }.map(\.name))
@@ -188,7 +188,7 @@ struct MeterPublication: Sendable {
         idle = []
     }
 
-    /// Of an estimate, what is more than its own error.
+    /// Whether a change is published at once. For an estimate, the change must exceed its own error.
     private static func isUrgent(_ value: Value, error: MeasuredValue?) -> Bool {
         guard let published = value.published, value.measurand != .powerError else { return false }
         switch (value.newest, published) {
@@ -204,9 +204,9 @@ struct MeterPublication: Sendable {
         }
     }
 
-    // MARK: What goes out
+    // MARK: Output
 
-    /// Nobody knows any more what was published.
+    /// It is unknown now what the broker has.
     mutating func forget() {
         hasNews = true
         publishedAvailability = nil
@@ -215,7 +215,7 @@ struct MeterPublication: Sendable {
         for index in values.indices { values[index].published = nil }
     }
 
-    /// Publishes what is due (with `isLast`, all that is not out yet), and tells when the next is.
+    /// Publishes what is due (with `isLast`, everything pending), and returns when the next message is due.
     mutating func publish(
         now: Instant, isLast: Bool = false, ledger: inout AnnouncementLedger, into messages: inout [MQTTMessage]
     ) -> Instant? {
@@ -263,14 +263,14 @@ struct MeterPublication: Sendable {
         }
     }
 
-    /// Nobody reads it any more.
+    /// The meter is no longer read.
     mutating func farewell(into messages: inout [MQTTMessage]) {
         guard publishedAvailability == true else { return }
         publishedAvailability = false
         messages.append(MQTTMessage(topics.availability(name), "offline", qos: 1, retain: true))
     }
 
-    /// What does not change is said again before it expires, as long as it is known to be true.
+    /// An unchanged value is repeated before it expires, as long as it is known to be valid.
     private func repetition(of index: Int) -> Instant? {
         guard isAvailable, let freshness = values[index].freshness else { return nil }
         return values[index].publishedAt + freshness.repeatEvery
@@ -318,7 +318,7 @@ struct MeterPublication: Sendable {
         }
         recall(discovery.identifier(of: identity), now: now, ledger)
         awaitedNames.subtract(values.map(\.key))
-        // What is known of them comes with them.
+        // The announcement waits until these were read, so that it contains them.
         guard awaitedNames.isEmpty else { return }
         mustAnnounce = false
         let read = values.compactMap(\.measurand)
@@ -334,7 +334,7 @@ struct MeterPublication: Sendable {
         awaited.contains(measurand) || values.contains { $0.measurand == measurand }
     }
 
-    /// A meter tells its values one after the other, a gas meter in summer after days: until then Home Assistant keeps what it had.
+    /// A meter sends its values one by one, a gas meter in summer only after days: until then Home Assistant keeps the entities it had.
     private mutating func recall(_ identifier: String, now: Instant, _ ledger: AnnouncementLedger) {
         guard awaitedOf != identifier else { return }
         awaitedOf = identifier

@@ -1,15 +1,15 @@
 import Metering
 
-/// Asks the broker for the totals that it still has of pulse meters whose saved total is gone: their own topics, retained. Until it has
-/// answered nothing is published of them, so that the answer is older than this daemon.
+/// Queries the broker for the totals of pulse meters whose saved total is gone: their own retained topics. Nothing is published for these
+/// meters until the broker has answered, so the answer is older than this daemon.
 ///
-/// Silence is an answer only of a broker that lets us read: many grant a subscription and then send nothing. So the meter's availability,
-/// which is published after this was asked, must come back first.
+/// No message only means no total if the broker lets us read: many accept a subscription and then send nothing. So the meter's
+/// availability, which is published after the query, must come back first.
 package struct TotalInquiry: Sendable {
     package struct Answer: Sendable, Hashable {
         package var meter: String
         package var total: RememberedTotal
-        /// What needs no subscription any more.
+        /// Topics that can be unsubscribed from now.
         package var topics: [String] = []
     }
 
@@ -18,7 +18,7 @@ package struct TotalInquiry: Sendable {
         let topic: String
         let proof: String
         var state = State.open
-        /// It can't be asked, which was said.
+        /// The query can't be made, and this was reported.
         var isUnanswered = false
     }
 
@@ -27,7 +27,7 @@ package struct TotalInquiry: Sendable {
     }
 
     private static let readableWithin = Duration.seconds(10)
-    /// Some brokers look for retained messages in their own time.
+    /// Some brokers look up retained messages asynchronously.
     private static let answeredWithin = Duration.seconds(2)
 
     private let topics: Topics
@@ -47,9 +47,9 @@ package struct TotalInquiry: Sendable {
         }
     }
 
-    /// The topics to subscribe to, before anything is published.
+    /// Returns the topics to subscribe to, before anything is published.
     package mutating func update(_ snapshot: Snapshot, now: Instant) -> [String] {
-        // Most often there is nothing to ask.
+        // Usually there is nothing to ask.
         guard !questions.isEmpty || snapshot.shared.contains(where: { $0.meter.lacksTotal }) else { return [] }
         questions.removeAll { question in !(snapshot[question.meter]?.lacksTotal ?? false) }
         for meter in snapshot.meters where meter.lacksTotal && !questions.contains(where: { $0.meter == meter.name }) {
@@ -81,7 +81,7 @@ package struct TotalInquiry: Sendable {
         return unanswered { _ in true }
     }
 
-    /// `nil`: that was no answer to this.
+    /// `nil`: the message is no answer to a query.
     package mutating func received(_ topic: String, _ payload: [UInt8], isRetained: Bool, now: Instant) -> [Answer]? {
         var answers: [Answer]?
         for index in questions.indices where questions[index].topic == topic || questions[index].proof == topic {
@@ -90,7 +90,8 @@ package struct TotalInquiry: Sendable {
                 if case .asked = questions[index].state { questions[index].state = .readable(now) }
                 continue
             }
-            // What is not retained is newer than this connection: another daemon under the same name, or somebody who tries things out.
+            // A message that is not retained is newer than this connection: from another daemon with the same name, or from somebody
+            // experimenting.
             if isRetained, questions[index].state != .answered { answers?.append(answer(index, RememberedTotal(payload))) }
         }
         return answers
@@ -112,7 +113,7 @@ package struct TotalInquiry: Sendable {
         return Answer(meter: question.meter, total: total, topics: [question.topic, question.proof])
     }
 
-    /// Once for each.
+    /// Reported once for each.
     private mutating func unanswered(_ isMeant: (Question) -> Bool) -> [Answer] {
         var answers: [Answer] = []
         for index in questions.indices where !questions[index].isUnanswered && isMeant(questions[index]) {
