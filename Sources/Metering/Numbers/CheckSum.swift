@@ -1,4 +1,4 @@
-/// CRC-32 (IEEE 802.3), which tells a whole record from a torn one.
+/// CRC-32 (IEEE 802.3), which detects truncated or corrupted records.
 package enum CheckSum {
     private static let table = (0..<256).map { (index: UInt32) in
         var crc = index
@@ -11,7 +11,7 @@ package enum CheckSum {
         for byte in bytes { crc = crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] }
         return ~crc
     }
-    /// The body with a last line `check …` over all of it, which tells a whole record from a torn one.
+    /// The body with a last line `check …` over all of it, which detects a truncated or corrupted record.
     package static func sealed(_ body: String) -> String {
         let check = String(crc32(Array(body.utf8)), radix: 16)
         return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"

@@ -1,6 +1,6 @@
-/// A point on the machine's monotonic clock: the clock of timers and of the kernel's edge time stamps. Never the wall clock, which jumps.
+/// A point on the machine's monotonic clock: the clock of timers and of the kernel's edge timestamps. Never the wall clock, which jumps.
 ///
-/// Inlined into the other modules, because everything compares and adds these.
+/// Inlined into other modules, because they all compare and add instants.
 @usableFromInline
 package struct Instant: Comparable, Hashable, Sendable {
     @usableFromInline package var nanoseconds: Int64
@@ -16,18 +16,18 @@ package struct Instant: Comparable, Hashable, Sendable {
     @inlinable package static func - (a: Instant, b: Duration) -> Instant { Instant(nanoseconds: a.nanoseconds &- b.nanoseconds) }
     @inlinable package static func - (a: Instant, b: Instant) -> Duration { .nanoseconds(a.nanoseconds &- b.nanoseconds) }
 
-    /// The same as `(self - other).seconds`, without the 128 bits of a `Duration` in between.
+    /// The same as `(self - other).seconds`, without the 128-bit `Duration` in between.
     package func seconds(since other: Instant) -> Double { Double(nanoseconds &- other.nanoseconds) / 1e9 }
 }
 
 extension Duration {
-    /// Whole nanoseconds, towards zero; every duration of this program fits (292 years). `components` would say the same, by a call and
-    /// three divisions of 128 bits, and everything that has a deadline adds some of these.
+    /// Whole nanoseconds, rounded towards zero; every duration of this program fits (292 years). `components` would give the same result
+    /// with a call and three 128-bit divisions, and everything that has a deadline adds durations.
     @inlinable package var nanoseconds: Int64 {
         _high < 0 ? 0 &- (.zero - self).wholeNanoseconds : wholeNanoseconds
     }
 
-    /// Of one that is not negative.
+    /// Only for durations that are not negative.
     @inlinable var wholeNanoseconds: Int64 {
         Int64(truncatingIfNeeded: UInt64(1_000_000_000).dividingFullWidth((UInt64(_high), _low)).quotient)
     }
@@ -35,7 +35,7 @@ extension Duration {
     package var seconds: Double { Double(nanoseconds) / 1e9 }
 }
 
-/// A point on the wall clock, for people and for time stamps in messages; nothing is computed from it.
+/// A point on the wall clock: for people, for timestamps in messages, and for comparisons across restarts and with a meter's own clock.
 package struct WallTime: Comparable, Hashable, Sendable {
     package var millisecondsSince1970: Int64
 
@@ -43,11 +43,11 @@ package struct WallTime: Comparable, Hashable, Sendable {
 
     package static func < (a: WallTime, b: WallTime) -> Bool { a.millisecondsSince1970 < b.millisecondsSince1970 }
 
-    /// Years of four digits, no others can be written.
+    /// Only years of four digits can be written.
     private static let year0: Int64 = -62_167_219_200_000
     static let endOf9999: Int64 = 253_402_300_799_999
 
-    /// RFC 3339 in UTC with milliseconds: `2026-11-21T06:28:00.000Z`. The nearest that it has room for.
+    /// RFC 3339 in UTC with milliseconds: `2026-11-21T06:28:00.000Z`. Times outside its range are clamped.
     package var rfc3339: String {
         let bounded = min(max(millisecondsSince1970, Self.year0), Self.endOf9999)
         let days = floorDivide(bounded, 86_400_000)
@@ -85,7 +85,7 @@ private func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {
 }
 
 extension [UInt8] {
-    /// The last digits of it.
+    /// Writes the last digits of the number.
     fileprivate mutating func write(_ number: Int64, at places: Range<Int>) {
         var rest = number.magnitude
         for place in places.reversed() {

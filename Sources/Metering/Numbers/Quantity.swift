@@ -9,14 +9,14 @@ package struct Quantity: Hashable, Sendable {
         self.exponent = exponent
     }
 
-    /// Parses `[+-]digits[(.|,)digits]`, nothing else: no exponent, no blanks, no empty text, at most 18 significant digits.
-    /// The decimal comma is what some meters send.
+    /// Parses `[+-]digits[(.|,)digits]`, nothing else: no exponent, no spaces, no empty text, at most 18 significant digits.
+    /// Some meters send a decimal comma.
     package init?(_ text: some Sequence<UInt8>) {
         let bytes = Array(text)
         self.init(bytes, bytes.indices)
     }
 
-    /// The same for a place in a telegram.
+    /// The same for a range of a telegram.
     package init?(_ bytes: [UInt8], _ range: Range<Int>) {
         var mantissa: Int64 = 0
         var decimals = 0
@@ -53,7 +53,7 @@ package struct Quantity: Hashable, Sendable {
     /// The same unit times ten to the `power`: Wh → kWh is `scaled(by: -3)`. Exact.
     package func scaled(by power: Int) -> Quantity { Quantity(mantissa, exponent: exponent + power) }
 
-    /// The number in units of `10^exponent`, when it is a whole number of them and fits.
+    /// The number in units of `10^exponent`; `nil` if it is not a whole number of them or does not fit.
     package func units(of exponent: Int) -> Int64? {
         var value = mantissa
         var at = self.exponent
@@ -79,7 +79,7 @@ package struct Quantity: Hashable, Sendable {
         return value
     }
 
-    /// `nil` where the result has more digits than fit.
+    /// `nil` if the result has too many digits.
     package static func adding(_ a: Quantity, _ b: Quantity) -> Quantity? {
         let exponent = min(a.exponent, b.exponent)
         guard let x = a.units(of: exponent), let y = b.units(of: exponent) else { return nil }
@@ -90,12 +90,12 @@ package struct Quantity: Hashable, Sendable {
     private static let mostDigits = 18
     private static let tooLong: UInt64 = 1_000_000_000_000_000_000
 
-    /// `init(_ text:)` understands what `description` writes. SML has room for a digit more than that.
+    /// Whether `init(_ text:)` can parse what `description` writes. SML numbers may have one digit more than that.
     package var isReadable: Bool {
         exponent >= -Self.mostDigits && (units(of: min(exponent, 0)).map { $0.magnitude < Self.tooLong } ?? false)
     }
 
-    /// Rounded towards zero to as many decimals as can be read back; the greatest that can, where it is beyond.
+    /// Rounded towards zero to as many decimals as can be parsed again; clamped to the largest such number.
     var readable: Quantity {
         var number = self
         while number.exponent < 0, number.mantissa.magnitude >= Self.tooLong || number.exponent < -Self.mostDigits {
@@ -106,12 +106,12 @@ package struct Quantity: Hashable, Sendable {
         return Quantity(number.isNegative ? -greatest : greatest, exponent: number.exponent)
     }
 
-    /// The least number has no counterpart above zero, and gets the nearest.
+    /// The minimum has no positive counterpart; it becomes the maximum.
     package var negated: Quantity { Quantity(mantissa == .min ? .max : -mantissa, exponent: exponent) }
 }
 
 extension Quantity: Comparable {
-    /// Compares the numbers, not the digits: `1.0` is neither below nor above `1.00`.
+    /// Compares the numeric values, not the digits: `1.0` is neither below nor above `1.00`.
     package static func < (a: Quantity, b: Quantity) -> Bool {
         let exponent = min(a.exponent, b.exponent)
         if let x = a.units(of: exponent), let y = b.units(of: exponent) { return x < y }
@@ -122,7 +122,7 @@ extension Quantity: Comparable {
 extension Quantity: CustomStringConvertible {
     /// Plain decimal notation, never an exponent, never "-0".
     package var description: String {
-        // From the last digit on, then turned round.
+        // Written from the last digit, then reversed.
         var text = [UInt8](repeating: UInt8(ascii: "0"), count: mantissa == 0 ? 0 : max(exponent, 0))
         var (rest, decimals) = (mantissa.magnitude, max(-exponent, 0))
         repeat {
@@ -138,7 +138,7 @@ extension Quantity: CustomStringConvertible {
 }
 
 extension Int64 {
-    /// The nearest whole number that fits; 0 for what is no number.
+    /// The nearest integer that fits; 0 for NaN.
     init(nearest value: Double) {
         // 2^63 itself does not fit.
         guard value.magnitude < 0x1p63 else {

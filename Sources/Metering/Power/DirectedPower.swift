@@ -1,4 +1,4 @@
-/// The power of a meter that only counts: how much from the steps of its two energy registers, and in which direction.
+/// The power of a meter that sends only totals: its magnitude from the steps of the two energy registers, and its direction.
 struct DirectedPower: Sendable {
     enum Direction: Sendable {
         case imported, exported
@@ -13,28 +13,29 @@ struct DirectedPower: Sendable {
 
     /// The ME162 refreshes its registers once a second.
     private static let refresh = Duration.seconds(1)
-    /// What is said first must be as good as this share, or this many watts.
+    /// The first estimate is only published with an error of at most this share or this many watts.
     private static let firstError = (share: 0.05, watts: 15.0)
 
     private var imported = RateEstimator(refresh: Self.refresh)
     private var exported = RateEstimator(refresh: Self.refresh)
-    /// Of the register that stepped last.
+    /// The direction of the register that stepped last.
     private var direction: Direction?
     /// kWh per count, as a power of ten.
     private var exponent = -3
     private var wasSaid = false
     private var light: Light?
 
-    /// The meter's own light, which blinks for either direction: when it blinks is exact, which way a register says within two seconds.
+    /// The meter's own light, which blinks for either direction. The time of a blink is exact; the direction comes from a register within
+    /// two seconds.
     private struct Light: Sendable {
         var rate = RateEstimator(refresh: .zero, count: 0)
         var wattsPerRate: Double
-        /// Since its last pulse.
+        /// Since the light's last pulse.
         var stepsOfRegisters = 0
     }
-    /// Then the head that looks at the light sees nothing.
+    /// After this many steps without a pulse, the head in front of the light is assumed to see nothing.
     private static let stepsWithoutLight = 5
-    /// Of the light and of its time stamp; and until a pulse is reported.
+    /// The jitter of the light and its timestamp, and the maximum delay until a pulse is reported.
     private static let (jitter, latestReport) = (Duration.milliseconds(2), Duration.milliseconds(200))
 
     mutating func record(_ total: Quantity, _ side: Direction, in readout: Readout) {
@@ -48,7 +49,7 @@ struct DirectedPower: Sendable {
         guard direction != nil, let before = self[side.opposite].newest, let now = self[side].newest else { return }
         self[side].turn(at: now.after, from: before.middle)
         light?.rate.turn(at: now.after, from: before.middle)
-        // When it comes back, what was before says nothing about how it is then.
+        // When this direction returns, its old steps are not evidence of its power then.
         self[side.opposite].forget()
     }
 
@@ -58,15 +59,15 @@ struct DirectedPower: Sendable {
         if let light { follow(lightOfWatts: light.wattsPerRate) }
     }
 
-    // MARK: Its light
+    // MARK: The light
 
-    /// A pulse in each second is so many watts.
+    /// `wattsPerRate`: the power at one pulse per second.
     mutating func follow(lightOfWatts wattsPerRate: Double) { light = Light(wattsPerRate: wattsPerRate) }
 
-    /// What came while nothing was reading has no time.
+    /// Pulses that came while the light was not being read have no timestamp.
     mutating func losesLight() { light?.rate.forget() }
 
-    /// `before`: when the pulse before the newest came, as far as that is known.
+    /// `before`: when the pulse before the newest came, if known.
     mutating func recordLight(_ count: Int64, at: Instant, after before: Instant? = nil) {
         if let before, let newest = light?.rate.newest, count - 1 > newest.count {
             light?.rate.record(count - 1, asked: before - Self.jitter, answered: before)
@@ -90,16 +91,16 @@ struct DirectedPower: Sendable {
         return estimate.map { ($0, 3_600_000 * Quantity(1, exponent: exponent).approximate) }
     }
 
-    /// Nothing flows only if nothing flows in either direction.
+    /// The power is only zero if nothing flows in either direction.
     private var estimateOfBoth: RateEstimate? {
         let sides = [imported, exported].filter(\.isFed)
         let estimates = sides.compactMap(\.estimate)
         return estimates.count == sides.count ? estimates.max { $0.error < $1.error } : nil
     }
 
-    // MARK: What it says
+    // MARK: The estimate
 
-    /// `nil` while nothing is known that is worth saying: a first value stays on the screen for long.
+    /// `nil` while the estimate is not good enough to publish: the first value stays on the screen for a long time.
     mutating func estimate(below limit: Int64) -> Estimate? {
         guard let (estimate, wattsPerRate) = lightsEstimate ?? registersEstimate else { return nil }
         let (watts, error) = (estimate.rate * wattsPerRate, estimate.error * wattsPerRate)

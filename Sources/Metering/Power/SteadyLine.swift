@@ -1,4 +1,4 @@
-/// A step of a counter: it came after `after`, and at `by` at the latest.
+/// A step of a counter: it came after `after`, and no later than `by`.
 struct CounterStep: Sendable, Equatable {
     var count: Int64
     var after: Instant
@@ -7,17 +7,17 @@ struct CounterStep: Sendable, Equatable {
     var middle: Instant { Instant(nanoseconds: after.nanoseconds + (by.nanoseconds - after.nanoseconds) / 2) }
 }
 
-/// The lines that pass all brackets of the newest steps of a counter: each is a constant rate that would explain what was seen.
+/// The lines that pass through all brackets of a counter's newest steps: each is a constant rate that explains the readings.
 ///
-/// Every two steps bound the time from one count to the next, and all their bounds together are the lines' (in one dimension, intervals that
-/// meet in pairs meet all together). The stretch of steps that is explained ends where no line is left, or where so few are left
-/// that hardly any constant rate would have done it.
+/// Each pair of steps bounds the time per count, and a line must satisfy all these bounds (in one dimension, intervals that intersect in
+/// pairs have a common point). The range of explained steps ends where no line is left, or where so few are left that a constant rate is
+/// very unlikely.
 struct SteadyLine: Sendable {
-    /// Bounds of the seconds per count, from the newest step back to one older.
+    /// Bounds of the seconds per count, from the newest step back to an older one.
     struct Reach: Sendable {
         /// Index of the oldest step.
         var oldest: Int
-        /// Counts between it and the newest.
+        /// Counts between the oldest and the newest step.
         var counts: Double
         var shortest: Double
         var longest: Double
@@ -27,28 +27,28 @@ struct SteadyLine: Sendable {
         var error: Double { (longest - shortest) / (longest + shortest) }
     }
 
-    /// Each with one step more than the one before. Empty where no line passes the newest two.
+    /// Each with one step more than the one before. Empty if no line passes through the newest two.
     private(set) var reaches: [Reach] = []
-    /// The rate grows by this share of itself, twice, in each second.
+    /// Per second, the rate grows by twice this share of itself.
     private(set) var bend = 0.0
-    /// All steps are explained.
+    /// Whether all steps are explained.
     private(set) var isWhole = true
-    /// Of each step but the newest: the bounds that it and all newer ones make in pairs. What two steps say stays as it is.
+    /// For each step but the newest: the bounds from its pairs with all newer steps. The bounds of a pair never change.
     private var bounds: [Bounds] = []
 
-    /// Of the lines between the first and the last bracket, so many are left by those between when the rate is constant: more than
-    /// this, but for one in some hundred cases (found by simulation; the share shrinks slowly with the number of steps).
+    /// With a constant rate, the brackets in between leave more than this share of the lines between the first and the last bracket, in all
+    /// but one of some hundred cases (found by simulation; the share shrinks slowly with the number of steps).
     private static let leastRoom = 0.35
-    /// A rate that grows or falls by 0.1 to 0.8 % of itself in a second, there and back. Slower is as good as straight, faster as a step.
+    /// The rate grows or falls by 0.1 to 0.8 % per second. Slower changes look like a straight line, faster ones like a step.
     private static let bends = [0.0005, -0.0005, 0.001, -0.001, 0.002, -0.002, 0.004, -0.004]
-    /// A bent line must explain that many times the counts, or it is only a line with more freedom.
+    /// A bent line must explain this many times as many counts, or it fits better only because it has an additional parameter.
     private static let bentGain = 1.3
     private static let bentCounts = 4.0
     private static let bentSeconds = 10.0
 
     init() {}
 
-    /// `old`: the line through all but the newest of these steps, and whatever was before them. It saves most of the work, and changes nothing.
+    /// `old`: the line through all but the newest of these steps, plus older ones. It saves most of the work and doesn't change the result.
     init(through steps: [CounterStep], extending old: SteadyLine? = nil) {
         guard let newest = steps.last, steps.count >= 2 else { return }
         let boxes = steps.map { Box($0, from: newest) }
@@ -64,7 +64,7 @@ struct SteadyLine: Sendable {
         guard -boxes[straight.oldest].after >= Self.bentSeconds else { return }
         var most = straight.counts * Self.bentGain
         for bend in Self.bends {
-            // Further back than this a rate that grows would be near 0 or below; one that falls has no such limit.
+            // Beyond this a growing rate would be near 0 or negative; a falling one has no such limit.
             let horizon = -0.4 / max(bend, 0)
             let first = boxes.firstIndex { $0.after >= horizon } ?? 0
             guard let needed = boxes.lastIndex(where: { -$0.count > most }), first <= needed else { continue }
@@ -77,7 +77,7 @@ struct SteadyLine: Sendable {
         }
     }
 
-    /// The shortest reach that is good enough, or the longest. Short ones follow a load that is not quite constant.
+    /// The shortest reach with an acceptable error, or the longest. Short ones follow a load that is not quite constant.
     func best(error: Double) -> Reach? {
         reaches.first { $0.counts >= 2 && $0.error <= error } ?? reaches.last
     }
@@ -94,7 +94,7 @@ struct SteadyLine: Sendable {
             by = step.by.seconds(since: origin)
         }
 
-        /// On a time scale on which a rate that bends is constant.
+        /// The box on a time scale on which the bent rate is constant.
         func bent(_ bend: Double) -> Box {
             var box = self
             box.after = after + bend * after * after
@@ -103,7 +103,7 @@ struct SteadyLine: Sendable {
         }
     }
 
-    /// Of the seconds per count.
+    /// Bounds of the seconds per count.
     private struct Bounds {
         var shortest = 0.0
         var longest = Double.infinity
@@ -121,7 +121,7 @@ struct SteadyLine: Sendable {
         return bounds
     }
 
-    /// By the pairs that it makes and those of the newest: few of all, and most often enough to see that no line passes them.
+    /// Checks only the pairs with the oldest or the newest step: few of all, but usually enough to rule out a line.
     private static func mayReach(_ oldest: Int, _ boxes: [Box]) -> Bool {
         var bounds = bounds(of: oldest, boxes)
         for older in boxes[oldest...].dropLast() { bounds.narrow(older, boxes[boxes.count - 1]) }
@@ -140,7 +140,7 @@ struct SteadyLine: Sendable {
             let counts = newest.count - old.count
             let width = (newest.by - newest.after + old.by - old.after) / 2
             guard longest >= shortest, longest > 0 else { break }
-            // Of the newest two it is all that their brackets have.
+            // For the newest two this is the full width of their brackets.
             if (longest - shortest) / 2 * counts < leastRoom * width { break }
             reaches.append(Reach(oldest: oldest, counts: counts, shortest: shortest, longest: longest))
         }

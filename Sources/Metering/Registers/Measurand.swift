@@ -1,11 +1,11 @@
-/// What is published under a name of its own: `<base>/<meter>/<quantity>`. The names are public API.
+/// A quantity that is published under its own name: `<base>/<meter>/<quantity>`. The names are public API.
 package enum Measurand: String, Sendable, Hashable, CaseIterable {
     case energyImport = "energy_import", energyExport = "energy_export"
     case energyImportT1 = "energy_import_t1", energyImportT2 = "energy_import_t2"
     case energyImportT3 = "energy_import_t3", energyImportT4 = "energy_import_t4"
     case energyExportT1 = "energy_export_t1", energyExportT2 = "energy_export_t2"
     case energyExportT3 = "energy_export_t3", energyExportT4 = "energy_export_t4"
-    /// `power` and by how much it may be wrong, where it is estimated; the one before the other.
+    /// An estimated `power` and its maximum error. The order matters: power is published first.
     case power, powerError = "power_error"
     case powerImport = "power_import", powerExport = "power_export"
     case powerL1 = "power_l1", powerL2 = "power_l2", powerL3 = "power_l3"
@@ -22,13 +22,13 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
     case pulses, pulsesLost = "pulses_lost", pulsesRecovered = "pulses_recovered"
     case drift, driftPulses = "drift_pulses", driftPercent = "drift_percent"
     case serial, firmware, meterError = "meter_error"
-    /// How far its clock is ahead of ours.
+    /// How far the meter's clock is ahead of ours.
     case meterClockOffset = "meter_clock_offset"
     case telegrams, errors, lastReading = "last_reading"
 
     /// How a value behaves over time.
     package enum Kind: Sendable {
-        /// Only ever rises; a tariff is a part of one.
+        /// Only ever rises; a tariff is part of a total.
         case total, tariff
         case momentary
         /// Only ever rises, and is a plain number.
@@ -36,26 +36,26 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         case text, time
     }
 
-    /// What everything else asks about a quantity.
+    /// The properties of a quantity.
     package struct Facts: Sendable {
-        /// For people, without the name of the device.
+        /// For users, without the name of the device.
         package var title: String
         package var kind: Kind
         /// The unit it is published in; `nil` for texts, time stamps, factors and plain counts. Volume and flow may also be in litres.
         package var unit: Unit?
         /// The register that it is read from.
         package var code: OBISCode?
-        /// About the meter and its reading, not about what flows through it.
+        /// Describes the meter and its readings, not what flows through it.
         package var isDiagnostic = false
-        /// Disabled at first in Home Assistant: of interest to few.
+        /// Disabled by default in Home Assistant: of interest to few.
         package var isHidden = false
         /// Changes with every reading, and is published less often.
         package var isSlow = false
         /// May be lost (QoS 0), because the next value comes soon.
         package var mayBeLost = false
-        /// A factor is at most 1; what is beyond was misread.
+        /// A factor is at most 1; anything beyond was misread.
         package var isFactor = false
-        /// What a count counts.
+        /// The unit name of a plain count.
         package var counted: String?
 
         init(_ title: String, _ kind: Kind, _ unit: Unit? = nil, _ code: OBISCode? = nil) {
@@ -95,7 +95,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// One row for each.
+    /// One row per quantity.
     package var facts: Facts {
         switch self {
         case .energyImport: .total("Energy import", .kilowattHours, 1)
@@ -160,7 +160,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
 
     package var isDiagnostic: Bool { facts.isDiagnostic }
 
-    /// What is beyond it was misread, in either direction. `nil` where nothing is impossible.
+    /// The largest possible magnitude; anything beyond was misread. `nil` if there is no limit.
     func bound(maxPower: Int64) -> Quantity? { facts.isFactor ? Quantity(1) : unit?.bound(maxPower: maxPower) }
 }
 

@@ -1,9 +1,9 @@
-/// The values of one meter by what they measure. A dictionary with a dozen entries: to look at each of them is quicker than to hash, and it
-/// is copied with every snapshot.
+/// The values of one meter, by quantity. With a dozen entries a linear search is faster than hashing, and the list is copied with every
+/// snapshot.
 package struct MeasuredValues: Sendable {
     package typealias Element = (key: Measurand, value: MeasuredValue)
 
-    /// In the order in which they were first read.
+    /// In the order in which the quantities were first read.
     private var entries: [Entry] = []
 
     private struct Entry: Sendable, Equatable {

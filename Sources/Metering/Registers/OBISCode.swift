@@ -1,4 +1,4 @@
-/// Names a register of a meter: `A-B:C.D.E*F`. Electricity meters mostly print the short form `C.D.E`, which means `1-0:C.D.E*255`.
+/// Identifies a register of a meter: `A-B:C.D.E*F`. Electricity meters mostly print the short form `C.D.E`, which means `1-0:C.D.E*255`.
 package struct OBISCode: Hashable, Sendable {
     package var a: UInt8, b: UInt8, c: UInt8, d: UInt8, e: UInt8, f: UInt8
 
@@ -6,22 +6,22 @@ package struct OBISCode: Hashable, Sendable {
         (self.a, self.b, self.c, self.d, self.e, self.f) = (a, b, c, d, e, f)
     }
 
-    /// A current register of an electricity meter: `1.8.0`.
+    /// An electricity meter's register with its current value: `1.8.0`.
     package init(_ c: UInt8, _ d: UInt8, _ e: UInt8) { self.init(1, 0, c, d, e, 255) }
 
-    /// Reads the long form and every short form: `1-0:1.8.0*255`, `1.8.0`, `32.7`, `C.1.0`, `F.F`, `1.8.0*01`, `1.8.0&12`.
-    /// The letters stand for numbers: C = 96, F = 97, L = 98, P = 99. What is left out is A-B = 1-0, E = 0, F = 255.
+    /// Parses the long form and every short form: `1-0:1.8.0*255`, `1.8.0`, `32.7`, `C.1.0`, `F.F`, `1.8.0*01`, `1.8.0&12`.
+    /// The letters stand for numbers: C = 96, F = 97, L = 98, P = 99. Missing parts default to A-B = 1-0, E = 0, F = 255.
     package init?(_ text: some Sequence<UInt8>) {
         let bytes = Array(text)
         self.init(bytes, bytes.indices)
     }
 
-    /// The same for a place in a telegram.
+    /// The same for a range of a telegram.
     package init?(_ bytes: [UInt8], _ range: Range<Int>) {
-        /// A to F; negative while it was not read.
+        /// A to F; negative while not read.
         var numbers = SIMD8<Int16>(repeating: -1)
         var current: Int16 = -1
-        var next = 2  // C, until a '-' or ':' says that A or B was read
+        var next = 2  // C, unless a '-' or ':' shows that A or B was read
         for index in range {
             let byte = bytes[index]
             if let value = digit(byte) {
@@ -56,7 +56,7 @@ package struct OBISCode: Hashable, Sendable {
         }
         guard current >= 0, next >= 3 else { return nil }
         numbers[next] = current
-        // `1-081.8.0` is `1-0:1.8.0` with a bit turned over, not channel 0 of a register 81.
+        // `1-081.8.0` is `1-0:1.8.0` with a flipped bit, not channel 0 of a register 81.
         guard numbers[2] >= 0, numbers[3] >= 0, numbers[0] < 0 || numbers[1] >= 0 else { return nil }
         func number(_ place: Int, _ missing: UInt8 = 0) -> UInt8 { numbers[place] < 0 ? missing : UInt8(numbers[place]) }
         self.init(number(0, 1), number(1), number(2), number(3), number(4), number(5, 255))
@@ -64,7 +64,7 @@ package struct OBISCode: Hashable, Sendable {
 
     package init?(_ text: String) { self.init(text.utf8) }
 
-    /// All of it in one number: codes are compared for every register of every telegram.
+    /// The complete code as one number: codes are compared for every register of every telegram.
     package var key: UInt64 {
         let (upper, lower) = (UInt32(a) << 16 | UInt32(b) << 8 | UInt32(c), UInt32(d) << 16 | UInt32(e) << 8 | UInt32(f))
         return UInt64(upper) << 24 | UInt64(lower)
@@ -72,7 +72,7 @@ package struct OBISCode: Hashable, Sendable {
 
     package func hash(into hasher: inout Hasher) { hasher.combine(key) }
 
-    /// The electricity register, whatever the channel and whether it is a history value.
+    /// Whether this is the electricity register's current value, on any channel.
     package func isRegister(_ c: UInt8, _ d: UInt8, _ e: UInt8) -> Bool { a == 1 && self.c == c && self.d == d && self.e == e && f == 255 }
 }
 
@@ -80,10 +80,10 @@ extension OBISCode: CustomStringConvertible {
     /// Always the long form.
     package var description: String { "\(a)-\(b):\(c).\(d).\(e)*\(f)" }
 
-    /// What an electricity meter prints: `1.8.0`, `1.8.0*01`.
+    /// As an electricity meter prints it: `1.8.0`, `1.8.0*01`.
     package var short: String { (a == 1 && b == 0 ? "" : "\(a)-\(b):") + "\(c).\(d).\(e)" + (f == 255 ? "" : "*\(f)") }
 
-    /// The same as it stands in the readouts of meters that are asked, and as they want to be asked for it: `C.7.21`, `F.F`, `1.8.0*01`.
+    /// As printed in the readouts of polled meters, which expect the same form in a read command: `C.7.21`, `F.F`, `1.8.0*01`.
     package var printed: String {
         if self == OBISCode(97, 97, 0) { return "F.F" }
         guard a == 1, b == 0 else { return short }

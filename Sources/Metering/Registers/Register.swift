@@ -1,4 +1,4 @@
-/// The units that meters send and that we publish. What a meter spells differently is read as one of these.
+/// The units that meters send and that we publish. A meter's different spelling is parsed as one of these.
 package enum Unit: String, Sendable, Hashable, CaseIterable {
     case wattHours = "Wh", kilowattHours = "kWh", watts = "W", kilowatts = "kW"
     case vars = "var", kilovars = "kvar", varHours = "varh", kilovarHours = "kvarh"
@@ -10,7 +10,7 @@ package enum Unit: String, Sendable, Hashable, CaseIterable {
 }
 
 package enum RegisterValue: Hashable, Sendable {
-    /// As the meter sent it: all its digits, its unit (none where the meter sends none and none is known).
+    /// As the meter sent it: all digits, and the unit (`nil` if the meter sends none and none is known).
     case number(Quantity, Unit?)
     case text(String)
 }
@@ -26,7 +26,7 @@ package struct Register: Hashable, Sendable {
     }
 }
 
-/// How a meter speaks, by the name that the configuration has for it.
+/// A meter's protocol, by its name in the configuration.
 package enum MeterProtocol: String, Sendable, Hashable, CaseIterable {
     /// Modes A, B and C.
     case iec62056
@@ -35,24 +35,24 @@ package enum MeterProtocol: String, Sendable, Hashable, CaseIterable {
     case sml, p1
 }
 
-/// What one valid telegram said, or one whole round of register reads.
+/// The contents of one valid telegram, or of one complete round of register reads.
 package struct Readout: Hashable, Sendable {
-    /// The registers in the meter's order; of two with the same code the first one counts.
+    /// The registers in the meter's order; if two have the same code, the first one counts.
     package var registers: [Register]
-    /// The manufacturer's letters, upper case, and the rest of the identification line behind the speed character (`ME162-0033`).
+    /// The manufacturer's letters in upper case; `model` is the identification line after the baud rate character (`ME162-0033`).
     package var manufacturer: String?
     package var model: String?
-    /// What is printed on the meter, where the protocol says it outside the registers.
+    /// The number printed on the meter, if the protocol sends it outside the registers.
     package var serial: String?
     package var source = MeterProtocol.iec62056
-    /// It had a checksum; mode D, DSMR before 4, and lines copied from a terminal have none.
+    /// The telegram had a checksum; mode D, DSMR before 4, and lines copied from a terminal have none.
     package var isChecked = true
-    /// Everything that the meter has to say came at once: a telegram or a readout. Registers that were asked for one by one are not, nor is
-    /// what is left of a readout when some of it was taken out.
+    /// Contains everything that the meter sends: a complete telegram or readout. False for registers that were read one by one, and for a
+    /// readout of which parts were removed.
     package var isWhole: Bool
-    /// What the status word of the totals says of the energy's direction, where it is known how to read it.
+    /// The direction of the energy from the status word of the totals, if its format is known.
     package var direction: Direction?
-    /// When it was asked for: no value in it is older than what the meter showed then.
+    /// When it was requested: no value in it is older than what the meter showed then.
     package var asked: Instant
     /// When its last byte arrived.
     package var at: Instant
@@ -70,13 +70,13 @@ package struct Readout: Hashable, Sendable {
 
     package subscript(_ code: OBISCode) -> RegisterValue? { registers.first { $0.code == code }?.value }
 
-    /// What is printed on the meter, as far as it says so: the maker's serial number before the utility's property number.
+    /// The number printed on the meter, if it sends it: the manufacturer's serial number is preferred to the utility's property number.
     package var number: String? {
         if let serial, serial.isLabel { return serial }
         for (c, d, e) in [(96, 1, 0), (96, 1, 255), (0, 0, 9), (0, 0, 0), (96, 1, 1), (0, 0, 1)] as [(UInt8, UInt8, UInt8)] {
             for register in registers
             where register.code.c == c && register.code.d == d && register.code.e == e && register.code.f == 255
-                // Of a meter behind it.
+                // Registers of a meter behind this one are skipped.
                 && (register.code.a != 0 || register.code.b == 0)
             {
                 if case .text(let text) = register.value, text.isLabel { return text }
@@ -89,8 +89,8 @@ package struct Readout: Hashable, Sendable {
 package enum Direction: Sendable, Hashable { case importing, exporting }
 
 extension String {
-    /// A name or a number as it may be printed on a meter. Longer texts, and those with control characters, come from what is no meter, and
-    /// would go into topics, device registries, log lines and files.
+    /// Whether this may be a name or a number printed on a meter. Longer texts, and those with control characters, don't come from a meter,
+    /// and would get into topics, device registries, log lines and files.
     package var isLabel: Bool {
         !isEmpty && utf8.count <= 64 && utf8.allSatisfy { (0x20...0x7E).contains($0) }
     }

@@ -1,9 +1,9 @@
-/// Which register is published as which quantity (the current value of an electricity meter, any channel).
+/// Maps registers to published quantities (the current value of an electricity meter, any channel).
 extension Measurand {
     package init?(_ code: OBISCode) {
         guard code.a == 1, code.f == 255 else { return nil }
         switch (code.c, code.d) {
-        // The property number, where it is the only one.
+        // The property number, if it is the only number.
         case (0, 0) where code.e == 0: self = .serial
         // Meters number their error registers differently.
         case (97, 97): self = .meterError

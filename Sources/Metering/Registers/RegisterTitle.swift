@@ -1,5 +1,5 @@
 extension OBISCode {
-    /// What an electricity meter's register means, in words; `nil` where that is not known.
+    /// The meaning of an electricity meter's register, in words; `nil` if it is not known.
     package var title: String? {
         if a == 0, c == 24 { return subMeterTitle }
         guard a == 1 || a == 0 else { return nil }

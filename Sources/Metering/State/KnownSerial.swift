@@ -1,11 +1,11 @@
-/// The serial number of a meter. Another one is believed when it was told for a minute, three times at least: a misread digit is no other
-/// meter, and Home Assistant would get a device for each.
+/// The serial number of a meter. A different one is accepted after at least three readings over a minute: a misread digit is not another
+/// meter, and Home Assistant would create a device for each.
 struct KnownSerial: Sendable {
     enum Verdict: Sendable, Equatable {
         case same
-        /// It says that it is another meter: nothing it says counts yet.
+        /// The readout is from another meter: none of its values is accepted yet.
         case stranger(String)
-        /// It is another meter than this one was.
+        /// Confirmed: the meter was replaced by another one.
         case exchanged(String)
     }
 
@@ -16,10 +16,10 @@ struct KnownSerial: Sendable {
 
     init(_ number: String? = nil) { self.number = number }
 
-    /// Another one was told, and not taken back since.
+    /// A different number was read and has not been refuted since.
     var isDoubted: Bool { stranger != nil }
 
-    /// `nil` is a readout that does not say it: it is of the meter that spoke last.
+    /// A readout without a number is attributed to the meter that the last number was from.
     mutating func hear(_ heard: String?, at now: Instant) -> Verdict {
         guard let known = number else {
             number = heard
@@ -38,7 +38,7 @@ struct KnownSerial: Sendable {
         return .exchanged(known)
     }
 
-    /// The same meter under the number that it has for good.
+    /// The same meter under its proper number.
     mutating func correct(_ number: String) {
         self.number = number
         stranger = nil

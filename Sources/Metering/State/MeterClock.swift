@@ -1,10 +1,10 @@
-/// How far a meter's own clock is off. It says its time (0.9.1) and its date (0.9.2) apart, and never its zone.
+/// How far a meter's own clock is off. The meter sends its time (0.9.1) and its date (0.9.2) separately, and never its time zone.
 struct MeterClock: Sendable {
-    /// What was read later speaks of another moment.
+    /// A date read later than this does not belong to the same moment.
     private static let longestBetween = Duration.seconds(120)
-    /// A longer telegram does not tell when the meter looked at its clock.
+    /// In a longer readout it is unclear when the meter read its clock.
     private static let longestReading = Duration.seconds(1)
-    /// Between UTC and the clock on the wall, anywhere.
+    /// The largest offset of any time zone from UTC.
     private static let mostHours: Int64 = 14
 
     private struct Time: Sendable {
@@ -15,9 +15,10 @@ struct MeterClock: Sendable {
 
     private var time: Time?
 
-    /// Meter minus wall clock in seconds, when `readout` completes it. Whole hours are the zone or the season, unless they are too many.
+    /// Meter minus wall clock in seconds, once `readout` completes it. Whole hours are the time zone or daylight saving, unless there are
+    /// too many.
     mutating func offset(in readout: Readout, wall: WallTime) -> Int64? {
-        // What comes unasked may have been on its way for long.
+        // A telegram that was not requested may have been delayed for long.
         guard readout.source == .iec62056, readout.asked < readout.at, readout.at - readout.asked <= Self.longestReading else { return nil }
         if let value = readout[OBISCode(0, 9, 1)] {
             let half = (readout.at - readout.asked).nanoseconds / 2
@@ -29,10 +30,10 @@ struct MeterClock: Sendable {
         }
         guard let time, let date = readout[OBISCode(0, 9, 2)], let day = Self.day(date) else { return nil }
         self.time = nil
-        // The date may be that of the next day already.
+        // The date may already be that of the next day.
         let passed = readout.at - time.at
         guard passed <= Self.longestBetween, time.secondOfDay + Int64(passed.seconds.rounded(.up)) + 1 < 86_400 else { return nil }
-        // It shows whole seconds: half of one has passed, on average.
+        // The meter sends whole seconds: on average, half a second has passed.
         let meter = (day * 86_400 + time.secondOfDay) * 1000 + 500
         let offset = Int64((Double(meter - time.wall.millisecondsSince1970) / 1000).rounded())
         let hours = Int64((Double(offset) / 3600).rounded())
@@ -45,7 +46,7 @@ struct MeterClock: Sendable {
         return hour * 3600 + minute * 60 + second
     }
 
-    /// Since 1970, of `130512`, `16-03-22`, `25.11.21`.
+    /// Days since 1970, of `130512`, `16-03-22`, `25.11.21`.
     private static func day(_ value: RegisterValue) -> Int64? {
         guard let (year, month, day) = pairs(value), 1...12 ~= month, day > 0 else { return nil }
         let leap: Int64 = year % 4 == 0 ? 1 : 0
@@ -55,7 +56,7 @@ struct MeterClock: Sendable {
         return beforeYear + lengths.prefix(Int(month) - 1).reduce(0, +) + day - 1
     }
 
-    /// Three times two digits, behind a digit for the season where there is one.
+    /// Three pairs of digits, optionally after a digit for the season.
     private static func pairs(_ value: RegisterValue) -> (Int64, Int64, Int64)? {
         guard case .text(let text) = value else { return nil }
         let parts = text.split(omittingEmptySubsequences: false) { ":-.".contains($0) }

@@ -1,8 +1,8 @@
-/// What was known of a meter's totals when the daemon ended. The next start compares its readings with it.
+/// A meter's totals at the time the daemon ended. The next start compares its readings with them.
 package struct MeterMemory: Hashable, Sendable {
     package struct Total: Hashable, Sendable {
         package var value: Quantity
-        /// When it was read, by a clock that may have been wrong.
+        /// When it was read, by a wall clock that may have been wrong.
         package var at: WallTime
 
         package init(_ value: Quantity, at: WallTime) {
@@ -15,9 +15,9 @@ package struct MeterMemory: Hashable, Sendable {
     /// The serial number is the meter's address.
     package var isAddress: Bool
     package var totals: [Measurand: Total]
-    /// Of a meter behind another one. Each keeps its topics after a restart, whichever is read first.
+    /// The name of a meter behind another one. Each keeps its topics after a restart, whichever is read first.
     package var name: String?
-    /// The meters behind it.
+    /// The meters behind this one.
     package var channels: [UInt8: MeterMemory] = [:]
 
     package init(serial: String? = nil, isAddress: Bool = false, totals: [Measurand: Total] = [:]) {
@@ -27,7 +27,7 @@ package struct MeterMemory: Hashable, Sendable {
     }
 }
 
-/// The same as the text that is kept on disk, with a check sum over all of it.
+/// The memory as the text that is stored on disk, with a checksum over all of it.
 ///
 ///     jouled meter 1
 ///     serial 28342193
@@ -52,7 +52,7 @@ package enum MeterMemoryRecord {
     private static func lines(of memory: MeterMemory) -> String {
         var lines = ""
         if let name = memory.name, name.isLabel, !name.contains(" " as Character) { lines = "name \(name)\n" }
-        // One with other characters could pretend to be lines of its own.
+        // Other characters could be parsed as additional lines.
         if let serial = memory.serial, serial.isLabel {
             lines += "\(memory.isAddress ? "address" : "serial") \(serial)\n"
         }
@@ -67,7 +67,7 @@ package enum MeterMemoryRecord {
         guard bytes.count <= limit, let text = String(validating: bytes, as: UTF8.self), text.hasPrefix(title) else { return nil }
         var memory = MeterMemory()
         var channel: UInt8?
-        // What is not understood here is missed when the texts are compared.
+        // A line that is not recognised is detected by the comparison of the texts below.
         for line in text.split(separator: "\n").dropFirst() {
             let words = line.split(separator: " ")
             if words.count == 2, words[0] == "channel", let number = UInt8(words[1]) {

@@ -1,4 +1,4 @@
-/// The name a meter has in topics, and the one that people see.
+/// The name of a meter in topics, and the title that users see.
 package struct MeterDescription: Sendable, Equatable {
     package var name: String
     package var title: String
@@ -9,29 +9,29 @@ package struct MeterDescription: Sendable, Equatable {
     }
 }
 
-/// All meters: the only place where meaning is combined. Newest register wins, totals never run backwards, power is estimated where a
-/// meter sends none, and a meter that is silent for too long is said to be.
+/// All meters: the only place where readings are interpreted. The newest value of a register counts, totals never decrease, power is
+/// estimated if a meter sends none, and a meter without readings for too long becomes unavailable.
 package struct MeterState: Sendable {
     private enum Place: Sendable {
         case optical(Int)
         case pulse(Int)
-        /// The light of the optical meter.
+        /// The light of the optical meter at this index.
         case light(Int)
     }
 
     private var optical: [OpticalMeterState] = []
-    /// Behind the optical meters, by their places there.
+    /// The meters behind the optical ones, by the same index.
     private var subMeters: [[SubMeterState]] = []
     private var pulse: [PulseMeterState] = []
     /// In the order of the configuration.
     private var order: [Place] = []
     private var places: [String: Place] = [:]
-    /// What the previous run knew, by the places of the optical meters.
+    /// The state from the previous run, by the index of the optical meters.
     private var remembered: [MeterMemory] = []
     private var remarks: [String] = []
-    /// Of the sub-meters.
+    /// The changes in sub-meters that the next start must know.
     private var turnsBehind = 0
-    /// The optical meter whose totals moved, by its place.
+    /// The index of the optical meter whose totals changed.
     private var moved: Int?
 
     package init() {}
@@ -55,7 +55,7 @@ package struct MeterState: Sendable {
         pulse.append(PulseMeterState(meter, medium: medium, unit: unit, pulsesPerUnit: pulsesPerUnit, restored: restored))
     }
 
-    /// The pulses of `name` are the light of a meter that was added before: they are no meter of their own.
+    /// The pulses of `name` are the light of a meter that was added before; they are not a separate meter.
     package mutating func addLight(_ name: String, of meter: String, pulsesPerUnit: Quantity) {
         guard case .optical(let index)? = places[meter] else { preconditionFailure("the configuration names a meter that there is") }
         precondition(places[name] == nil, "the configuration names each meter once")
@@ -69,7 +69,7 @@ package struct MeterState: Sendable {
         order.append(place)
     }
 
-    /// All that a change may have changed, at once: each question by itself would take a copy of everything.
+    /// Everything that a change may affect, in one call: separate calls would each copy everything.
     package mutating func drainChanges(
         ofPulses: Bool
     ) -> (snapshot: Snapshot, deadline: Instant?, remarks: [String]) {
@@ -99,7 +99,7 @@ package struct MeterState: Sendable {
     /// When `advance` is due next.
     package var deadline: Instant? { deadline(ofPulses: true) }
 
-    /// With `ofPulses` false, the power of pulse meters is left alone until it is asked for.
+    /// With `ofPulses` false, the deadlines of pulse meters are ignored.
     package func deadline(ofPulses: Bool) -> Instant? {
         var earliest: Instant?
         for index in optical.indices { earliest = optical[index].deadline.earlier(earliest) }
@@ -135,14 +135,14 @@ package struct MeterState: Sendable {
         }
     }
 
-    /// `grid_gas`, and where that is taken, be it by one that was not read in this life yet, `grid_gas_2` by its channel.
+    /// `grid_gas`; if that is taken, also by a meter that has not been read since the start, `grid_gas_2` with its channel.
     private mutating func addSubMeter(_ sub: SubMeter, at place: Int) -> Int? {
         let parent = optical[place].snapshot
         let known = remembered[place].channels
         let others = known.compactMap { (channel, memory) -> String? in channel == sub.channel ? nil : memory.name }
         let taken = Set(snapshot.meters.map(\.name) + others)
         let plain = "\(parent.name)_\(sub.medium.rawValue)"
-        // The one that it had in the previous run comes first.
+        // The name from the previous run is tried first.
         let numbered = "\(plain)_\(sub.channel)"
         let names = known[sub.channel]?.name == numbered ? [numbered, plain] : [plain, numbered]
         for name in names where !taken.contains(name) {
@@ -154,21 +154,21 @@ package struct MeterState: Sendable {
         return nil
     }
 
-    /// What people should find in the log, once.
+    /// Messages for the log, each reported once.
     package mutating func takeRemarks() -> [String] {
         guard !remarks.isEmpty else { return [] }
         defer { remarks = [] }
         return remarks
     }
 
-    /// Changes when something was read that the next start must know: a first total, or another meter.
+    /// Changes when something was read that must be saved for the next start: a first total, or another meter.
     package var turns: Int {
         var turns = turnsBehind
         for index in optical.indices { turns += optical[index].turns }
         return turns
     }
 
-    /// By the names of the optical meters. What was not read in this run is as the previous run knew it.
+    /// By the names of the optical meters. What was not read in this run is kept from the previous run.
     package var memories: [String: MeterMemory] {
         var memories: [String: MeterMemory] = [:]
         for (place, meter) in optical.enumerated() { memories[meter.snapshot.name] = memory(at: place) }
@@ -182,7 +182,7 @@ package struct MeterState: Sendable {
         return memory
     }
 
-    /// Of the meter of the last readout, if its totals moved.
+    /// The meter of the last readout, if its totals changed.
     package mutating func takeMoved() -> (meter: String, memory: MeterMemory)? {
         guard let place = moved.take() else { return nil }
         return (optical[place].snapshot.name, memory(at: place))
@@ -199,7 +199,7 @@ package struct MeterState: Sendable {
         changePulse(meter) { $0.record(reading, now: now, wall: wall) }
     }
 
-    /// Sets a pulse meter's total; says why not, or `nil`.
+    /// Sets a pulse meter's total; returns the reason if that is refused, or `nil`.
     package mutating func setTotal(_ total: Quantity, of meter: String, wall: WallTime) -> String? {
         guard case .pulse? = places[meter] else { return "no pulse meter is called \(meter)" }
         guard total.isPossibleTotal else { return "\(total) is no possible total" }
@@ -207,7 +207,7 @@ package struct MeterState: Sendable {
         return nil
     }
 
-    /// A pulse meter whose saved total is gone goes on from what the broker remembers.
+    /// Continues a pulse meter whose saved total is gone from the broker's retained value.
     package mutating func settle(_ total: RememberedTotal, of meter: String, wall: WallTime) {
         changePulse(meter) { $0.settle(total, wall: wall) }
     }

@@ -1,4 +1,4 @@
-/// A register that its owner has named: it is published under that name, as it was read.
+/// A register that the user has named: it is published under that name, as it was read.
 package struct NamedRegister: Equatable, Sendable {
     package var code: OBISCode
     package var name: String
@@ -22,7 +22,7 @@ extension RegisterValue {
         }
     }
 
-    /// Another value of the same register, by its look.
+    /// Whether it could be another value of the same register: the same type and unit.
     package func isLike(_ other: RegisterValue) -> Bool {
         switch (self, other) {
         case (.number(_, let unit), .number(_, let otherUnit)): unit == otherUnit
@@ -33,21 +33,21 @@ extension RegisterValue {
 }
 
 extension OBISCode {
-    /// A current total of energy, or a balance of two.
+    /// A current total of energy, or the difference of two totals.
     package var isCounter: Bool { a == 1 && d == 8 && f == 255 }
 
-    /// 16.8.0 is import minus export, 36.8.0 that of L1.
+    /// 16.8.0 is import minus export, 36.8.0 the same for L1.
     package var isRisingCounter: Bool { isCounter && c % 20 != 16 }
 }
 
-/// What its owner has named of one meter.
+/// The registers of one meter that the user has named.
 struct NamedRegisters: Sendable {
-    /// A message to the customer has 1024 characters in hex.
+    /// A message to the customer has up to 1024 characters, sent in hex.
     private static let longestText = 2048
 
     private(set) var registers: [NamedRegister]
     private var totals: [MonotonicTotal]
-    /// What a telegram without a checksum said, and the next one must confirm.
+    /// Values from a telegram without a checksum, which the next one must confirm.
     private var unconfirmed: [RegisterValue?]
 
     init(_ registers: [NamedRegister]) {
@@ -60,7 +60,7 @@ struct NamedRegisters: Sendable {
 
     enum Verdict: Equatable { case good, waiting, held(String) }
 
-    /// What became of each that was read, by their names.
+    /// The verdict on each register that was read, by name.
     mutating func record(_ readout: Readout, wall: WallTime, maxPower: Int64) -> [(name: String, verdict: Verdict)] {
         registers.indices.compactMap { index in
             guard let value = readout[registers[index].code] else { return nil }
@@ -70,7 +70,7 @@ struct NamedRegisters: Sendable {
         }
     }
 
-    /// Of a total without a checksum, the reading before.
+    /// For a total without a checksum, the reading before.
     private func accepted(_ value: RegisterValue, _ index: Int) -> RegisterValue {
         guard case .number(_, let unit?) = value, let exponent = unit.exponentToKilo, let total = totals[index].value else { return value }
         return .number(total.scaled(by: -exponent), unit)
@@ -100,7 +100,7 @@ struct NamedRegisters: Sendable {
 }
 
 extension Unit {
-    /// Of energy.
+    /// Only for units of energy.
     fileprivate var exponentToKilo: Int? {
         switch self {
         case .wattHours, .varHours, .voltAmpereHours: -3
@@ -109,12 +109,12 @@ extension Unit {
         }
     }
 
-    /// No connection that carries `maxPower` watts has more of it, in either direction: it was misread. `nil` where nothing is impossible.
+    /// The largest magnitude that is possible on a connection of `maxPower` watts; anything beyond was misread. `nil` if there is no limit.
     func bound(maxPower: Int64) -> Quantity? {
         switch self {
         case .watts, .vars, .voltAmperes: Quantity(maxPower)
         case .kilowatts, .kilovars, .kilovoltAmperes: Quantity(maxPower, exponent: -3)
-        // Mains have a hundred volts at least.
+        // The mains voltage is at least 100 V.
         case .amperes: Quantity(maxPower, exponent: -2)
         case .volts: Quantity(1_000)
         case .hertz: Quantity(100)

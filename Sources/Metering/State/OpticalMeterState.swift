@@ -1,4 +1,4 @@
-/// What is known of a meter that is read by its optical port.
+/// The state of a meter that is read through its optical port.
 struct OpticalMeterState: Sendable {
     private(set) var snapshot: MeterSnapshot {
         didSet { shared = nil }
@@ -13,26 +13,26 @@ struct OpticalMeterState: Sendable {
     private var sendsPower = false
     private var clock = MeterClock()
     private var serial: KnownSerial
-    /// The serial number is 0.0.0, not C.1.0.
+    /// The number is the address 0.0.0, not the serial number C.1.0.
     private var isAddress: Bool
-    /// Messages for the log, such as a meter that was exchanged. The caller removes what it takes.
+    /// Messages for the log, such as a replaced meter. The caller removes the ones it takes.
     var remarks: [String] = []
-    /// Changes when something was read that the next start must know.
+    /// Changes when something was read that must be saved for the next start.
     private(set) var turns = 0
-    /// Moves when any total does.
+    /// Changes whenever a total does.
     private(set) var steps = 0
     private var lastReading: Instant?
-    /// When it counts as not being read any more, or as not being read at all; `nil` when that is said.
+    /// When the meter becomes unavailable for lack of readings; `nil` once that was reported.
     private var staleAt: Instant?
-    /// The time between two readings without a problem: a long readout at 300 Bd takes minutes.
+    /// The time between two readings with no problem in between: a long readout at 300 Bd takes minutes.
     private var pace = Duration.zero
     private var isPaceKnown = false
     private var telegrams: Int64 = 0
     private var errors: Int64 = 0
-    /// What the reader says, and what the values say.
+    /// The problem reported by the reader, and the one found in the values.
     private var readerProblem: String?
     private var valueProblem: String?
-    /// Why totals are held back, until they are read and fit: in a session each readout has others.
+    /// Why totals are held back, until they are read again and accepted: in a session each readout has different ones.
     private var held: [String: String] = [:]
     private var lightProblem: String?
     private var problem: String? { readerProblem ?? valueProblem ?? heldProblem ?? lightProblem }
@@ -42,7 +42,7 @@ struct OpticalMeterState: Sendable {
         return names.compactMap { held[$0] }.joined(separator: "; ")
     }
 
-    /// It is read from `now` on.
+    /// `now` is when reading starts.
     init(
         _ meter: MeterDescription, _ named: [NamedRegister], maxPower: Int64, staleAfter: Duration, remembered: MeterMemory,
         since now: Instant?
@@ -59,7 +59,7 @@ struct OpticalMeterState: Sendable {
         sums = TariffSums(remembered.totals)
     }
 
-    /// As it was handed on before, unless something has changed since.
+    /// The same object as before, unless something has changed since.
     mutating func share() -> SharedMeter {
         let current = shared ?? SharedMeter(snapshot)
         shared = current
@@ -82,11 +82,11 @@ struct OpticalMeterState: Sendable {
         staleAt = nil
         snapshot.isAvailable = false
         forgetSteps()
-        // More than what was wrong with the last values, but the reader may know better why.
+        // This replaces a problem with the last values, but the reader may know the cause better.
         if readerProblem == nil { snapshot.problem = "no valid reading for \(patience.components.seconds) s" }
     }
 
-    /// What was used while the meter was not read arrives as one step, whose time means nothing.
+    /// What was consumed while the meter was not read arrives as one step, whose time is meaningless.
     private mutating func forgetSteps() {
         power.forget()
     }
@@ -123,7 +123,7 @@ struct OpticalMeterState: Sendable {
     }
 
     private mutating func recordRegisters(of readout: Readout, wall: WallTime) {
-        // Each once.
+        // Each register once.
         for register in readout.canonicalRegisters { record(register, in: readout, wall: wall) }
         if !named.isEmpty { recordNamed(in: readout, wall: wall) }
         if let offset = clock.offset(in: readout, wall: wall) { snapshot.values[.meterClockOffset] = .number(Quantity(offset)) }
@@ -141,7 +141,7 @@ struct OpticalMeterState: Sendable {
         snapshot.named = named.registers
     }
 
-    // MARK: Its light
+    // MARK: The light
 
     mutating func followLight(pulsesPerUnit: Quantity) { power.follow(lightOfWatts: 3_600_000 / pulsesPerUnit.approximate) }
 
@@ -154,11 +154,11 @@ struct OpticalMeterState: Sendable {
         estimatePower()
     }
 
-    // MARK: Who it is
+    // MARK: Identity
 
-    /// False while it says that it is another meter.
+    /// Returns false while the readout is from another meter that is not confirmed yet.
     private mutating func recognise(_ readout: Readout, wall: WallTime) -> Bool {
-        // C.1.0 is the meter's serial number, 0.0.0 its address, often the same number, but not the one for the other.
+        // C.1.0 is the meter's serial number and 0.0.0 its address; often they are equal, but one must not be compared with the other.
         let number = readout.source == .iec62056 ? text(readout[OBISCode(96, 1, 0)]) : readout.number
         let isKnown = serial.number != nil
         let heard = number ?? (isKnown && !isAddress ? nil : text(readout[OBISCode(0, 0, 0)]))
@@ -182,7 +182,7 @@ struct OpticalMeterState: Sendable {
         return true
     }
 
-    /// Its totals go on where the known meter was: then it was the number that was misread.
+    /// Whether the totals continue those of the known meter: then it was the serial number that was misread.
     private func continues(in readout: Readout, wall: WallTime) -> Bool {
         var goesOn = false
         for register in readout.registers {
@@ -196,7 +196,7 @@ struct OpticalMeterState: Sendable {
         return goesOn
     }
 
-    /// Another meter: its totals begin where they are.
+    /// Another meter: its totals start from what it reads now.
     private mutating func beginAgain(after old: String) {
         totals = [:]
         held = [:]
@@ -233,7 +233,7 @@ struct OpticalMeterState: Sendable {
             guard let exponent = (sent ?? unit).exponent(to: unit) else { return }
             let value = number.scaled(by: exponent)
             guard measurand.isTotal else { return recordMomentary(value, of: measurand) }
-            // A tariff was left out: the sum of the others says nothing.
+            // A tariff is missing: the sum of the others is useless.
             guard sums.isWhole(register.code, in: readout) else { return countError() }
             recordTotal(value, of: measurand, in: readout, wall: wall)
         }
@@ -254,7 +254,7 @@ struct OpticalMeterState: Sendable {
             remarks.append("\(measurand.rawValue) went from \(old) to \(value): it stayed there, so the meter was exchanged or set")
         case .waiting: break
         case .impossible: hold(measurand.rawValue, "can't be \(value)")
-        // Without the number, which changes: it is said once.
+        // Without the number, which changes: the message is reported once.
         case .backwards: hold(measurand.rawValue, "ran backwards: held at \(heldText(measurand))")
         case .tooFast: hold(measurand.rawValue, "rose faster than \(maxPower) W: held until confirmed")
         }
@@ -281,7 +281,7 @@ struct OpticalMeterState: Sendable {
 
     private mutating func recordMomentary(_ value: Quantity, of measurand: Measurand) {
         if let bound = measurand.bound(maxPower: maxPower), value > bound || value < bound.negated {
-            // Nor is it estimated: a meter that says its power once will say it again.
+            // Power is not estimated either: a meter that has sent its power will send it again.
             if measurand == .power || measurand == .powerImport { sendsPower = true }
             countError()
             valueProblem = "\(measurand.rawValue) is more than a connection of \(maxPower) W can have: not published"

@@ -1,26 +1,26 @@
-/// What a counter knows of the pulses of its line: numbers alone, which are handed on at each of them.
+/// What a counter has counted on its line: only numbers, which are passed on at every pulse.
 package struct PulseCount: Sendable, Equatable {
     /// Every pulse ever counted on this input.
     package var counted: Int64 = 0
-    /// Of those, since the process began, the ones that are known by the numbers of the kernel's edges alone.
+    /// The pulses since the process began that were recovered from the sequence numbers of the kernel's edge events.
     package var recovered: Int64 = 0
-    /// Pulses that may be missing since the process began: at most so many.
+    /// The maximum number of pulses that may be missing since the process began.
     package var lost: Int64 = 0
     /// When the newest pulse began.
     package var lastPulse: Instant?
-    /// When the one before it began; `nil` if unknown. Not every pulse is reported separately: these two give the power now.
+    /// When the one before it began; `nil` if unknown. Not every pulse is reported separately: these two give the current power.
     package var pulseBefore: Instant?
 
     package init() {}
 }
 
-/// What a counter knows of its line: all of it, so that only the newest matters.
+/// The complete state of a counter's line, so only the newest reading is needed.
 @dynamicMemberLookup
 package struct PulseReading: Sendable, Equatable {
     package var count = PulseCount()
     /// Why the line can't be read; `nil` when it is.
     package var problem: String?
-    /// Why what is counted would not outlive the process before it is saved; `nil` when it would.
+    /// Why unsaved pulses would be lost if the process ended; `nil` if they would not.
     package var journalProblem: String?
 
     package init(_ count: PulseCount = PulseCount()) { self.count = count }
@@ -31,17 +31,17 @@ package struct PulseReading: Sendable, Equatable {
     }
 }
 
-/// What was known of a pulse meter's total before the process began.
+/// A pulse meter's total from before the process began.
 package enum StoredTotal: Sendable, Equatable {
     case total(PulseTotal)
-    /// The one before the last, and why not the last.
+    /// The last but one, and why not the last.
     case older(PulseTotal, String)
     case new
-    /// There was one that can't be read: the total stays unknown until it is set.
+    /// A saved total exists but can't be read: the total stays unknown until it is set.
     case damaged(String)
 }
 
-/// What is known of a meter that sends pulses.
+/// The state of a meter that sends pulses.
 struct PulseMeterState: Sendable {
     private(set) var snapshot: MeterSnapshot {
         didSet { shared = nil }
@@ -50,9 +50,9 @@ struct PulseMeterState: Sendable {
     private let pulsesPerUnit: Quantity
     private let medium: Medium
     private var reading = PulseReading()
-    /// A pulse is reported when it is over.
+    /// The maximum delay until a pulse is reported, which is after its end.
     private static let latestReport = Duration.milliseconds(200)
-    /// Of the contact and of the time stamp.
+    /// The jitter of the contact and of the timestamp.
     private static let jitter = Duration.milliseconds(2)
     private var rate: RateEstimator
     private var totalProblem: String?
@@ -72,21 +72,21 @@ struct PulseMeterState: Sendable {
         case .new: snapshot.total = PulseTotal(pulsesPerUnit: pulsesPerUnit)
         case .damaged(let why): totalProblem = "the saved total can't be read (\(why)): set it"
         }
-        // A rate needs to know where the counter stood when the process began.
+        // The estimate needs the count at the time the process began.
         rate = RateEstimator(refresh: .zero, count: reading.counted)
         noteProblem()
         noteDrift()
         publish()
     }
 
-    /// As it was handed on before, unless something has changed since.
+    /// The same object as before, unless something has changed since.
     mutating func share() -> SharedMeter {
         let current = shared ?? SharedMeter(snapshot)
         shared = current
         return current
     }
 
-    /// The power falls when no pulse comes.
+    /// The estimated power falls when no pulse comes.
     private(set) var deadline: Instant?
 
     mutating func advance(to now: Instant) {
@@ -100,13 +100,13 @@ struct PulseMeterState: Sendable {
             snapshot.readings += 1
             snapshot.readAt = wall
             snapshot.values[.lastReading] = .time(wall)
-            // Where it is the newest that was known already, nothing is new.
+            // If this pulse was already the newest before, nothing is recorded.
             if let before = new.pulseBefore { recordRate(new.counted - 1, at: before) }
             recordRate(new.counted, at: new.lastPulse ?? now)
         }
         let isOldProblem = new.problem == reading.problem && new.journalProblem == reading.journalProblem
         reading = new
-        // Pulses that came while nothing was reading have no time.
+        // Pulses that came while the line was not being read have no timestamp.
         new.problem == nil ? rate.quiet(until: now - Self.latestReport) : rate.forget()
         snapshot.isAvailable = new.problem == nil
         if !isOldProblem { noteProblem() }
@@ -116,7 +116,7 @@ struct PulseMeterState: Sendable {
 
     private mutating func recordRate(_ count: Int64, at: Instant) { rate.record(count, asked: at - Self.jitter, answered: at) }
 
-    /// Why what is counted can't be kept; `nil` when it can.
+    /// Why the count can't be saved; `nil` if it can.
     mutating func note(savingProblem: String?) {
         self.savingProblem = savingProblem
         noteProblem()
@@ -143,7 +143,7 @@ struct PulseMeterState: Sendable {
             snapshot.total = total
             totalProblem = total.originProblem
         case .nothing:
-            // Of one that was saved and can't be read it is known that it was not 0.
+            // A saved total that can't be read was certainly not 0.
             guard snapshot.total != nil, total.settle(from: nil, at: wall) else { return }
             snapshot.total = total
             totalProblem = nil
@@ -194,7 +194,7 @@ struct PulseMeterState: Sendable {
 }
 
 extension PulseTotal {
-    /// Until it is set.
+    /// Reported until the total is set.
     fileprivate var originProblem: String? {
         guard case .broker = origin else { return nil }
         return

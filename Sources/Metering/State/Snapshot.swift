@@ -1,8 +1,8 @@
-/// Everything that is known at one moment, for the sinks. Only the newest matters: its totals contain all before it.
+/// The state of all meters at one moment, for the outputs. Only the newest one is needed: its totals include everything before.
 package struct Snapshot: Sendable {
     /// In the order of the configuration.
     package let shared: [SharedMeter]
-    /// Another one when something came that the next start must know about: a first total, or another meter.
+    /// Changes when something was read that must be saved for the next start: a first total, or another meter.
     package let memoryRevision: Int
 
     package init(_ shared: [SharedMeter], memoryRevision: Int = 0) {
@@ -16,18 +16,18 @@ package struct Snapshot: Sendable {
 
     package subscript(_ name: String) -> MeterSnapshot? { shared.first { $0.meter.name == name }?.meter }
 
-    /// What must survive a restart, by the names of the meters.
+    /// The totals that must survive a restart, by the names of the meters.
     package var totals: [String: PulseTotal] {
         Dictionary(uniqueKeysWithValues: shared.compactMap { shared in shared.meter.total.map { (shared.meter.name, $0) } })
     }
 
-    /// The same totals in the same places.
+    /// Whether both snapshots have the same totals for the same meters.
     package func hasTotals(of other: Snapshot) -> Bool {
         shared.elementsEqual(other.shared) { $0 === $1 || $0.meter.total == $1.meter.total }
     }
 }
 
-/// One meter of a snapshot. Most often it is another one that has something new: this one is handed on as it is, not copied.
+/// One meter of a snapshot. Usually another meter has changed; this one is then passed on by reference, not copied.
 package final class SharedMeter: Sendable {
     package let meter: MeterSnapshot
 
@@ -36,7 +36,7 @@ package final class SharedMeter: Sendable {
 
 package enum MeterKind: Sendable, Equatable {
     case optical, pulse(Medium)
-    /// Behind an optical one.
+    /// A meter behind an optical one.
     case sub(Medium)
 }
 
@@ -48,9 +48,9 @@ package struct MeterSnapshot: Sendable, Equatable {
     package var kind: MeterKind
     /// The unit of `volume` (m³ or L); `flow` is per hour. `nil` for electricity.
     package var volumeUnit: Unit?
-    /// A value that was never read is not here.
+    /// A value that was never read is missing here.
     package var values = MeasuredValues()
-    /// What its owner has named, in the order of the configuration, read or not.
+    /// The registers that the user has named, in the order of the configuration, read or not.
     package var named: [NamedRegister] = []
     /// The meter is being read.
     package var isAvailable = false
@@ -59,14 +59,14 @@ package struct MeterSnapshot: Sendable, Equatable {
     package var manufacturer: String?
     package var model: String?
     package var serial: String?
-    /// Counts the readings that are in here; the time of the newest.
+    /// The number of readings included; `readAt` is the time of the newest.
     package var readings = 0
     package var readAt: WallTime?
-    /// What must survive a restart; only of pulse meters whose saved total could be read.
+    /// What must survive a restart; only for pulse meters whose saved total could be read.
     package var total: PulseTotal?
-    /// Nobody here knows the total of this pulse meter.
+    /// This pulse meter's total is unknown until it is set or the broker's is found.
     package var lacksTotal = false
-    /// The total as it may be shown.
+    /// The total, unless it is unknown.
     package var knownTotal: PulseTotal? { lacksTotal ? nil : total }
 
     package init(name: String, title: String, kind: MeterKind, volumeUnit: Unit? = nil) {

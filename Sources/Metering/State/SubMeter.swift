@@ -1,4 +1,4 @@
-/// A gas, water or heat meter that tells its reading to the electricity meter, which passes it on (M-Bus behind a P1 port).
+/// A gas, water or heat meter that sends its reading to the electricity meter, which forwards it (M-Bus behind a P1 port).
 package struct SubMeter: Sendable, Hashable {
     package var channel: UInt8
     package var medium: Medium
@@ -6,7 +6,7 @@ package struct SubMeter: Sendable, Hashable {
     /// In m³, heat in kWh.
     package var reading: Quantity
 
-    /// The M-Bus of a P1 meter has no more. Each that is announced gets topics, a device and a place in memory.
+    /// The M-Bus of a P1 meter has no more channels. Each one that appears takes topics, a device and memory.
     static let channels: ClosedRange<UInt8> = 1...4
 }
 
@@ -27,7 +27,7 @@ extension Readout {
     private func reading(_ number: Quantity, _ unit: Unit, of medium: Medium) -> Quantity? {
         switch (medium, unit) {
         case (.gas, .cubicMetres), (.water, .cubicMetres), (.heat, .kilowattHours): return number
-        // A GJ is 2500/9 kWh. Whole Wh, always rounded down: it still never falls.
+        // A GJ is 2500/9 kWh. Rounded down to whole Wh, so the total still never decreases.
         case (.heat, .gigajoules):
             guard let megajoules = number.units(of: -3) else { return nil }
             let (product, overflow) = megajoules.multipliedReportingOverflow(by: 2500)
@@ -36,7 +36,7 @@ extension Readout {
         }
     }
 
-    /// By the device types of the M-Bus.
+    /// From the device types of the M-Bus.
     private func medium(ofChannel channel: UInt8) -> Medium? {
         guard case .text(let type)? = self[OBISCode(0, channel, 24, 1, 0, 255)] else { return nil }
         switch Int(type) {
@@ -61,7 +61,7 @@ extension OBISCode {
     fileprivate var isSubMeterReading: Bool { a == 0 && SubMeter.channels.contains(b) && c == 24 && d == 2 && f == 255 }
 }
 
-/// P1 sends identifiers as characters in hex, or plain.
+/// Decodes an identifier: P1 sends them as characters in hex, or plain.
 package func charactersOfHex(_ text: String) -> String {
     let digits = Array(text.utf8)
     guard !digits.isEmpty, digits.count % 2 == 0 else { return text }
@@ -74,7 +74,7 @@ package func charactersOfHex(_ text: String) -> String {
     return String(decoding: characters, as: UTF8.self)
 }
 
-/// What is known of a sub-meter. Whether it is being read, and why not, is its electricity meter's.
+/// The state of a sub-meter. Its availability is that of the electricity meter.
 struct SubMeterState: Sendable {
     let channel: UInt8
     private(set) var snapshot: MeterSnapshot
@@ -82,7 +82,7 @@ struct SubMeterState: Sendable {
     private(set) var total = MonotonicTotal()
     private var problem: String?
     private let measurand: Measurand
-    /// These tell their reading once in five minutes to once a day.
+    /// These meters send a reading between once in five minutes and once a day.
     private static let refresh = Duration.seconds(25 * 3600)
 
     init(_ meter: SubMeter, name: String, title: String, remembered: MeterMemory?) {
@@ -102,7 +102,7 @@ struct SubMeterState: Sendable {
         return memory
     }
 
-    /// What the log should say, if anything.
+    /// Returns a message for the log, if any.
     mutating func record(_ meter: SubMeter, isChecked: Bool, at now: Instant, wall: WallTime) -> String? {
         guard snapshot.kind == .sub(meter.medium) else {
             problem = "channel \(channel) now has a \(meter.medium.rawValue) meter: restart jouled to read it"
@@ -139,7 +139,7 @@ struct SubMeterState: Sendable {
         return remark.map { "\(snapshot.name): \($0)" }
     }
 
-    /// More than the largest meters of houses let through: m³, or kWh of heat.
+    /// More than the largest domestic meters can pass: m³, or kWh of heat.
     private static func mostPerHour(_ medium: Medium) -> Double { medium == .heat ? 1000 : 100 }
 
     func snapshot(of parent: MeterSnapshot) -> MeterSnapshot {

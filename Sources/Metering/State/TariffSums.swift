@@ -1,12 +1,12 @@
-/// Which tariffs make up a total that the meter itself does not send. Where one of them is left out, the sum of the others would be a
-/// total that has fallen.
+/// Tracks the tariffs that make up a total which the meter itself does not send. If one of them is missing, the sum of the others would be
+/// a total that has decreased.
 struct TariffSums: Sendable {
     private struct Sum: Sendable {
-        /// Bits, by the tariffs' numbers.
+        /// A bit for each tariff number.
         var known: UInt16 = 0
         var missingSince: Instant?
 
-        /// A tariff that stays away for long is none any more.
+        /// A tariff that is missing for long enough is no longer expected.
         mutating func hasAll(_ sent: UInt16, at now: Instant) -> Bool {
             if sent & known == known {
                 known |= sent
@@ -29,7 +29,7 @@ struct TariffSums: Sendable {
 
     init() {}
 
-    /// By the totals of a previous run.
+    /// From the totals of a previous run.
     init(_ totals: [Measurand: MeterMemory.Total]) {
         for tariff in 1...4 {
             if totals[Self.imports[tariff - 1]] != nil { imported.known |= 1 << UInt16(tariff) }
@@ -37,7 +37,7 @@ struct TariffSums: Sendable {
         }
     }
 
-    /// True of everything that the meter sent.
+    /// Always true for a total that the meter sent itself.
     mutating func isWhole(_ total: OBISCode, in readout: Readout) -> Bool {
         guard total.d == 8, total.e == 0, total.c == 1 || total.c == 2, readout[total] == nil else { return true }
         var sent: UInt16 = 0

@@ -1,11 +1,11 @@
-/// A total that was set as the meter's display showed it. Two of them tell how well the pulses follow the display.
+/// A total that was set to what the meter's display showed. Two of them show how well the pulses match the display.
 package struct Correction: Hashable, Sendable {
     package var at: WallTime
-    /// What the total was until then; `nil` where it was lost.
+    /// The total before the correction; `nil` if it was lost.
     package var before: Quantity?
-    /// With the digits that were given: they say how exactly the display was read.
+    /// With the digits that were entered: they show how precisely the display was read.
     package var display: Quantity
-    /// Every pulse ever counted, at that moment.
+    /// All pulses ever counted, at that moment.
     package var pulses: Int64
 
     package init(at: WallTime, before: Quantity?, display: Quantity, pulses: Int64) {
@@ -15,9 +15,9 @@ package struct Correction: Hashable, Sendable {
         self.pulses = pulses
     }
 
-    /// The newest are kept.
+    /// Only this many corrections are kept, the newest.
     package static let most = 16
-    /// A total that is set again so soon, before a pulse came, was mistyped.
+    /// If a total is set again within this many milliseconds, before a pulse came, the first one was mistyped.
     private static let secondThought: Int64 = 600_000
 
     func replaces(_ last: Correction) -> Bool {
@@ -26,12 +26,12 @@ package struct Correction: Hashable, Sendable {
 }
 
 extension WallTime {
-    /// The nearest that can be written down.
+    /// Clamped to the range that can be written.
     var writable: WallTime { min(max(self, WallTime(millisecondsSince1970: 0)), WallTime(millisecondsSince1970: WallTime.endOf9999)) }
 }
 
 extension PulseTotal {
-    /// Where it is from, the corrections in words, oldest first, and what they say about the pulses.
+    /// The origin, the corrections in words, oldest first, and the drift.
     package var remarks: [String] {
         let settings = corrections.map { correction in
             "\(correction.at.rfc3339Seconds): set to \(correction.display)" + (correction.before.map { ", was \($0)" } ?? ", was lost")
@@ -44,6 +44,6 @@ extension PulseTotal {
         return ["\(at.rfc3339Seconds): continued from the broker's total; what the broker was not told is missing"]
     }
 
-    /// How far the pulses are from the display; known from the second correction on.
+    /// The deviation of the pulses from the display; known from the second correction on.
     package var drift: Drift? { Drift(corrections, pulsesPerUnit: pulsesPerUnit) }
 }

@@ -1,33 +1,33 @@
-/// How many more pulses were counted between two corrections than the display says, and what that most likely means.
+/// The difference between the pulses counted between two corrections and what the display shows, with its most likely cause.
 ///
-/// It goes by the constant of today: one that was mended is measured by the corrections that showed it wrong.
+/// It uses today's constant: after the constant was fixed, the drift is still computed from the corrections that revealed the error.
 package struct Drift: Hashable, Sendable {
     package enum Cause: Hashable, Sendable {
-        /// No more than the last digit of the display and a pulse under way.
+        /// The difference is within the last digit of the display and a pulse in progress.
         case agrees
-        /// The display moves as with this constant.
+        /// The display moves as it would with this constant.
         case constant(Quantity)
         case bounce, loss
-        /// Not one pulse came.
+        /// No pulse came at all.
         case silence
-        /// No meter is that far off.
+        /// No meter deviates that much.
         case mistyped
     }
 
     package let from: WallTime
     package let to: WallTime
     package let counted: Int64
-    /// What the display says that should have been counted.
+    /// The number of pulses that the display's change corresponds to.
     package let expected: Int64
     package let cause: Cause
 
-    /// `nil` while no two corrections can be compared.
+    /// `nil` if no two corrections can be compared.
     init?(_ corrections: [Correction], pulsesPerUnit: Quantity) {
-        // Before a display that went back was another meter, or a slip.
+        // If the display went backwards, the earlier corrections are from another meter, or it was a typing error.
         let spans = zip(corrections, corrections.dropFirst()).map { Span($0, $1, pulsesPerUnit) }.reversed().prefix { $0 != nil }
         let comparable = spans.compactMap(\.self)
         guard let newest = comparable.first, let last = corrections.last else { return nil }
-        // A short span says little: go back until the last digit of the display is no more than a hundredth of the way.
+        // A short span is imprecise: go back until the last digit of the display is at most a hundredth of the span.
         var (span, from) = (newest, 0)
         for index in comparable.indices {
             let first = corrections[corrections.count - 2 - index]
@@ -44,7 +44,7 @@ package struct Drift: Hashable, Sendable {
 
     package var pulses: Int64 { counted - expected }
 
-    /// Of what was expected; `nil` where nothing was.
+    /// Relative to what was expected; `nil` if that is 0.
     package var percent: Quantity? {
         guard expected > 0 else { return nil }
         let (scaled, half) = (Int128(pulses) * 10_000, Int128(expected) / 2)
@@ -73,11 +73,11 @@ extension Drift.Cause: CustomStringConvertible {
     }
 }
 
-/// The way from one correction to a later one.
+/// The interval between two corrections.
 private struct Span {
     let counted: Int64
     let expected: Int64
-    /// So many pulses are hidden behind the last digit of the display, and one is under way.
+    /// The number of pulses that the last digit of the display hides, plus one in progress.
     let tolerance: Int64
 
     init?(_ first: Correction, _ last: Correction, _ pulsesPerUnit: Quantity) {
@@ -91,7 +91,7 @@ private struct Span {
     }
 
     private static func pulses(in units: Quantity, _ pulsesPerUnit: Quantity, roundedUp: Bool) -> Int64 {
-        // Eighteen digits each: it fits in 128 bits.
+        // Eighteen digits each: the product fits in 128 bits.
         var product = Int128(units.mantissa) * Int128(pulsesPerUnit.mantissa)
         var divisor = Int128(1)
         let exponent = units.exponent + pulsesPerUnit.exponent
@@ -113,12 +113,12 @@ private struct Span {
         return counted > expected ? .bounce : .loss
     }
 
-    /// What meters have, from 1 to 10 with two decimals.
+    /// The usual constants of meters, as a mantissa from 1 to 10 with two decimals.
     private static let usual: [Int64] = [100, 125, 160, 200, 240, 250, 320, 375, 400, 480, 500, 600, 640, 750, 800, 1000]
 
-    /// Another constant that many meters have, or a slip by a factor.
+    /// A constant that many meters have, or one that is wrong by a simple factor.
     private func usualConstant(_ pulsesPerUnit: Quantity) -> Quantity? {
-        // Nearer to the right one no other is usual.
+        // No other usual constant is closer to the configured one.
         guard (ratio - 1).magnitude > 0.1, ratio < 100, uncertainty <= 0.05 else { return nil }
         let (digits, exponent) = split(pulsesPerUnit.approximate * ratio)
         if uncertainty <= 0.01, let usual = Self.usual.first(where: { isNear(digits, Double($0) / 100) }) {
@@ -134,10 +134,10 @@ private struct Span {
 
     private func isNear(_ a: Double, _ b: Double) -> Bool { (a / b - 1).magnitude <= 0.005 + uncertainty }
 
-    /// Bounce and loss come and go; a constant stays.
+    /// Bounce and loss vary over time; a wrong constant does not.
     private func steadyConstant(_ pulsesPerUnit: Quantity, _ spans: [Span]) -> Quantity? {
         let recent = spans.prefix(3)
-        // Where nothing was counted lately, it is no constant that would be 0.
+        // If no pulses were counted recently, the cause is not the constant, which would be 0.
         guard recent.count > 1, recent.allSatisfy({ $0.counted > 0 }) else { return nil }
         let deviation = recent.reduce(0) { $0 + $1.ratio - 1 } / Double(recent.count)
         let margin = deviation.magnitude / 10
@@ -146,7 +146,7 @@ private struct Span {
         return shortest(Int64((digits * 1000).rounded()), exponent - 3)
     }
 
-    /// `digits × 10^exponent`, with one digit before the point. `value` is above 0.
+    /// `digits × 10^exponent`, with one digit before the point. `value` is positive.
     private func split(_ value: Double) -> (digits: Double, exponent: Int) {
         var (digits, exponent) = (value, 0)
         while digits >= 9.97 { (digits, exponent) = (digits / 10, exponent + 1) }

@@ -1,26 +1,26 @@
-/// A meter's total as it may be published: it never runs backwards, and never rises faster than the house connection allows.
+/// A meter's total as it may be published: it never decreases, and never rises faster than the house connection allows.
 ///
-/// What does not fit is held back. When the meter tells the same story for long enough it is another meter, or this one was reset.
+/// Readings that don't fit are held back. If they stay consistent for long enough, the meter was replaced or reset, and they are accepted.
 package struct MonotonicTotal: Sendable {
     package enum Verdict: Sendable, Equatable {
         case accepted
-        /// Not to be published, and nothing to complain of: it waits for the next one, or has fewer digits than what is known.
+        /// Not published, but no error: it waits for the next reading, or has fewer digits than the known value.
         case waiting
-        /// No meter shows such a number.
+        /// No meter can have such a value.
         case impossible
         /// Less than before.
         case backwards
         /// More than the connection allows.
         case tooFast
-        /// Believed against all that was known, which is here.
+        /// Accepted although it contradicts the known value, which is given here.
         case replaced(Quantity)
     }
 
-    /// What is known about how a total comes.
+    /// What limits a total's readings.
     package struct Rules: Sendable {
-        /// What may come per hour, in the total's unit.
+        /// The maximum rise per hour, in the total's unit.
         package var perHour: Double
-        /// For so long the register may stand still while its meter counts on.
+        /// How long the register may show an old value while its meter goes on counting.
         package var refresh: Duration
         /// The telegram has a checksum.
         package var isChecked: Bool
@@ -32,28 +32,28 @@ package struct MonotonicTotal: Sendable {
         }
     }
 
-    /// Readings that follow on each other, but not on what is known.
+    /// Consecutive readings that are consistent with each other, but not with the known value.
     private struct Candidate: Sendable {
         var newest: Quantity
         var at: Instant
         var since: Instant
         var readings = 1
-        /// Above those that contradict it: a line that garbles some of them does not end a story.
+        /// Consistent minus contradicting readings, so that a line which corrupts some readings does not discard the candidate.
         var weight = 1
     }
 
-    /// So many readings over so long a time replace what is known. A meter that starts after a power cut may show anything for seconds.
+    /// This many readings over this long replace the known value. After a power cut, a meter may show anything for some seconds.
     private static let candidateReadings = 3
     package static let candidateLength = Duration.seconds(15 * 60)
     private static let firstLength = Duration.seconds(60)
-    /// Registers are refreshed once in a second or two, and readings take their time.
+    /// Registers are refreshed every second or two, and a reading takes time.
     private static let slack = 5.0
-    /// The clock on the wall may be wrong by years: it vouches for no more than this.
+    /// The wall clock may be wrong by years: it accounts for no more than this.
     private static let mostAway: Int64 = 31 * 86_400_000
-    /// kWh, or m³: beyond the digits of any meter.
+    /// kWh or m³: more than any meter's display can show.
     private static let most = 100_000_000.0
 
-    /// What is accepted: without a checksum, the reading before the newest.
+    /// The accepted value: without a checksum, the reading before the newest.
     package private(set) var value: Quantity?
     /// The wall clock when the value was read, for the next start.
     package private(set) var wall = WallTime(millisecondsSince1970: 0)
@@ -61,15 +61,15 @@ package struct MonotonicTotal: Sendable {
     private var at: Instant?
     private var changedAt = Instant(nanoseconds: 0)
     private var candidate: Candidate?
-    /// Read without a checksum: it counts when the next one is not less.
+    /// Read without a checksum: it is accepted if the next one is not lower.
     private var unconfirmed: Quantity?
     private var landmark = 0.0
-    /// Moves when it has grown by a tenth: to Home Assistant, what is less by more than that is a meter that begins anew.
+    /// Changes when the total has grown by a tenth: Home Assistant takes a larger decrease than that for a new metering cycle.
     private(set) var turns = 0
 
     package init() {}
 
-    /// `value` is what the daemon knew when it ended.
+    /// `value` is the total when the daemon ended.
     package init(remembered value: Quantity, at wall: WallTime) {
         self.value = value
         self.wall = wall
@@ -82,13 +82,13 @@ package struct MonotonicTotal: Sendable {
         guard let value else { return begin(new, now, wall, rules, unit) }
         let rise = rise(to: new, from: value, unit)
         guard rise >= 0 else {
-            // Whole kWh, until the PIN is entered again.
+            // The meter shows whole kWh until the PIN is entered again.
             if new.exponent > value.exponent, -rise < unit { return .waiting }
             return hold(new, now, wall, rules, unit, because: .backwards)
         }
         guard rise <= allowed(now, wall, rules, unit) else { return hold(new, now, wall, rules, unit, because: .tooFast) }
-        // How long nobody read only the wall clock knows: more than some seconds can bring must be told for some time.
-        // So must whole kWh where the digits behind are known.
+        // Only the wall clock shows how long the meter was not read, so a rise beyond a few seconds' worth must be confirmed for some time.
+        // So must whole kWh if the digits after the point are known.
         if at == nil, rise > rules.perHour * Self.slack / 3600 + min(unit, 1) || rise > 0 && new.exponent > value.exponent {
             addToCandidate(new, now, rules, unit)
             guard let candidate, candidate.newest == new, now - candidate.since >= Self.firstLength else { return .waiting }
@@ -103,8 +103,8 @@ package struct MonotonicTotal: Sendable {
         return .accepted
     }
 
-    /// Two telegrams on end that are hurt in the same total confirm each other before they come here; three hardly ever do. So what has
-    /// risen by more than its last digit waits for the next reading.
+    /// Two consecutive telegrams corrupted in the same total can confirm each other before they get here; three hardly ever do. So a total
+    /// that has risen by more than its last digit waits for the next reading.
     private mutating func confirm(
         _ new: Quantity, after value: Quantity, _ now: Instant, _ wall: WallTime, _ unit: Double, isStep: Bool
     ) -> Verdict {
@@ -115,7 +115,7 @@ package struct MonotonicTotal: Sendable {
         return .accepted
     }
 
-    /// It may have come to this since what is known.
+    /// Whether the total may have reached this value since the last accepted one.
     package func fits(_ new: Quantity, at now: Instant, wall: WallTime, _ rules: Rules) -> Bool {
         guard let value else { return false }
         let unit = Quantity(1, exponent: new.exponent).approximate
@@ -124,7 +124,7 @@ package struct MonotonicTotal: Sendable {
         return rise > -unit && rise <= allowed(now, wall, rules, unit)
     }
 
-    /// A number with too many digits could not be read back after a restart.
+    /// A number with too many digits could not be parsed after a restart.
     private static func isPossible(_ new: Quantity, _ unit: Double) -> Bool {
         !new.isNegative && new.isReadable && Double(new.mantissa) * unit < most
     }
@@ -134,12 +134,12 @@ package struct MonotonicTotal: Sendable {
         return new.exponent == value.exponent && !overflow ? Double(difference) * unit : new.approximate - value.approximate
     }
 
-    /// The last digit may be about to turn, whatever it stands for.
+    /// One unit more, at most 1, because the last digit may have been about to advance.
     private func allowed(_ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double) -> Double {
         rules.perHour * (elapsed(now, wall, rules) + Self.slack) / 3600 + min(unit, 1)
     }
 
-    /// Nothing it could be held against; without a checksum that must be the next reading.
+    /// There is no known value to compare with; without a checksum, the next reading must confirm it.
     private mutating func begin(_ new: Quantity, _ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double) -> Verdict {
         if !rules.isChecked {
             addToCandidate(new, now, rules, unit)
@@ -162,7 +162,7 @@ package struct MonotonicTotal: Sendable {
         return .replaced(value)
     }
 
-    /// One more reading of the story, or one against it.
+    /// Counts a reading for or against the candidate.
     private mutating func addToCandidate(_ new: Quantity, _ now: Instant, _ rules: Rules, _ unit: Double) {
         guard var candidate else { return candidate = Candidate(newest: new, at: now, since: now) }
         let allowed = rules.perHour * ((now - candidate.at + rules.refresh).seconds + Self.slack) / 3600 + min(unit, 1)

@@ -1,6 +1,6 @@
-/// The reading of a pulse meter as an exact number: what was set, and the pulses since then over the pulses per unit.
+/// The reading of a pulse meter as an exact number: the total that was set, plus the pulses since then divided by the pulses per unit.
 package struct PulseTotal: Hashable, Sendable {
-    /// Every pulse ever counted on this input; setting the total does not change it.
+    /// All pulses ever counted on this input; setting the total does not change it.
     package var pulses: Int64
     /// The total that was set (or the one at the last change of the constant), and `pulses` at that moment.
     package var base: Quantity
@@ -11,13 +11,13 @@ package struct PulseTotal: Hashable, Sendable {
     package private(set) var corrections: [Correction]
     package private(set) var origin: Origin
 
-    /// Where the base is from.
+    /// Where the base comes from.
     package enum Origin: Hashable, Sendable {
-        /// From here: 0, or what was set.
+        /// Started here from 0, or set by the user.
         case own
-        /// Nothing was saved, and who may remember the total was not asked yet: this is only what came since.
+        /// Nothing was saved, and the broker has not been asked yet: the total contains only what was counted since.
         case unsettled
-        /// Nothing was saved, and the broker remembered this; since when.
+        /// Nothing was saved; the base is from the broker's retained value, since this time.
         case broker(WallTime)
     }
 
@@ -34,10 +34,11 @@ package struct PulseTotal: Hashable, Sendable {
         self.origin = origin
     }
 
-    /// `base + (pulses − basePulses) ÷ pulsesPerUnit` with the decimals that one pulse needs (at most six, then rounded down,
-    /// so that it never runs backwards).
+    /// `base + (pulses − basePulses) ÷ pulsesPerUnit` with the decimals that one pulse needs (at most six, then rounded down, so that it
+    /// never decreases).
     package var total: Quantity {
-        // counted ÷ (m × 10^e), as a whole number of 10^-decimals. Twelve digits more than a count has fit in 128 bits.
+        // counted ÷ (m × 10^e), as an integer multiple of 10^-decimals. With twelve digits more than a count, the numerator fits in 128
+        // bits.
         let decimals = resolutionDecimals
         var numerator = Int128(pulses - basePulses)
         for _ in 0..<(decimals - pulsesPerUnit.exponent) { numerator *= 10 }
@@ -45,7 +46,7 @@ package struct PulseTotal: Hashable, Sendable {
         return (Quantity.adding(base, since.readable) ?? base).readable
     }
 
-    /// Sets the total as the display shows it; pulses counted from now on are added to it. `wasLost`: what was counted so far is no total.
+    /// Sets the total to the display; pulses counted from now on are added to it. `wasLost`: the count so far is not a valid total.
     package mutating func set(_ display: Quantity, at wall: WallTime, wasLost: Bool = false) {
         var correction = Correction(at: wall, before: wasLost ? nil : total, display: display, pulses: pulses)
         if let last = corrections.last, correction.replaces(last) {
@@ -57,8 +58,8 @@ package struct PulseTotal: Hashable, Sendable {
         begin(at: display)
     }
 
-    /// What was counted while nobody knew the total is added to the one that the broker remembered; where it remembered none, to 0.
-    /// False if that can't be.
+    /// Adds what was counted while the total was unknown to the broker's value, or to 0 if it has none. Returns false if the sum does not
+    /// fit.
     package mutating func settle(from remembered: Quantity?, at wall: WallTime) -> Bool {
         precondition(origin == .unsettled)
         guard let remembered else {
@@ -76,17 +77,17 @@ package struct PulseTotal: Hashable, Sendable {
         basePulses = pulses
     }
 
-    /// The constant was corrected: what was counted so far keeps its value.
+    /// Changes the constant: what was counted so far keeps its value.
     package mutating func changePulsesPerUnit(_ new: Quantity) {
         guard new != pulsesPerUnit else { return }
         begin(at: total)
         pulsesPerUnit = new
     }
 
-    /// The decimals that make one pulse visible: 3 for 1000, 5 for 800 (0.00125), at most 6.
+    /// The number of decimals that represents one pulse exactly: 3 for 1000, 5 for 800 (0.00125), at most 6.
     private var resolutionDecimals: Int {
         for decimals in 0...6 {
-            // 10^decimals ÷ (m × 10^e) is a whole number?
+            // Is 10^decimals ÷ (m × 10^e) an integer?
             var ten: Int64 = 1
             for _ in 0..<(decimals - pulsesPerUnit.exponent) { ten *= 10 }
             if ten % pulsesPerUnit.mantissa == 0 { return decimals }

@@ -1,10 +1,10 @@
-/// What the broker remembers of a pulse meter whose saved total is gone.
+/// The broker's answer about a pulse meter whose saved total is gone.
 package enum RememberedTotal: Sendable, Hashable {
     case found(Quantity)
     case nothing
-    /// There is something that is no total: why not.
+    /// The payload is not a total, with the reason.
     case unreadable(String)
-    /// It could not be asked.
+    /// The broker could not be asked.
     case unanswered
 
     /// The payload of the total's topic.

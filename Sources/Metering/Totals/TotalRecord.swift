@@ -1,6 +1,6 @@
-/// A pulse total as the text that is kept on disk. A check sum over all of it tells a whole record from a torn one.
+/// A pulse total as the text that is stored on disk. A checksum over all of it detects a truncated or corrupted record.
 ///
-///     jouled total 2
+///     jouled total 3
 ///     pulses 12345
 ///     base 8012.500 at 11000
 ///     pulses_per_unit 1000
@@ -8,13 +8,13 @@
 ///     correction 1795242480000 at 11000 from 8012.411 to 8012.500
 ///     check 1a2b3c4d
 ///
-/// The corrections are in milliseconds since 1970, oldest first; `-` stands for a total that was lost. Version 1 had none. A total that is
-/// from here has no `origin`, and is version 2; one that waits for the broker has `origin unsettled`.
+/// Times are in milliseconds since 1970; corrections are in order, oldest first, with `-` for a lost total. Version 1 had no corrections. A
+/// total of our own has no `origin` line and is version 2, others are version 3; one that waits for the broker has `origin unsettled`.
 package enum TotalRecord {
     private static let title = "jouled total "
     /// No record is longer.
     package static let limit = 2048
-    /// No input ever counts as many.
+    /// No input ever counts that many pulses.
     private static let most: Int64 = 1_000_000_000_000_000
 
     package static func text(of total: PulseTotal) -> String { text(of: total, version: total.origin == .own ? "2" : "3") }
@@ -62,7 +62,7 @@ package enum TotalRecord {
         return .broker(WallTime(millisecondsSince1970: at).writable)
     }
 
-    /// One that is left out here is missed when the texts are compared.
+    /// A line that is skipped here is detected by the comparison of the texts.
     private static func correction(_ words: [String], _ counted: Int64) -> Correction? {
         guard words.count == 8, let milliseconds = Int64(words[1]), let pulses = Int64(words[3]), (0...counted).contains(pulses),
             let display = Quantity(words[7])

@@ -1,4 +1,4 @@
-/// A number that a person typed. Decimals stand behind a point or a comma; a comma that may as well part thousands is refused.
+/// A number that a person typed, with a decimal point or comma. A comma that could also be a thousands separator is rejected.
 package struct TypedTotal: Sendable, Equatable {
     package let value: Quantity
 
@@ -8,7 +8,7 @@ package struct TypedTotal: Sendable, Equatable {
         package init(description: String) { self.description = description }
     }
 
-    /// What is longer is not even looked at.
+    /// Longer input is rejected without parsing.
     private static let longest = 32
 
     package init(_ text: some Collection<UInt8>) throws(Refusal) {
