@@ -1,4 +1,4 @@
-/// Makes a valid configuration of what a file says, or says everything that is wrong with it.
+/// Turns the contents of a file into a valid configuration, or reports everything that is wrong with it.
 package struct ConfigurationReader {
     let file: String
     let environment: ConfigurationEnvironment
@@ -9,7 +9,7 @@ package struct ConfigurationReader {
     var meterNames: [String] = []
     var lights: [String: String] = [:]
     var secretFiles: [String] = []
-    /// Of Domoticz's devices, by topic and number.
+    /// Domoticz's devices, by topic and index.
     var indexes: [String: String] = [:]
 
     private init(file: String, environment: ConfigurationEnvironment) {

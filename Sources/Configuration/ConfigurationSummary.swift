@@ -1,5 +1,5 @@
 extension Configuration {
-    /// One line for each thing that the daemon will do, for `jouled check`.
+    /// One line for each task of the daemon, for `jouled check`.
     package var summary: [String] {
         meters.map(\.summary) + pulses.map(\.summary) + [
             mqtt?.summary ?? "no broker: there is no [mqtt] in it"

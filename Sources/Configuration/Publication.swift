@@ -10,7 +10,7 @@ extension Configuration {
             clientID: mqtt.clientID, bridge: mqtt.bridge, publishEvery: Dictionary(uniqueKeysWithValues: intervals))
     }
 
-    /// What else goes to that broker.
+    /// The other outputs that publish to the same broker.
     package var mqttOutputs: [any MQTTOutput] {
         outputs.compactMap(\.mqttOutput)
     }

@@ -1,31 +1,31 @@
 import Publishing
 
 extension Configuration {
-    /// Somebody else who is told.
+    /// An `[[output]]`: another program that gets the values.
     package struct Output: Sendable, Equatable {
-        /// The values that `type` may have, a line each.
+        /// The possible values of `type`, one line each.
         static let types: [any OutputSettings.Type] = [
             DomoticzGateway.self,
             FormOutput.self,
         ]
-        /// In the contract, but not in this version.
+        /// Reserved in the documented format, but not in this version.
         private static let laterTypes = ["influxdb", "http", "volkszaehler"]
 
         let settings: any OutputSettings
 
-        /// `nil` for what does not go to the broker.
+        /// `nil` for an output that does not use the broker.
         var mqttOutput: (any MQTTOutput)? { settings.mqttOutput }
 
         package static func == (a: Output, b: Output) -> Bool { a.settings.equals(b.settings) }
     }
 }
 
-/// What one type of output has in the file. It owns its keys, its line in `jouled check` and what it publishes.
+/// The settings of one type of output. The type owns its keys, its line in `jouled check` and what it publishes.
 protocol OutputSettings: Sendable, Equatable {
     static var type: String { get }
-    /// Of the table itself, `type` among them, and of those below it.
+    /// The keys of the table itself, including `type`, and those of its sub-tables.
     static var keys: [ConfigurationKeys] { get }
-    /// `nil` where something that it needs is missing or wrong.
+    /// `nil` if something required is missing or wrong.
     static func read(
         _ section: inout ConfigurationSection, _ reader: inout ConfigurationReader, _ configuration: Configuration
     ) -> Self?
@@ -38,7 +38,7 @@ extension OutputSettings {
 }
 
 extension Configuration.Output {
-    /// Until the type is known.
+    /// The keys to accept until the type is known.
     static let allTypes = ConfigurationKeys(
         heading: "[[output]]", path: "output",
         names: types.flatMap { $0.keys[0].names }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } })
@@ -52,7 +52,7 @@ extension Configuration.Output {
 
 extension ConfigurationReader {
     mutating func output(_ section: ConfigurationSection, _ configuration: Configuration) -> Configuration.Output? {
-        // Which keys there are is known with the type.
+        // The allowed keys depend on the type.
         var any = section
         let names = Configuration.Output.types.map { quoted($0.type) }.joined(separator: " or ")
         guard let type = any.required("type", Configuration.Output.choice, "expected \(names)") else {
@@ -68,7 +68,7 @@ extension ConfigurationReader {
         if configuration.mqtt == nil { section.refuse("type", "needs [mqtt]: it goes to the same broker") }
     }
 
-    /// What an output says must not come back as a command.
+    /// The output of jouled must not come back as a command.
     func checkTopic(_ topic: String, _ section: inout ConfigurationSection, _ configuration: Configuration) {
         guard let mqtt = configuration.mqtt else { return }
         let topics = Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix)

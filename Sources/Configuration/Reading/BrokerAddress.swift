@@ -1,4 +1,4 @@
-/// What an MQTT URL says: `mqtt://host[:port]`, `mqtts://[fe80::1]:8883`.
+/// The parts of an MQTT URL: `mqtt://host[:port]`, `mqtts://[fe80::1]:8883`.
 struct BrokerAddress: Equatable {
     var host: String
     var port: Int
@@ -10,7 +10,7 @@ extension ConfigurationFormat where Value == BrokerAddress {
 }
 
 extension Configuration.MQTT {
-    /// A broker with all else as it is by default; `nil` when that is no broker's URL.
+    /// A broker with all other settings at their defaults; `nil` if `url` is not a broker's URL.
     package init?(url: String) {
         guard case .success(let address) = BrokerAddress.parse(url) else { return nil }
         self.init()
@@ -22,7 +22,7 @@ extension BrokerAddress {
     static let example = "mqtt://localhost:1883"
 
     static func parse(_ text: String) -> Result<BrokerAddress, Refusal> {
-        // Before anything is quoted: what is before an @ may be a password.
+        // Checked before anything is quoted in a message: the part before an @ may contain a password.
         guard !text.contains("@") else {
             return .failure(Refusal("user and password do not belong in the URL; put them in mqtt.username and mqtt.password_file"))
         }

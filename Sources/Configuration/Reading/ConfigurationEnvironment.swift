@@ -1,19 +1,19 @@
-/// What the reader asks the machine, so that it stays pure.
+/// Everything that the reader needs from the machine, passed in so that the reader stays pure.
 package struct ConfigurationEnvironment: Sendable {
     package enum Secret: Sendable, Equatable {
         case text(String)
         case missing
-        /// Why not, in words.
+        /// With the reason, in words.
         case unreadable(String)
     }
 
     package var hostName: String
-    /// What tells this machine from another of the same name, in a few letters; empty where nothing does.
+    /// A few letters that distinguish this machine from another with the same name; empty if there is nothing to use.
     package var machine: String
-    /// Where systemd puts the credentials of the unit.
+    /// The directory with the unit's systemd credentials.
     package var credentialsDirectory: String?
     package var readSecret: @Sendable (_ path: String) -> Secret
-    /// Why the file can't be read; `nil` when it can.
+    /// Why the file can't be read; `nil` if it can.
     package var obstacle: @Sendable (_ path: String) -> String?
 
     package init(

@@ -1,7 +1,7 @@
-/// One thing that is wrong in a configuration file: `config.toml:12:5: meter.registers: "1.8.x" is no OBIS code; expected e.g. "1.8.0"`.
+/// One error in a configuration file: `config.toml:12:5: meter.registers: "1.8.x" is no OBIS code; expected e.g. "1.8.0"`.
 package struct ConfigurationError: Sendable, Hashable, CustomStringConvertible {
     package var file: String
-    /// `nil` when the file could not be read at all.
+    /// `nil` if the file could not be read at all.
     package var position: TOMLPosition?
     package var key: String?
     package var message: String
@@ -21,7 +21,7 @@ package struct ConfigurationError: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Everything that is wrong in it, in the order of the file. Never empty.
+/// All errors, in the order of the file. Never empty.
 package struct ConfigurationErrors: Error, Sendable, Hashable, CustomStringConvertible {
     package var errors: [ConfigurationError]
 

@@ -1,4 +1,4 @@
-/// A key of a table: its name, what may stand there, and where that goes. Its default is what is there before.
+/// A key of a table: its name, its format, and where the value is stored. The default is the value that was stored before.
 struct ConfigurationField<Target> {
     let name: String
     let read: (inout ConfigurationSection, inout Target) -> Void
@@ -10,7 +10,7 @@ struct ConfigurationField<Target> {
         }
     }
 
-    /// What depends on other keys is read beside the fields.
+    /// A key that depends on other keys is read separately.
     init(_ name: String) {
         self.name = name
         read = { _, _ in }

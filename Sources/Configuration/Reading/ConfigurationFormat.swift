@@ -1,9 +1,9 @@
 import Metering
 
-/// Why a value is not taken, and what is.
+/// Why a value is rejected, and what is expected.
 struct Refusal: Error {
     var message: String
-    /// Where, if only a part of the value is wrong.
+    /// Set if only a part of the value is wrong.
     var position: TOMLPosition?
 
     init(_ message: String, at position: TOMLPosition? = nil) {
@@ -12,11 +12,11 @@ struct Refusal: Error {
     }
 }
 
-/// What may stand behind a key.
+/// The format of a key's value.
 struct ConfigurationFormat<Value> {
     var read: (TOMLValue) -> Result<Value, Refusal>
 
-    /// A value in quotes. A secret is not shown in what people paste into a forum.
+    /// A value in quotes. Secrets don't appear in messages, which people paste into forums.
     static func text(_ example: String, isSecret: Bool = false, _ read: @escaping (String) -> Result<Value, Refusal>) -> Self {
         Self { value in
             if case .string(let text) = value.content { return read(text) }
@@ -57,7 +57,7 @@ extension ConfigurationFormat where Value == String {
         }
     }
 
-    /// Anything that people can read.
+    /// Any printable text on one line.
     static func line(_ example: String, isSecret: Bool = false, upTo limit: Int = 128) -> Self {
         .text(example, isSecret: isSecret) { text in
             guard !text.isEmpty else { return .failure(Refusal("is empty; expected e.g. \(quoted(example))")) }
@@ -80,13 +80,13 @@ extension ConfigurationFormat where Value == String {
 
     static var serialPort: Self {
         .text("/dev/serial/by-id/…") { text in
-            // Always spelled the same, so that one head is not read twice.
+            // Normalised, so that one head is not read twice.
             if RemoteHead.isMeant(by: text) { return RemoteHead.parse(text).map(\.description) }
             return path("/dev/ttyUSB0").read(TOMLValue(.string(text), at: TOMLPosition(0, 0)))
         }
     }
 
-    /// What may stand in the sign-on of IEC 62056-21.
+    /// The characters allowed in the sign-on of IEC 62056-21.
     static var meterAddress: Self {
         .text("12345678") { text in
             let isPlain = text.utf8.allSatisfy { byte in
@@ -128,12 +128,12 @@ extension ConfigurationFormat where Value == Bool {
 }
 
 extension ConfigurationFormat where Value == MeterProtocol? {
-    /// `nil` is `auto`.
+    /// `nil` means `auto`.
     static var meterProtocol: Self { choice([("auto", nil)] + MeterProtocol.allCases.map { ($0.rawValue, $0) }) }
 }
 
 extension ConfigurationFormat {
-    /// One of a few names; those of `later` are in the contract, but not in this version.
+    /// One of a few names; those in `later` are reserved in the documented format, but not in this version.
     static func choice(_ choices: [(name: String, value: Value)], later: [String] = []) -> Self {
         let names = choices.map(\.name)
         return .text(names.first ?? "") { text in

@@ -1,10 +1,10 @@
-/// The names that a table of the file may hold. They are public API.
+/// The keys that a table of the file may contain. They are public API.
 struct ConfigurationKeys {
-    /// As the file writes it: `[[meter]]`.
+    /// As written in the file: `[[meter]]`.
     var heading: String
     var path: String
     var names: [String]
-    /// Names of the contract that this version doesn't know yet.
+    /// Reserved names that this version does not support yet.
     var later: [String] = []
 
     static let top = ConfigurationKeys(heading: "", path: "", names: ["mqtt", "meter", "pulse", "output", "state"], later: ["http"])
@@ -14,7 +14,7 @@ struct ConfigurationKeys {
 
     func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-    /// What to say about a name that is not one of ours.
+    /// The message for an unknown key.
     func advice(on key: String) -> String {
         if later.contains(key) { return "not in this version of jouled; remove it" }
         if let home = Self.all.first(where: { !$0.path.isEmpty && $0.path != path && $0.names.contains(key) }) {

@@ -17,7 +17,7 @@ extension ConfigurationFormat where Value == Duration {
 }
 
 extension Duration {
-    /// `500ms`, `1.5s`, `1min`, `1h`; no sign, no blank, at most nanoseconds.
+    /// `500ms`, `1.5s`, `1min`, `1h`; no sign, no space, at most nanoseconds.
     init?(configuration text: String) {
         guard let (number, unit) = numberAndUnit(text) else { return nil }
         let seconds: Int64
@@ -33,7 +33,7 @@ extension Duration {
         self = .nanoseconds(product)
     }
 
-    /// As the file would say it.
+    /// As written in the file.
     var configurationText: String {
         let parts = components
         let nanoseconds = parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000
@@ -91,7 +91,7 @@ extension ConfigurationFormat where Value == Quantity {
 }
 
 extension ConfigurationFormat where Value == [NamedRegister] {
-    /// `"1.8.0"` or `"96.7.21=power_failures"`; without a name it is empty.
+    /// `"1.8.0"` or `"96.7.21=power_failures"`; the name is empty if none is given.
     static var registers: Self {
         Self { list in
             let expected = "expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"

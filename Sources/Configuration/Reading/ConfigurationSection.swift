@@ -1,4 +1,4 @@
-/// One table of the file while it is read: gives the values, collects what is wrong with them.
+/// A table of the file while it is being read: returns the values and collects the errors.
 struct ConfigurationSection {
     let file: String
     let keys: ConfigurationKeys
@@ -12,7 +12,7 @@ struct ConfigurationSection {
         self.table = table
         self.position = position
         for entry in table.entries where !keys.names.contains(entry.key) {
-            // A key may be any text; what is no bare key is shown in quotes.
+            // A key may be any text; one that is not a bare key is shown in quotes.
             let isBare =
                 entry.key.utf8.count <= 40 && entry.key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
             let key = keys.path(of: isBare && !entry.key.isEmpty ? entry.key : quoted(entry.key))
@@ -22,14 +22,14 @@ struct ConfigurationSection {
 
     func has(_ key: String) -> Bool { table[key] != nil }
 
-    /// Where the key's value stands; where the table stands if there is none.
+    /// The position of the key's value, or of the table if the key is missing.
     func position(of key: String) -> TOMLPosition { table[key]?.value.position ?? position }
 
     mutating func refuse(_ key: String, at place: TOMLPosition? = nil, _ message: String) {
         errors.append(ConfigurationError(file: file, at: place ?? position(of: key), key: keys.path(of: key), message))
     }
 
-    /// `nil` when the key is not there, or wrong, which is noted.
+    /// `nil` if the key is missing or wrong; a wrong value is recorded as an error.
     mutating func read<Value>(_ key: String, _ format: ConfigurationFormat<Value>) -> Value? {
         precondition(keys.names.contains(key))
         guard let entry = table[key] else { return nil }
@@ -41,7 +41,7 @@ struct ConfigurationSection {
         }
     }
 
-    /// The same, but without the key it goes no further.
+    /// The same, but a missing key is an error as well.
     mutating func required<Value>(_ key: String, _ format: ConfigurationFormat<Value>, _ advice: String) -> Value? {
         if !has(key) { refuse(key, "missing; \(advice)") }
         return read(key, format)
@@ -57,7 +57,7 @@ struct ConfigurationSection {
         return ConfigurationSection(keys, table, at: entry.value.position, file: file)
     }
 
-    /// `[[key]]`, any number of times up to the limit.
+    /// `[[key]]`, up to `limit` times.
     mutating func sections(_ key: String, _ keys: ConfigurationKeys, upTo limit: Int) -> [ConfigurationSection] {
         guard let entry = table[key] else { return [] }
         guard case .array(let items) = entry.value.content else {

@@ -1,11 +1,11 @@
-/// `tcp://host:port`: a head at another machine, which passes its bytes on as they are (ser2net's `raw`, an adapter with Wi-Fi).
+/// `tcp://host:port`: a head on another machine that forwards raw bytes (ser2net's `raw`, a Wi-Fi adapter).
 package struct RemoteHead: Sendable, Hashable {
     package var host: String
     package var port: Int
 
     static let example = "tcp://raspberrypi:7970"
 
-    /// `nil` when that is no such address.
+    /// `nil` if `text` is not such an address.
     package init?(_ text: String) {
         guard case .success(let head) = Self.parse(text) else { return nil }
         self = head
@@ -28,7 +28,7 @@ package struct RemoteHead: Sendable, Hashable {
         guard let (host, portText) = hostAndPort(rest) else { return refused("is no host and port (an IPv6 address stands in brackets)") }
         guard let portText else { return refused("the port is missing") }
         guard let port = portNumber(portText) else { return refused("the port is not 1 to 65535") }
-        // An IPv6 address may name an interface, where upper case matters.
+        // An IPv6 address may contain the name of an interface, which is case-sensitive.
         return .success(RemoteHead(host: host.utf8.contains(UInt8(ascii: ":")) ? host : host.lowercased(), port: port))
     }
 }

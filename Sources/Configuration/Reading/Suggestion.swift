@@ -1,4 +1,4 @@
-/// The candidate that a person most likely meant, if there is one near enough: upper case, `-` for `_` and blanks cost nothing.
+/// The candidate that was most likely meant, if one is close enough: upper case, `-` for `_` and spaces cost nothing.
 func closest(to text: String, among candidates: [String]) -> String? {
     let typed = plain(text)
     guard !typed.isEmpty, typed.count <= 40 else { return nil }
@@ -11,7 +11,7 @@ private func plain(_ text: String) -> [Character] {
     text.prefix(64).lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " }.map { $0 == "³" ? "3" : $0 }
 }
 
-/// How many letters to insert, leave out, change or swap with their neighbour.
+/// The edit distance: letters to insert, remove, change or swap with their neighbour.
 private func distance(_ a: [Character], _ b: [Character]) -> Int {
     var rows = [Array(0...b.count)]
     for i in a.indices {
@@ -26,7 +26,7 @@ private func distance(_ a: [Character], _ b: [Character]) -> Int {
     return rows[a.count][b.count]
 }
 
-/// A text of the file, fit for one line of a terminal.
+/// A text of the file, escaped for one line of a terminal.
 func quoted(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars.prefix(60) {

@@ -1,10 +1,10 @@
-/// What a TOML file says and where, before anyone asked what it means.
+/// A value of a TOML file with its position, not yet interpreted.
 package struct TOMLValue: Sendable, Equatable {
     package enum Content: Sendable, Equatable {
         case table(TOMLTable)
         case array([TOMLValue])
         case string(String)
-        /// Their source text without underscores, so that 0.1 stays exact.
+        /// The source text without underscores, so that 0.1 stays exact.
         case integer(String), float(String)
         case boolean(Bool)
         case time(String)
@@ -39,7 +39,7 @@ package struct TOMLTable: Sendable, Equatable {
     package subscript(_ key: String) -> Entry? { entries.first { $0.key == key } }
 }
 
-/// From 1; columns count characters.
+/// Counted from 1; columns count characters.
 package struct TOMLPosition: Sendable, Hashable, Comparable {
     package var line: Int
     package var column: Int

@@ -10,7 +10,7 @@ extension Configuration {
         /// The base topic.
         package var topic = "jouled"
         package var clientID = "jouled"
-        /// What names the daemon's own device in Home Assistant, where `clientID` does not.
+        /// Names the daemon's own device in Home Assistant, if that differs from `clientID`.
         package var bridge: String?
         package var caFile: String?
         package var certFile: String?
@@ -88,8 +88,8 @@ extension ConfigurationReader {
             + " expected e.g. topic = \"jouled\""
     }
 
-    /// Two machines of one name, as every Raspberry Pi has at first, must not throw each other out. In Home Assistant the host's name
-    /// alone names the daemon's device: it is there since before, and stays when the card is replaced.
+    /// Two machines with the same name, as every Raspberry Pi has at first, must not disconnect each other from the broker. The daemon's
+    /// device in Home Assistant is named after the host alone: existing devices have that name, and it stays when the SD card is replaced.
     private func nameClient(_ mqtt: inout Configuration.MQTT, _ section: inout ConfigurationSection) {
         if let own = section.read("client_id", .line("jouled-kitchen")) {
             mqtt.clientID = own
@@ -115,7 +115,7 @@ extension ConfigurationReader {
         return path
     }
 
-    /// `name`, or `name_file`, or the credential of that name that systemd hands over.
+    /// `name`, or `name_file`, or the systemd credential of that name.
     private mutating func secret(_ name: String, _ section: inout ConfigurationSection) -> String? {
         let (fileKey, path) = (name + "_file", section.keys.path(of: name))
         if section.has(name) {

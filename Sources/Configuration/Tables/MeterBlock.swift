@@ -3,7 +3,7 @@ import Metering
 import Publishing
 
 extension Configuration.Meter {
-    /// The `meter`th of those that were found: what it speaks is known, and which totals it has.
+    /// The `meter`th of the meters that were found: its protocol is known, and which totals it has.
     package init(found meter: Int, port: String, speaking meterProtocol: MeterProtocol, registers: [Register] = []) {
         let name = meter == 1 ? "grid" : "grid\(meter)"
         self.init(name: name, title: "", port: port)
@@ -13,16 +13,16 @@ extension Configuration.Meter {
         if !totals.isEmpty { self.registers = totals }
     }
 
-    /// The total, or the tariffs where the meter sends only those.
+    /// The total, or the tariffs if the meter sends only those.
     private static func totals(of direction: UInt8, in registers: [Register]) -> [OBISCode] {
         let total = OBISCode(direction, 8, 0)
         if registers.contains(where: { $0.code == total }) { return [total] }
         return (1...4).map { OBISCode(direction, 8, $0) }.filter { code in registers.contains { $0.code == code } }
     }
 
-    /// What stands in a configuration for it: the keys that have no default, and those whose default does not suit.
+    /// The meter's block for a configuration file: the keys that have no default, and those whose default does not fit.
     package var block: String {
-        // A string of JSON is one of TOML as well.
+        // A JSON string is also a TOML string.
         var lines = ["[[meter]]", "name = \(JSON.string(name))", "port = \(JSON.string(port))"]
         if let meterProtocol { lines.append("protocol = \(JSON.string(meterProtocol.rawValue))") }
         if registers != Configuration.Meter(name: name, title: title, port: port).registers {
@@ -31,7 +31,7 @@ extension Configuration.Meter {
         return lines.map { $0 + "\n" }.joined()
     }
 
-    /// What reads it. `isTimedByPulses`: one of the inputs is this meter's own light.
+    /// The session that reads the meter. `isTimedByPulses`: one of the inputs is this meter's own light.
     package func session(isTimedByPulses: Bool = false) -> any MeterSession {
         let read: ReadingPlan.Read =
             switch read {

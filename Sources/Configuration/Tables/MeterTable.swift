@@ -8,22 +8,22 @@ extension Configuration {
         package var name: String
         package var title: String
         package var port: String
-        /// `nil` finds out.
+        /// `nil`: detected automatically.
         package var meterProtocol: MeterProtocol?
-        /// For the sign-on; only `iec62056`, as the next one.
+        /// For the sign-on; like `wakesUp`, only for `iec62056`.
         package var address = ""
         package var wakesUp = false
         package var direction = Direction.auto
         package var read = Read.auto
         package var registers: [OBISCode] = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
-        /// Those of them that are published under a name of the owner's.
+        /// The registers that are published under a name chosen by the user.
         package var named: [NamedRegister] = []
         package var every = Duration.zero
         /// Watts.
         package var maxPower: Int64 = 25_000
         package var publishEvery = Duration.seconds(5)
 
-        /// Where power has its sign: by itself, where the meter is known to send it so; or in the status word in any case.
+        /// Where the sign of power comes from: `auto` as the meter is known to send it, `status` always from the status word.
         package enum Direction: String, Sendable, CaseIterable { case auto, status }
         package enum Read: String, Sendable, CaseIterable { case registers, readout, auto }
 

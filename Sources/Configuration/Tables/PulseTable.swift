@@ -14,7 +14,7 @@ extension Configuration {
         package var medium = Medium.electricity
         package var minPulse = Duration.milliseconds(20)
         package var publishEvery = Duration.seconds(5)
-        /// The meter whose own light this is: timing from here, direction and totals from its registers.
+        /// The meter whose own light this is: the timing comes from here, direction and totals from the meter's registers.
         package var of: String?
 
         package enum Line: Sendable, Hashable { case name(String), offset(Int, chip: String) }
@@ -124,7 +124,7 @@ extension ConfigurationReader {
                 "medium", at: section.position(of: "unit"),
                 "missing; what are these \(unit.rawValue)? expected medium = \"gas\" or \"water\"")
         case (let unit, .gas?), (let unit, .water?):
-            // A thousand per kWh is common; of a volume there is no common number.
+            // A thousand per kWh is common; for volumes there is no common number.
             if !section.has("pulses_per_unit") {
                 section.refuse("pulses_per_unit", "missing; how many pulses are one \(unit.rawValue)? it is printed on the meter, e.g. 100")
             }
