@@ -1,36 +1,36 @@
 import MeterProtocols
 import Metering
 
-/// What may be wrong with a virtual meter or with its line.
+/// Faults of a virtual meter or of its line.
 package enum Fault: Sendable, Hashable {
-    /// Each bit, in both directions, is turned with this probability.
+    /// Each bit, in both directions, is flipped with this probability.
     case bitErrors(rate: Double)
     /// Each byte, in both directions, is lost with this probability.
     case dropBytes(rate: Double)
-    /// The head sees its own light: what the host sends comes back first.
+    /// The head receives its own light: everything the host sends is echoed first.
     case echo
-    /// Some of 7F, 00 and FF in front of every message.
+    /// A few bytes of 7F, 00 and FF before every message.
     case leadingNoise
-    /// 7E1 that is read as 8N1: even parity in bit 7.
+    /// 7E1 received as 8N1: the even parity is in bit 7.
     case eightBit
-    /// The acknowledgement does not get through when it asks for another speed: the meter goes on at 300 Bd.
+    /// An acknowledgement that selects another speed does not arrive: the meter stays at 300 Bd.
     case noHighSpeed
-    /// Asked for programming mode it sends its readout.
+    /// Sends its readout when programming mode is requested.
     case noProgramming
-    /// Offers nothing but 300 Bd.
+    /// Offers only 300 Bd.
     case slow
-    /// Nothing is heard of it after this time.
+    /// The meter is silent after this time.
     case silentAfter(Duration)
-    /// A session was broken off one second before the start.
+    /// A session was aborted one second before the start.
     case locked
     case nakOnce
     case wrongBCCOnce
-    /// It hears nothing for so long after each message of its own.
+    /// The meter does not receive for this long after each message it sends.
     case deaf(Duration)
 }
 
 extension Fault {
-    /// As on the command line: `echo`, `bit-errors=0.001`, `silent-after=30s`.
+    /// As written on the command line: `echo`, `bit-errors=0.001`, `silent-after=30s`.
     package init?(_ text: String) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let rate = parts.dropFirst().first.flatMap { Double($0) }.flatMap { (0...1).contains($0) ? $0 : nil }
@@ -66,7 +66,7 @@ extension Fault {
     ]
 }
 
-/// A meter's ear: it does not listen while it thinks and sends, and for some time after that.
+/// A meter's receiver: it is off while the meter reacts and sends, and for some time after that.
 struct Ear: Sendable {
     private let deafness: Duration
     private var listensFrom: Instant
@@ -80,7 +80,7 @@ struct Ear: Sendable {
 
     func listens(at now: Instant) -> Bool { now >= listensFrom }
 
-    /// What it hears of characters, the last of which is through at `now`: none that had begun before it listened.
+    /// The part of the characters that the meter receives, if the last one ends at `now`: those that began after it started to listen.
     func heard(_ bytes: [UInt8], at speed: BaudRate, through now: Instant) -> [UInt8] {
         let line = LineSettings(speed)
         let lost = bytes.indices.first { listens(at: now - line.duration(of: bytes.count - $0)) } ?? bytes.endIndex
@@ -88,7 +88,7 @@ struct Ear: Sendable {
     }
 }
 
-/// What the line does to the characters on it.
+/// What the line does to the characters.
 struct Disturbance: Sendable {
     private var bitErrors = 0.0
     private var dropped = 0.0
@@ -104,7 +104,7 @@ struct Disturbance: Sendable {
         }
     }
 
-    /// A message of 7-bit characters as it leaves the meter.
+    /// A message of 7-bit characters as the meter sends it.
     mutating func dress(_ message: [UInt8]) -> [UInt8] {
         let bytes = hasParity ? message.map { $0.nonzeroBitCount % 2 == 0 ? $0 : $0 | 0x80 } : message
         return isNoisy ? noise() + bytes : bytes

@@ -1,12 +1,12 @@
 import Metering
 
-/// The net load of a house, slice by slice: what it takes from the grid, less what its roof gives.
+/// The net load of a house in time slices: consumption minus solar generation.
 struct HomeLoad: Sendable {
     static let slice = Duration.seconds(10)
     private static let slicesPerDay: Int64 = 8640
 
     private var generator: SeededGenerator
-    /// Of the day, in slices since midnight.
+    /// The time of day, in slices since midnight.
     private var time: Int64
     private var base: Int64 = 180
     private var cloudPercent: Int64 = 80
@@ -30,7 +30,7 @@ struct HomeLoad: Sendable {
         return watts - solar
     }
 
-    /// A parabola from sunrise to sunset, less the clouds.
+    /// A parabola from sunrise to sunset, reduced by clouds.
     private var solar: Int64 {
         let (sunrise, sunset) = (slices(7.5), slices(18.5))
         guard time > sunrise, time < sunset else { return 0 }
@@ -43,7 +43,7 @@ struct HomeLoad: Sendable {
     private func slices(_ hours: Double) -> Int64 { Int64(hours * 360) }
 }
 
-/// Something that is switched on and off for a number of slices.
+/// A load that is switched on and off for a number of slices.
 private struct Appliance: Sendable {
     let watts: Int64
     let on: ClosedRange<Int64>

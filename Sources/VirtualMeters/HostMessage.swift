@@ -1,20 +1,20 @@
 import MeterProtocols
 
-/// What a host says to a meter of IEC 62056-21.
+/// A message from a host to a meter of IEC 62056-21.
 enum HostMessage: Equatable {
     case signOn(address: String)
     /// ACK V Z Y
     case option(protocol: UInt8, speed: UInt8, mode: UInt8)
-    /// What stands between SOH and ETX.
+    /// The bytes between SOH and ETX.
     case command([UInt8])
-    /// Its block check is wrong.
+    /// The block check is wrong.
     case damagedCommand
     case repeatRequest
 
     private static let longestLine = 40
     private static let longestCommand = 200
 
-    /// Takes the next complete message from the front, with the garbage before it.
+    /// Removes the next complete message from the front, and any garbage before it.
     static func take(from bytes: inout [UInt8]) -> HostMessage? {
         while let start = bytes.firstIndex(where: isStart) {
             bytes.removeFirst(start)
@@ -66,7 +66,7 @@ enum HostMessage: Equatable {
 
     private static func parseCommand(_ bytes: [UInt8]) -> Parsed {
         let etx = bytes.firstIndex(of: ControlCharacter.etx)
-        // A new SOH before the end: what came before it was cut off.
+        // A new SOH before the ETX: the message before it was cut off.
         if bytes[1..<(etx ?? bytes.count)].contains(ControlCharacter.soh) { return .garbage }
         guard let etx else { return bytes.count > longestCommand ? .garbage : .incomplete }
         guard etx + 1 < bytes.count else { return .incomplete }

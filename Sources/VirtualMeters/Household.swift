@@ -1,7 +1,7 @@
 import Metering
 
-/// The energy that really flows in a virtual house: what its meters should show. The load is constant from change to change, so the
-/// energy is exact, and does not depend on the steps in which time advances.
+/// The actual energy in a virtual house: what its meters should show. The load is constant between changes, so the energy is exact and does
+/// not depend on the steps in which time advances.
 package struct Household: Sendable {
     package struct Step: Sendable, Hashable {
         package var duration: Duration
@@ -15,23 +15,23 @@ package struct Household: Sendable {
 
     package enum Profile: Sendable, Hashable {
         case steady(watts: Int64)
-        /// One load after the other; the last one stays.
+        /// One load after another; the last one lasts forever.
         case steps([Step])
-        /// A house by day and night, with solar panels.
+        /// A house over day and night, with solar panels.
         case home
     }
 
     package private(set) var now: Instant
     /// Positive is import, negative is export.
     package private(set) var watts: Int64 = 0
-    /// When the load changes next; `nil` when it stays for ever.
+    /// When the load changes next; `nil` if it does not change any more.
     package private(set) var changesAt: Instant?
     private var imported = Energy()
     private var exported = Energy()
     private var pending: ArraySlice<Step> = []
     private var home: HomeLoad?
 
-    /// `timeOfDay` is what a clock on the wall shows at `startedAt`; only `home` cares.
+    /// `timeOfDay` is the local time at `startedAt`; only `home` uses it.
     package init(seed: UInt64, profile: Profile, startedAt: Instant, timeOfDay: Duration = .seconds(18 * 3600)) {
         now = startedAt
         switch profile {
@@ -66,7 +66,7 @@ package struct Household: Sendable {
     }
 }
 
-/// Whole watt-seconds, and what is left over in watt-nanoseconds.
+/// Whole watt-seconds, and the remainder in watt-nanoseconds.
 private struct Energy: Sendable {
     var wattSeconds: Int64 = 0
     private var rest: Int64 = 0
@@ -80,7 +80,7 @@ private struct Energy: Sendable {
 }
 
 extension Household.Profile {
-    /// As on the command line: `home`, `steady=350`, `steps=60s:350,30s:-1200`.
+    /// As written on the command line: `home`, `steady=350`, `steps=60s:350,30s:-1200`.
     package init?(_ text: String) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         switch (parts[0], parts.dropFirst().first) {
@@ -109,7 +109,7 @@ private func watts(_ text: Substring) -> Int64? {
 }
 
 extension Duration {
-    /// A hundred years: what is added to them fits as well.
+    /// A hundred years, so that adding to them does not overflow.
     private static let longestSpelled = Duration.seconds(100 * 366 * 86_400)
 
     /// `500ms`, `90s`, `5m`, `1h`.

@@ -1,6 +1,6 @@
 import Metering
 
-/// What an ME162 knows. It counts whole watt-hours and refreshes its registers once a second.
+/// The registers of an ME162. It counts whole watt-hours and refreshes its registers once a second.
 struct ME162Registers: Sendable {
     private let serial: String
     private var household: Household
@@ -31,7 +31,7 @@ struct ME162Registers: Sendable {
         return (importAtStart + household.importWattSeconds / 3600, exportAtStart + household.exportWattSeconds / 3600)
     }
 
-    /// The data block between STX and ETX. Since the ripple control is off, all goes into the second tariff.
+    /// The data block between STX and ETX. Since the ripple control signal ended, everything is counted in the second tariff.
     mutating func readout(at now: Instant) -> [UInt8] {
         let codes = ["C.1.0", "0.0.0", "1.8.0", "1.8.1", "1.8.2", "2.8.0", "2.8.1", "2.8.2", "F.F"]
         var text = ""
@@ -39,7 +39,7 @@ struct ME162Registers: Sendable {
         return Array((text + "!\r\n").utf8)
     }
 
-    /// What stands between the brackets; `nil` for a register that it does not have, as power.
+    /// The text in the parentheses; `nil` for a register that the meter does not have, such as power.
     mutating func value(of code: String, at now: Instant) -> String? {
         switch code {
         case "C.1.0", "0.0.0": return serial
@@ -56,7 +56,7 @@ struct ME162Registers: Sendable {
         }
     }
 
-    /// Seven digits and three, kWh.
+    /// Seven digits before the point and three after it, in kWh.
     private static func text(_ wattHours: Int64) -> String {
         var text = Array("0000000.000*kWh".utf8)
         var rest = wattHours

@@ -1,10 +1,10 @@
 import MeterProtocols
 
-/// Writes P1 telegrams.
+/// Encodes P1 telegrams.
 package enum P1Encoder {
     package enum Check: Sendable {
         case padded
-        /// Without its leading zeros, as the WarmteLink has it.
+        /// Without leading zeros, as the WarmteLink sends it.
         case unpadded
         /// DSMR 2 and 3.
         case none

@@ -1,7 +1,7 @@
 import MeterProtocols
 import Metering
 
-/// Writes SML telegrams as meters push them, with the ways in which meters differ.
+/// Encodes SML telegrams as meters push them, including the differences between meters.
 package struct SMLEncoder: Sendable {
     package enum Value: Sendable {
         case octets([UInt8])
@@ -14,7 +14,7 @@ package struct SMLEncoder: Sendable {
     package struct Entry: Sendable {
         package var code: OBISCode
         package var value: Value
-        /// By the numbers of DLMS: 30 Wh, 27 W.
+        /// In the numbering of DLMS: 30 Wh, 27 W.
         package var unit: UInt8?
         package var scaler: Int8?
         package var status: UInt32?
@@ -33,19 +33,19 @@ package struct SMLEncoder: Sendable {
     package var check = Check.x25
     /// The messages' tags have four bytes instead of two.
     package var hasWideTags = false
-    /// The time is a bare number instead of a choice.
+    /// The time is a plain number instead of a choice.
     package var hasBareTime = false
     /// More fill bytes than the frame needs.
     package var extraFill = 0
 
     package init() {}
 
-    /// The whole frame: open response, list, close response.
+    /// The complete frame: open response, list, close response.
     package func telegram(server: [UInt8], _ entries: [Entry], number: UInt32 = 1) -> [UInt8] {
         framed(payload(server: server, entries, number: number))
     }
 
-    /// The messages without their transport.
+    /// The messages without the transport frame.
     package func payload(server: [UInt8], _ entries: [Entry], number: UInt32 = 1) -> [UInt8] {
         let open = list([missing, missing, octets([0, 0, 1]), octets(server), missing, missing])
         let values = list(
@@ -84,7 +84,7 @@ package struct SMLEncoder: Sendable {
         let transaction = octets((0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) })
         let checked = [0x76] + transaction + unsigned(0, 1) + unsigned(0, 1) + list([tag, content])
         let crc = transmitted(checked)
-        // A leading zero may be left out, and some meters do.
+        // A leading zero may be omitted, and some meters do so.
         return checked + (crc[0] == 0 ? [0x62, crc[1]] : [0x63] + crc) + [0]
     }
 

@@ -1,6 +1,6 @@
 import Metering
 
-/// Chance that can be repeated: the same seed gives the same numbers on every machine (SplitMix64).
+/// A reproducible random number generator: the same seed gives the same numbers on every machine (SplitMix64).
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
@@ -14,7 +14,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// A whole number of the range, by our own arithmetic: the library's may differ between versions of Swift.
+    /// An integer in the range, computed here because the standard library's result may differ between versions of Swift.
     package mutating func number(in range: ClosedRange<Int64>) -> Int64 {
         let count = UInt64(range.upperBound - range.lowerBound) + 1
         return range.lowerBound + Int64(next().multipliedFullWidth(by: count).high)

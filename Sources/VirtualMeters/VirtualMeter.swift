@@ -1,17 +1,17 @@
 import MeterProtocols
 import Metering
 
-/// A meter at the other end of a serial line, as a value. Whoever holds it plays the line: tells it what it hears and what time it is,
-/// and puts what it sends on the wire at the pace of its speed.
+/// A meter at the other end of a serial line, as a value. The owner simulates the line: passes in the received bytes and the time, and puts
+/// the meter's bytes on the wire at the pace of their speed.
 package protocol VirtualMeter: Sendable {
-    /// The host's bytes, sent at `lineSpeed`; the last bit of the last one was through at `now`.
+    /// The host's bytes, sent at `lineSpeed`; the last bit of the last byte ended at `now`.
     mutating func received(_ bytes: [UInt8], at now: Instant, lineSpeed: BaudRate) -> [Emission]
     mutating func advance(to now: Instant) -> [Emission]
-    /// When `advance` should be called, if nothing is received before.
+    /// When to call `advance`, unless something is received before.
     var nextDeadline: Instant? { get }
 }
 
-/// Bytes that go without a gap. They begin in the future, when the meter has thought; an echo began when the host sent.
+/// Bytes sent without a gap. They begin in the future, after the meter's reaction time; an echo began when the host sent.
 package struct Emission: Sendable, Hashable {
     package var bytes: [UInt8]
     package var speed: BaudRate
@@ -24,17 +24,17 @@ package struct Emission: Sendable, Hashable {
         self.start = start
     }
 
-    /// When the byte at `index` is through.
+    /// When the byte at `index` ends.
     package func completion(of index: Int) -> Instant { start + LineSettings(speed).duration(of: index + 1) }
 
     package var end: Instant { start + LineSettings(speed).duration(of: bytes.count) }
 }
 
-/// What a UART set to one speed makes of characters sent at another (7E1 at both ends): it looks for start bits and samples where it
-/// believes the bits to be. From slow to fast each dark-to-light change becomes a NUL; from fast to slow most characters vanish.
+/// What a UART at one speed receives when characters are sent at another (7E1 at both ends): it looks for start bits and samples where it
+/// expects the bits. From slow to fast, each dark-to-light change becomes a NUL; from fast to slow, most characters vanish.
 package func heard(_ bytes: [UInt8], sentAt: BaudRate, heardAt: BaudRate) -> [UInt8] {
     guard sentAt != heardAt else { return bytes }
-    // The unit of time is such that half a bit of either side is a whole number.
+    // The unit of time is chosen so that half a bit of either side is an integer.
     let (sentBit, heardBit) = (2 * heardAt.rawValue, 2 * sentAt.rawValue)
     let end = bytes.count * 10 * sentBit
     func isHigh(_ time: Int) -> Bool {
@@ -47,7 +47,7 @@ package func heard(_ bytes: [UInt8], sentAt: BaudRate, heardAt: BaudRate) -> [UI
         default: return true
         }
     }
-    /// The next change of the line to the level.
+    /// The time of the line's next change to the level.
     func next(high: Bool, from time: Int) -> Int {
         var time = time
         while time < end, isHigh(time) != high { time = (time / sentBit + 1) * sentBit }

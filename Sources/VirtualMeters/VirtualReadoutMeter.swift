@@ -1,13 +1,13 @@
 import MeterProtocols
 import Metering
 
-/// A meter of IEC 62056-21 mode A or B: asked, it names itself and sends all that it has, without waiting for an acknowledgement. In mode A
-/// at the speed of the sign-on, in mode B at the one that its identification says.
+/// A meter of IEC 62056-21 mode A or B: after a sign-on it sends its identification and all its data, without waiting for an
+/// acknowledgement. Mode A keeps the speed of the sign-on, mode B switches to the one in the identification.
 package struct VirtualReadoutMeter: VirtualMeter {
     package enum Kind: String, Sendable, CaseIterable { case modeA = "mode-a", modeB = "mode-b" }
 
     private static let reaction = Duration.milliseconds(270)
-    /// From the identification to the data: the time to change the speed in.
+    /// From the identification to the data: the time for changing the speed.
     private static let pause = Duration.milliseconds(400)
     private static let longestGap = Duration.milliseconds(1500)
     private static let serial = "12345678"
@@ -20,7 +20,7 @@ package struct VirtualReadoutMeter: VirtualMeter {
     private var incoming: [UInt8] = []
     private var lastHeard: Instant
     private var ear: Ear
-    /// When its last message was through.
+    /// When its last message ended.
     private var spokeUntil: Instant
     private var lastBlock: [UInt8] = []
     private var owesWrongBCC: Bool

@@ -1,9 +1,9 @@
 import MeterProtocols
 import Metering
 
-/// The S0 output of a meter: a switch that closes (the line falls) for a moment whenever another part of a kWh was taken.
+/// The S0 output of a meter: a switch that closes (the line falls) for a moment for each pulse's share of a kWh.
 package struct VirtualS0: Sendable {
-    /// Two pulses have at least this between them (EN 62053-31): where more come, they come late, and none is lost.
+    /// The minimum pause between two pulses (EN 62053-31): if pulses are due faster, they are delayed, and none is lost.
     private static let shortestPause = Duration.milliseconds(30)
     private static let bounceTime: ClosedRange<Duration> = .microseconds(50)...(.microseconds(900))
     /// One kWh in watt-nanoseconds.
@@ -17,10 +17,10 @@ package struct VirtualS0: Sendable {
     /// Energy since the last pulse, in watt-nanoseconds times `pulsesPerUnit`, so that a pulse is a whole kWh of it.
     private var progress: Int64 = 0
     private var lineIsFreeAt: Instant
-    /// Of a pulse that has begun.
+    /// The remaining edges of a pulse that has begun.
     private var pending: ArraySlice<Edge> = []
 
-    /// Those whose first edge was handed out: what a counter should have counted.
+    /// The pulses whose first edge was returned: what a counter should have counted.
     package private(set) var pulses: Int64 = 0
 
     package init(pulsesPerUnit: Int64, pulseLength: Duration = .milliseconds(50), household: Household, bounce: Bool = false, seed: UInt64)
@@ -34,7 +34,7 @@ package struct VirtualS0: Sendable {
         lineIsFreeAt = household.now
     }
 
-    /// In order; `nil` when no more energy will ever be taken.
+    /// In order; `nil` when no more energy will ever flow.
     package mutating func nextEdge() -> Edge? {
         if let edge = pending.popFirst() { return edge }
         guard let due = nextPulse() else { return nil }
@@ -67,7 +67,7 @@ package struct VirtualS0: Sendable {
         }
     }
 
-    /// The contact opens and closes a few times before it stays.
+    /// The contact opens and closes a few times before it settles.
     private mutating func changes(to direction: Edge.Direction, at start: Instant) -> [Edge] {
         var edges = [Edge(direction, at: start)]
         guard bounces else { return edges }
