@@ -3,10 +3,10 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// A virtual meter on a pseudo-terminal, at the pace of a real one: bytes take their time in both directions, come in the portions of a
-/// USB adapter, and are garbage when the program listens or sends at another speed than the meter.
+/// A virtual meter on a pseudo-terminal, at the pace of a real one: bytes take time in both directions, arrive in the chunks of a USB
+/// adapter, and are garbage when the program's speed differs from the meter's.
 package actor PtyMeter<Meter: VirtualMeter> {
-    /// Bytes that are through at `at`, all sent at one speed.
+    /// Bytes that end at `at`, all sent at one speed.
     private struct Portion {
         var bytes: [UInt8]
         var speed: BaudRate
@@ -19,17 +19,17 @@ package actor PtyMeter<Meter: VirtualMeter> {
     private var meter: Meter
     private var outgoing: [Portion] = []
     private var incoming: [Portion] = []
-    /// What the program had set when the first byte of `incoming` began: a change before the last bit is out spoils the rest.
+    /// The program's speed when the first byte of `incoming` began: a change before the last bit is sent corrupts the rest.
     private var programSpeed: BaudRate?
 
-    /// What a program opens.
+    /// The path that a program opens.
     package nonisolated var path: String { terminal.path }
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// How long a USB adapter collects bytes.
+    /// How long a USB adapter buffers bytes.
     private static var latency: Duration { .milliseconds(16) }
-    /// More waits in the kernel.
+    /// Further bytes wait in the kernel.
     private static var longestQueue: Int { 1024 }
 
     package init(_ meter: Meter, on terminal: any SerialTerminal, executor: any SerialExecutor, clock: any Clockwork) {
@@ -39,7 +39,7 @@ package actor PtyMeter<Meter: VirtualMeter> {
         self.clock = clock
     }
 
-    /// Once, until the task is cancelled; then the port is gone as if it was pulled out.
+    /// Runs once, until the task is cancelled; then the port disappears as if it had been unplugged.
     package func run() async {
         while true {
             let deadlines = [meter.nextDeadline, incoming.first?.at, outgoing.first?.at].compactMap { $0 }
@@ -55,10 +55,10 @@ package actor PtyMeter<Meter: VirtualMeter> {
         }
     }
 
-    /// Looks at the meter, or changes it.
+    /// Reads or changes the meter.
     package func with<Result: Sendable>(_ body: @Sendable (inout Meter) -> Result) -> Result { body(&meter) }
 
-    /// The program has handed bytes to its port, which now begins to send them.
+    /// The program has written bytes to its port, which begins to send them now.
     private func listen() {
         let bytes = terminal.read()
         guard let speed = terminal.speed else { return }

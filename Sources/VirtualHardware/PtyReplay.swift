@@ -2,9 +2,9 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// A recording on a pseudo-terminal, in the time that it took, or faster. What a program says to it is not heard.
+/// A recording on a pseudo-terminal, at its original pace or faster. What the program sends is ignored.
 package struct PtyReplay: Sendable {
-    /// A program that reads the port loses what it has not read when the port goes.
+    /// When the port closes, a program loses what it has not read yet.
     private static let farewell = Duration.seconds(1)
 
     private let recording: Recording
@@ -17,7 +17,7 @@ package struct PtyReplay: Sendable {
         self.clock = clock
     }
 
-    /// Once, or until the task is cancelled; then the port is gone.
+    /// Plays it once, or repeatedly until the task is cancelled; then the port disappears.
     package func run(timesAsFast: Int, again: Bool) async {
         var begin = clock.now
         repeat {
@@ -32,7 +32,7 @@ package struct PtyReplay: Sendable {
         terminal.close()
     }
 
-    /// `false`: cancelled.
+    /// `false` if cancelled.
     private func pause(until deadline: Instant) async -> Bool {
         while true {
             switch await terminal.wait(forBytes: true, until: deadline) {

@@ -15,7 +15,7 @@ package struct VirtualPulseLines: PulseLines {
 
     package func run(_ counter: PulseCounter) async {
         var (counter, meters) = (counter, meters)
-        /// The next edge of each; `nil` when nothing is used for ever.
+        /// The next edge of each line; `nil` if no more energy will ever flow.
         var upcoming = meters.indices.map { meters[$0].nextEdge() }
         let line = OpenLine(request: 1, beginning: .new(activeSince: nil), isDebounced: false)
         counter.opened(meters.indices.map { LineOpening(line: $0, result: .success(line)) }, clock.now)
