@@ -65,7 +65,8 @@ struct CheckCommand: Command {
         }
     }
 
-    /// A daemon that runs holds the port or line, and knows best; where none runs, or not with this meter, it is tried.
+    /// A running daemon holds the port or line, so it is asked first. If none is running, or not with this meter, the port or line is
+    /// tried.
     private func finding(_ meter: String, _ folder: Folder, trying: () async -> Finding) async -> Finding {
         let answer = try? folder.asOwner { ControlSocket.ask("problem \(meter)", directory: folder) }
         guard let reply = answer ?? nil else { return await trying() }
@@ -93,7 +94,7 @@ struct CheckCommand: Command {
 
     private func tryBroker(_ mqtt: Configuration.MQTT, _ loop: EventLoop) async -> Finding {
         var mqtt = mqtt
-        // The daemon may be connected under the same name; a second one would throw it out.
+        // The daemon may be connected with the same client id; a second client with it would disconnect the daemon.
         mqtt.clientID += "-check"
         let broker = MosquittoBroker(mqtt, will: nil, loop: loop)
         let events = await broker.connect()
@@ -119,7 +120,7 @@ struct CheckCommand: Command {
         }
     }
 
-    /// By what the daemon has read, the one that runs or the last one.
+    /// Uses the serial numbers that a running or earlier daemon has read.
     private func serialWarnings(_ configuration: Configuration, _ folder: Folder, _ loop: EventLoop) async -> [String] {
         let files = TotalFiles(directory: folder, journal: NoPulseJournal(), loop: loop)
         var serials: [(meter: String, serial: String)] = []
@@ -129,7 +130,7 @@ struct CheckCommand: Command {
         return sameSerialWarnings(serials)
     }
 
-    /// It makes nothing there: made by root, it might not be the daemon's.
+    /// Creates nothing: a directory created by root might not belong to the daemon.
     private func tryState(_ folder: Folder) -> Finding {
         do throws(SystemError) {
             let condition = try folder.asOwner { () throws(SystemError) in try StateDirectory.condition(of: folder) }

@@ -5,16 +5,16 @@ enum ExitCode: Int32, Error {
     case done = 0, failed = 1, wrongUsage = 64, notReachable = 69, wrongConfiguration = 78
 }
 
-/// One word after `jouled`.
+/// A subcommand of `jouled`.
 protocol Command: Sendable {
     static var name: String { get }
     /// One line for the list of commands.
     static var summary: String { get }
-    /// All that `jouled NAME --help` says.
+    /// The output of `jouled NAME --help`.
     static var usage: String { get }
     static var rules: [Options.Rule] { get }
 
-    /// Checks the words; what is wrong is followed by the usage.
+    /// Checks the arguments; an error is printed together with the usage.
     init(_ options: Options) throws(Options.Misuse)
     func run(_ loop: EventLoop) async -> ExitCode
 }
@@ -22,7 +22,7 @@ protocol Command: Sendable {
 let defaultConfiguration = "/etc/jouled/config.toml"
 
 extension Options {
-    /// At most `count` words.
+    /// Allows at most `count` words.
     func limitWords(to count: Int) throws(Misuse) {
         guard words.count <= count else { throw Misuse(reason: "\(words[count]): one word too many") }
     }

@@ -68,7 +68,7 @@ struct DecodeCommand: Command {
     }
 }
 
-/// What is wrong with a file: what is said several times in a row is one line, whatever was decoded in between.
+/// The errors in a file: consecutive identical ones are combined into one line, whatever was decoded in between.
 private struct Complaints {
     let file: String
     private var last: Finding.Noise?

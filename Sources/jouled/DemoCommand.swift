@@ -64,7 +64,7 @@ struct DemoCommand: Command {
         let configuration = household(mqtt, port: directory + "/me162", state: directory)
         introduce(mqtt, directory)
         let files = TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), loop: threads.storage)
-        // These meters are new, whatever the broker remembers of an earlier demo.
+        // These meters are new, whatever the broker has retained from an earlier demo.
         for pulse in configuration.pulses { try? await files.save(pulse.name, PulseTotal(pulsesPerUnit: pulse.pulsesPerUnit)) }
         let daemon = await Daemon(configuration, surroundings(configuration, threads, files))
         let code = await run(daemon, meter, signals, loop)
@@ -93,7 +93,7 @@ struct DemoCommand: Command {
         return await daemon.aggregator.snapshot["grid"]?.values[.energyImport] == nil ? .failed : .done
     }
 
-    /// A signal, the time that was given, or nothing to write to any more.
+    /// Waits for a signal, the time limit, or the end of the output.
     private func waitForEnd(_ signals: Signals, _ displayed: AsyncStream<Void>, _ loop: EventLoop) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { for await _ in displayed {} }

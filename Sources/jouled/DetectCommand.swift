@@ -49,7 +49,7 @@ struct DetectCommand: Command {
         return found > 0 ? .done : outcomes.contains(nil) ? .notReachable : .failed
     }
 
-    /// `nil` when the port can't be used.
+    /// `nil` if the port can't be used.
     private func detect(_ port: String, _ loop: EventLoop) async -> Detection.Outcome? {
         var detection = Detection(hasFixedSpeed: RemoteHead(port) != nil)
         var asks = false
@@ -82,7 +82,7 @@ struct DetectCommand: Command {
         return detection.outcome
     }
 
-    /// `nil` where there is no meter. Everything but the block is a comment of TOML.
+    /// `nil` if there is no meter. Everything but the block is a TOML comment.
     private static func report(_ outcome: Detection.Outcome, _ port: String, found number: Int) -> String? {
         let lasting = lastingName(of: port)
         switch outcome {
@@ -106,7 +106,7 @@ struct DetectCommand: Command {
         }
     }
 
-    /// What a meter or a path says may hold anything.
+    /// Text from a meter or a path may contain anything.
     private static func comment(_ text: String) -> String {
         text.split(separator: "\n").map { line in
             var comment = "# "

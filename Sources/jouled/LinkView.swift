@@ -2,7 +2,7 @@ import LinuxIO
 import MeterProtocols
 import Metering
 
-/// What `watch` shows: in place on a terminal, else a line each time.
+/// The output of `watch`: updated in place on a terminal, otherwise one line each time.
 struct LinkView {
     private static let barWidth = 40
     private static let registersShown = 16
@@ -19,11 +19,11 @@ struct LinkView {
         guard isTerminal else { return printText(line(watch)) }
         let table = table(watch)
         lines = table.utf8.count { $0 == 0x0A }
-        // As in `LiveTable`: the next one goes over it.
+        // As in `LiveTable`: the next table overwrites this one.
         printText("\u{1B}[J\u{1B}[?7l\(table)\u{1B}[?7h\u{1B}[\(lines)A\r")
     }
 
-    /// Leaves the last one where it is.
+    /// Leaves the last table on the screen.
     mutating func end() {
         if lines > 0 { printText("\r\u{1B}[\(lines)B") }
         lines = 0
@@ -54,7 +54,7 @@ struct LinkView {
     }
 
     private func known(_ watch: LinkWatch) -> [Register] {
-        // What changes is looked at first.
+        // Values that change come first.
         let known = watch.readout?.registers.filter { $0.code.title != nil } ?? []
         return known.filter(isNumber) + known.filter { !isNumber($0) }
     }

@@ -2,8 +2,8 @@ import LinuxIO
 import MeterDaemon
 import Metering
 
-/// The newest values on the terminal, once a second; where it is no terminal, a line per meter every five seconds. Ends when nobody can
-/// read them any more.
+/// The newest values on the terminal, once a second; if the output is not a terminal, a line per meter every five seconds. Ends when the
+/// output can't be written any more.
 struct LiveTable {
     let loop: EventLoop
 
@@ -14,14 +14,14 @@ struct LiveTable {
             if isTerminal {
                 let table = Self.table(snapshot)
                 lines = table.utf8.count { $0 == 0x0A }
-                // Below the cursor all away, no line wrapped, and back to the empty line above: what the log says between two tables
-                // stays there, and the next table goes below it.
+                // Clears everything below the cursor, prints without line wrapping, and returns to the empty line above: log lines written
+                // between two tables stay there, and the next table is printed below them.
                 printText("\u{1B}[J\u{1B}[?7l\(table)\u{1B}[?7h\u{1B}[\(lines)A")
             } else {
                 printText(snapshot.meters.map { Self.line($0) + "\n" }.joined())
             }
             if outputFailure != nil { break }
-            // The newest waits meanwhile. When all is over, the next round ends.
+            // Meanwhile only the newest snapshot is kept. When the stream has ended, the next iteration ends.
             await loop.sleep(until: loop.now + (isTerminal ? .seconds(1) : .seconds(5)))
         }
         if lines > 0 { printText("\r\u{1B}[\(lines)B") }

@@ -35,7 +35,7 @@ struct Main {
         loop.run()
     }
 
-    /// What could not be printed is not done. A reader that has seen enough need not be told.
+    /// If the output could not be written, the command has failed. No message is needed if the reader closed the pipe.
     private static func end(_ code: ExitCode) -> Never {
         guard let outputFailure else { endProcess(code.rawValue) }
         if case .other(let error) = outputFailure { printText("jouled: can't write to \(error)\n", to: standardError) }

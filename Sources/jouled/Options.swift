@@ -1,11 +1,11 @@
-/// The words after a command, read as GNU programs read them: `--name VALUE`, `--name=VALUE`, `-c VALUE`, `-cVALUE`, `--` ends the options.
-/// `-5` is a number, no option.
+/// The arguments of a command, parsed like GNU programs do: `--name VALUE`, `--name=VALUE`, `-c VALUE`, `-cVALUE`, `--` ends the options.
+/// `-5` is a number, not an option.
 struct Options {
     struct Rule {
         var name: String
         var letter: Character?
         var takesValue: Bool
-        /// May stand more than once.
+        /// May be given more than once.
         var repeats = false
 
         static func value(_ name: String, _ letter: Character? = nil, repeats: Bool = false) -> Rule {

@@ -3,7 +3,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// Performs what `session` says on the port at `path`, and shows it to `goesOn` before, until that is enough or it is `end`.
+/// Performs the actions of `session` on the port at `path`, passing them to `goesOn` first, until that returns false or `end` is reached.
 func converse<Session: MeterSession>(
     _ session: inout Session, at path: String, _ loop: EventLoop, until end: Instant? = nil,
     _ goesOn: (Session, [MeterAction]) -> Bool

@@ -81,7 +81,7 @@ func portWord(_ word: String) throws(Options.Misuse) -> String {
     return head.description
 }
 
-/// Of the heads that are plugged in; what is wrong is said.
+/// The only head that is plugged in; otherwise prints the reason and returns `nil`.
 func onlyHead() -> String? {
     let heads = serialAdapters()
     if heads.count == 1 { return heads[0] }
@@ -91,7 +91,7 @@ func onlyHead() -> String? {
 }
 
 extension Options {
-    /// What `--protocol` says; `nil` is `auto`.
+    /// The value of `--protocol`; `nil` is `auto`.
     func meterProtocol(of known: [MeterProtocol]) throws(Misuse) -> MeterProtocol? {
         guard let name = self["protocol"], name != "auto" else { return nil }
         if let found = known.first(where: { $0.rawValue == name }) { return found }
@@ -108,7 +108,7 @@ func printReadout(_ readout: Readout, asJSON: Bool) {
     printText(registerTable(readout.registers))
 }
 
-/// A line for each register: code, value, unit, meaning.
+/// One line per register: code, value, unit, meaning.
 func registerTable(_ registers: [Register]) -> String {
     let rows = registers.map { register -> (String, String, String) in
         switch register.value {

@@ -82,7 +82,7 @@ struct RecordCommand: Command {
                 return nil
             }
             var code = ExitCode.done
-            // The recording ends by itself, or because the signal came.
+            // The recording ended by itself, or a signal came.
             for await end in group {
                 if let end { code = end }
                 group.cancelAll()
@@ -125,7 +125,7 @@ struct RecordCommand: Command {
         }
     }
 
-    /// What of it can be kept.
+    /// Writes the recording without the parts that can't be anonymized.
     private func write(_ original: Recording, to target: NewFile) -> Bool {
         let anonymizer = Anonymizer(original, meterProtocol)
         do throws(SystemError) {
@@ -138,7 +138,7 @@ struct RecordCommand: Command {
         return anonymizer.telegrams > 0
     }
 
-    /// Until the time is over, the readout is there or the task is cancelled; or says why it ended before.
+    /// Records until the time limit, the end of the readout, or cancellation; returns the reason if it ends earlier.
     private func listen(
         _ connection: any SerialConnection, _ loop: EventLoop, _ take: ([UInt8], Instant) throws(SystemError) -> Void
     ) async throws(SystemError) -> PortError? {
@@ -173,7 +173,7 @@ struct RecordCommand: Command {
             case .closed(.cancelled): return nil
             case .closed(let reason): return reason
             }
-            // Bytes that never pause let no deadline pass.
+            // With bytes that never pause, no deadline expires.
             if let end, loop.now >= end { return nil }
         }
     }
@@ -181,7 +181,7 @@ struct RecordCommand: Command {
     private func say(_ text: String) { printText("jouled: \(text)\n", to: standardError) }
 }
 
-/// What was heard until now.
+/// What was received so far.
 private struct Tally {
     private(set) var bytes = 0
     private var telegrams = 0

@@ -53,7 +53,7 @@ struct RunCommand: Command, Sendable {
         }
     }
 
-    /// The new configuration, or `nil` and a word in the log.
+    /// The new configuration, or `nil` with a log message.
     private func reload() -> Configuration? {
         do throws(ConfigurationErrors) {
             let new = try loadConfiguration(path: path)

@@ -4,11 +4,12 @@ import MeterDaemon
 import Metering
 import Publishing
 
-/// The daemon's threads beside libmosquitto's own, and that of the pulses, which waits for nothing else: what blocks has one, all else another.
+/// The daemon's threads besides libmosquitto's and the pulse thread, which waits for nothing else: one for blocking calls, one for the
+/// rest.
 struct ServiceThreads {
     let main: EventLoop
     let storage: EventLoop
-    /// What must stay open between two runs.
+    /// Keeps descriptors that must stay open between two runs.
     let store = DescriptorStore()
 
     init(main: EventLoop) {
@@ -42,12 +43,12 @@ struct Service {
         broker = realBroker(configuration, threads.main)
     }
 
-    /// Until a signal ends it, or a reload brings another configuration.
+    /// Runs until a signal ends it, or a reload brings a different configuration.
     func run(_ signals: Signals, reload: @escaping @Sendable () -> Configuration?) async -> End {
         let folder = Folder(configuration.state.directory)
         var state: StateDirectory?
         var control: ControlSocket?
-        // A disk that can't be written is no reason not to count; another daemon that counts there is.
+        // A disk that can't be written must not prevent counting, but another daemon that counts there must.
         do throws(SystemError) {
             state = try StateDirectory(folder)
             guard state != nil else {
@@ -92,7 +93,7 @@ struct Service {
     }
 
     private func run(_ daemon: Daemon, _ signals: Signals, _ reload: @Sendable () -> Configuration?) async -> End {
-        // It only ever ends.
+        // No elements are sent: the end of the stream is the signal.
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         return await withTaskGroup(of: Farewell.self) { group in
             group.addTask {
@@ -112,11 +113,11 @@ struct Service {
             while let event = await group.next() {
                 if case .over = event { break }
                 if case .signal(.stop) = event, case .reloaded = end {
-                    // The first one: what had ended to begin again only ends.
+                    // The first stop signal during a restart: stops without starting again.
                     end = .stopped
                     notice.send("STOPPING=1")
                 } else if event == .signal(.restart) {
-                    // It does already.
+                    // A restart is already in progress.
                 } else if event == .signal(.reload) {
                     if case .reloaded = end, let newer = reload() { end = .reloaded(newer) }
                 } else {
@@ -126,13 +127,13 @@ struct Service {
                 group.addTask { .signal(await signals.next()) }
             }
             group.cancelAll()
-            // One that came at the last moment is taken from the kernel already.
+            // A stop signal received at the last moment is no longer pending in the kernel.
             for await event in group where event == .signal(.stop) { end = .stopped }
             return end
         }
     }
 
-    /// What may happen after the end was asked for. A second signal, or too long a farewell, ends the process as it is.
+    /// Events after the end was requested. A second signal, or a shutdown that takes too long, ends the process immediately.
     private enum Farewell: Equatable {
         case over, late
         case signal(Signals.Signal?)
@@ -158,7 +159,7 @@ struct Service {
         return .stopped
     }
 
-    /// By then the meters and the broker are found, as a rule, and what comes again and again begins.
+    /// By then the meters and the broker have usually been found, and regular operation has begun.
     private func settle() async {
         await threads.main.sleep(until: threads.main.now + Self.start)
         if !Task.isCancelled { giveBackStartupCode() }
@@ -174,7 +175,7 @@ struct Service {
     }
 }
 
-/// The broker that the configuration names; its will is what the publication says of a daemon that is gone.
+/// The configured broker; its will is the publication's offline message.
 func realBroker(_ configuration: Configuration, _ loop: EventLoop) -> MosquittoBroker? {
     guard let mqtt = configuration.mqtt, let publication = configuration.publication else { return nil }
     return MosquittoBroker(mqtt, will: publication.will, loop: loop)

@@ -50,7 +50,7 @@ struct TotalCommand: Command {
         }
         if let meter = pulse.of { return fail("\(pulse.name) is the light of \(meter), and has no total of its own") }
         let folder = Folder(configuration.state.directory)
-        // What is in there is the daemon's, and so may be what root is led to by it.
+        // The directory's contents belong to the daemon's user, who could direct root to other files through them.
         do throws(SystemError) { try folder.actAsOwner() } catch { return fail("the saved state can't be reached: \(error)") }
         let request = "total \(meter)" + (value.map { " \($0)" } ?? "")
         if let reply = ControlSocket.ask(request, directory: folder) {
