@@ -19,10 +19,10 @@ __attribute__((format(printf, 1, 2))) static void complain(const char *format, .
     va_end(arguments);
 }
 
-// Finding a line.
+// Finding a line
 
 typedef struct {
-    // The wish: a line's name, or a chip's label or name.
+    // The request: a line's name, or a chip's label or name.
     const char *name, *chip;
     char path[CGPIO_PATH];
     unsigned offset;
@@ -69,7 +69,7 @@ static bool search_all(search *search) {
         char path[CGPIO_PATH];
         struct stat status;
         snprintf(path, sizeof path, "/dev/%s", entries[i]->d_name);
-        // Not a link: Raspberry Pi OS gives the chip of a Pi 5 a second name.
+        // Symbolic links are skipped: Raspberry Pi OS links to the chip of a Pi 5 under a second name.
         if (!search->is_ambiguous && lstat(path, &status) == 0 && S_ISCHR(status.st_mode)) search_chip(search, path, entries[i]->d_name);
         free(entries[i]);
     }
@@ -87,7 +87,7 @@ static bool search_all(search *search) {
     return false;
 }
 
-// Where it is.
+// Locating a line by its offset
 
 static struct gpiod_chip *open_chip(const char *path) {
     struct gpiod_chip *chip = gpiod_chip_open(path);
@@ -132,7 +132,7 @@ bool cgpio_find_offset(const char *chip, unsigned offset, cgpio_place *place) {
     return search_all(&search) && describe(search.path, offset, place);
 }
 
-// Taking it.
+// Requesting lines
 
 int cgpio_take(const cgpio_place *place, const cgpio_wish *wishes, unsigned count) {
     struct gpiod_chip *chip = gpiod_chip_open(place->path);

@@ -1,4 +1,4 @@
-// Where libgpiod 1 and 2 differ. What is the same in both (opening and closing a chip) is called directly.
+// The differences between libgpiod 1 and 2. Functions that are the same in both (opening and closing a chip) are called directly.
 #pragma once
 #include "cgpio.h"
 #include <gpiod.h>
@@ -15,5 +15,5 @@ unsigned library_chip_facts(struct gpiod_chip *chip, char label[CGPIO_TEXT]);
 bool library_line_facts(struct gpiod_chip *chip, unsigned offset, library_line_info *info);
 // -1 and errno on failure.
 int library_take(struct gpiod_chip *chip, const cgpio_wish *wishes, unsigned count);
-// At every edge: without the C library's care for threads that are cancelled.
+// Called at every edge: a raw system call, without the C library's handling of thread cancellation.
 static inline long library_read(int descriptor, void *events, size_t size) { return syscall(SYS_read, descriptor, events, size); }

@@ -45,7 +45,7 @@ int library_take(struct gpiod_chip *chip, const cgpio_wish *wishes, unsigned cou
     }
     struct gpiod_line *line = gpiod_chip_get_line(chip, wishes->offset);
     if (!line || gpiod_line_request_both_edges_events_flags(line, "jouled", flags[wishes->bias]) != 0) return -1;
-    // The kernel keeps the line as long as any copy of the descriptor lives.
+    // The kernel keeps the line as long as any copy of the descriptor is open.
     int descriptor = fcntl(gpiod_line_event_get_fd(line), F_DUPFD_CLOEXEC, 0);
     int code = errno;
     gpiod_line_release(line);

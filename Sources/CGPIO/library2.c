@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 const bool cgpio_is_numbered = true;
-// The most that the kernel grants; more is cut down to it.
+// The kernel's maximum; larger requests are reduced to it.
 const unsigned cgpio_queue = 1024;
 
 const char *cgpio_version(void) {
@@ -62,7 +62,7 @@ static int request(
     gpiod_request_config_set_event_buffer_size(config, cgpio_queue);
     struct gpiod_line_request *granted = gpiod_chip_request_lines(chip, config, lines);
     if (!granted) return -1;
-    // The kernel keeps the lines as long as any copy of the descriptor lives.
+    // The kernel keeps the lines as long as any copy of the descriptor is open.
     int descriptor = fcntl(gpiod_line_request_get_fd(granted), F_DUPFD_CLOEXEC, 0);
     gpiod_line_request_release(granted);
     return descriptor;

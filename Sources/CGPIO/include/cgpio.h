@@ -1,5 +1,5 @@
-// What jouled needs of GPIO, in its own words. Lines are found and taken by libgpiod 1.6 (Debian 12) or 2 (Debian 13). Their edges are
-// read from the kernel as they are: a descriptor that outlived the process that asked for it is one that no library knows.
+// jouled's GPIO interface. Lines are found and requested with libgpiod 1.6 (Debian 12) or 2 (Debian 13). Their edges are read directly from
+// the kernel, because no library can handle a descriptor that was opened by an earlier process.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,10 +13,10 @@
 
 typedef enum { CGPIO_AS_IS, CGPIO_DISABLED, CGPIO_PULL_UP, CGPIO_PULL_DOWN } cgpio_bias;
 
-// Where a line is.
+// The location of a line.
 typedef struct {
     char path[CGPIO_PATH], label[CGPIO_TEXT];
-    // Empty when it has none.
+    // Empty if the line has no name.
     char name[CGPIO_TEXT];
     unsigned offset;
 } cgpio_place;
@@ -24,14 +24,14 @@ typedef struct {
 typedef struct {
     unsigned offset;
     cgpio_bias bias;
-    // Levels that are shorter make no edge; 0 for every edge. libgpiod 1 can't have it.
+    // Levels shorter than this cause no edge; with 0 every edge is reported. Not supported by libgpiod 1.
     uint32_t debounce_microseconds;
 } cgpio_wish;
 
 typedef struct {
     // On the monotonic clock.
     uint64_t nanoseconds;
-    // 1, 2, 3… of its line since it was taken, also for edges that were lost; 0 with libgpiod 1, which doesn't number them.
+    // 1, 2, 3… per line since it was requested, also counting lost edges; 0 with libgpiod 1, which doesn't number them.
     uint64_t number;
     unsigned offset;
     bool is_rising;
@@ -39,33 +39,32 @@ typedef struct {
 
 // `libgpiod 1.6.3`.
 const char *cgpio_version(void);
-// Lines are taken several at once, their edges are numbered and debounced: libgpiod 2.
+// Whether several lines can be requested at once and edges are numbered and debounced: only with libgpiod 2.
 extern const bool cgpio_is_numbered;
-// The most edges that the kernel keeps for who does not read.
+// The maximum number of unread edges that the kernel buffers.
 extern const unsigned cgpio_queue;
-// Why the last call of this thread failed, for the person who wired it.
+// Why the last call of this thread failed, as a message for the user.
 const char *cgpio_problem(void);
 
-// The line of that name, on whichever chip.
+// Finds the line with this name, on any chip.
 bool cgpio_find_name(const char *name, cgpio_place *place);
-// A line of a chip: its device path, its label or its name.
+// Finds a line of a chip, which is given by its device path, label or name.
 bool cgpio_find_offset(const char *chip, unsigned offset, cgpio_place *place);
 
-// Both edges of inputs of one chip, as they are wished: a descriptor of the kernel, which is the caller's to close; -1 and errno on failure.
-// Without libgpiod 2 one line at a time.
+// Requests both edges of inputs of one chip. Returns a kernel descriptor, which the caller must close; -1 and errno on failure. With
+// libgpiod 1, only one line at a time.
 int cgpio_take(const cgpio_place *chip, const cgpio_wish *wishes, unsigned count);
-// Puts the failure of `cgpio_take` for a single line into words.
+// Sets `cgpio_problem` to a description of a failed `cgpio_take` of a single line.
 void cgpio_complain(const cgpio_place *line, int code);
 
-// 1 or 0 for the line that was wished at `index`; -1 on failure.
+// 1 or 0 for the line that was requested at `index`; -1 on failure.
 int cgpio_value(int descriptor, unsigned index);
 typedef struct {
     const cgpio_edge *first;
-    // -1: the line is gone, and errno says how.
+    // -1: the line is gone; errno has the reason.
     int count;
 } cgpio_edges;
-// The edges that wait, without waiting for any: not more than it has room for, so there may be more. They are there until this thread calls
-// it again.
+// The pending edges, without waiting. There may be more than the buffer can hold. They are valid until this thread's next call.
 cgpio_edges cgpio_read(int descriptor);
 
 #pragma clang assume_nonnull end
