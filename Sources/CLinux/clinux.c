@@ -47,7 +47,7 @@ int clinux_exclusive(int terminal) { return ioctl(terminal, TIOCEXCL); }
 
 int clinux_is_pseudo_terminal(int terminal) {
     struct stat status;
-    // The Unix98 pseudo-terminals have the device numbers 136 to 143.
+    // Unix98 pseudo-terminals have the major device numbers 136 to 143.
     return fstat(terminal, &status) == 0 && major(status.st_rdev) >= 136 && major(status.st_rdev) <= 143;
 }
 
@@ -112,11 +112,11 @@ static int forget(struct dl_phdr_info *object, size_t size, void *context) {
     (void)size;
     (void)context;
     unsigned long page = sysconf(_SC_PAGESIZE);
-    // The kernel's own object has no file behind it.
+    // The vDSO, which the kernel provides, has no file.
     if (strncmp(object->dlpi_name, "linux-vdso", 10) == 0) return 0;
     for (int i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-        // What can be written may differ from its file.
+        // Writable pages may differ from their file.
         if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
         unsigned long begin = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
         unsigned long end = (object->dlpi_addr + part->p_vaddr + part->p_filesz) & ~(page - 1);
@@ -127,8 +127,8 @@ static int forget(struct dl_phdr_info *object, size_t size, void *context) {
 
 void clinux_forget_code(void) { dl_iterate_phdr(forget, 0); }
 
-// Ends the process, with a sentence and exit status 1, where a limit leaves it too little memory: before the constructors of Swift's runtime,
-// which would end it with a signal.
+// Ends the process with a message and exit status 1 if a resource limit leaves too little memory. It runs before the constructors of the
+// Swift runtime, which would end the process with a signal.
 __attribute__((constructor(101))) static void require_memory(void) {
     static const struct {
         int resource;
