@@ -4,12 +4,12 @@
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 16
-// `[=` fails an assertion behind which the parser would find the error by itself. With NDEBUG such assertions are even what the compiler
-// takes for granted.
+// `[=` fails an assertion, although the parser would detect the error itself afterwards. With NDEBUG, such assertions even become
+// assumptions for the compiler.
 #undef NDEBUG
 #define TOML_ASSERT(expression) static_assert(true)
-// toml++ 3.3 and 3.4 run into `__builtin_unreachable()` at a letter like é or ³ where a text would need quotes (`unit = m³`): they ask
-// whether it is a blank, and forgot that most letters are none. Included first, that one question gets its answer.
+// toml++ 3.3 and 3.4 reach `__builtin_unreachable()` at a letter like é or ³ where a text needs quotes (`unit = m³`): their whitespace
+// check does not handle most letters. The header with that check is included first, with `return false` in its place.
 #if __has_include(<toml++/toml.hpp>)
 #include <toml++/impl/preprocessor.hpp>
 #undef TOML_UNREACHABLE
@@ -33,14 +33,14 @@
 #include <string_view>
 #include <vector>
 
-// The parser and the tree's destructor recurse once per dotted key. Short lines and few nested values keep that off the stack's end.
+// The parser and the tree's destructor recurse once per dotted key. Short lines and limited nesting prevent a stack overflow.
 static constexpr size_t longest_line = 1024;
 
 struct ctoml_document {
     std::string error;
     ctoml_position error_at{1, 1};
     std::vector<ctoml_node> nodes;
-    std::deque<std::string> texts;  // never moves what it holds: the nodes point there
+    std::deque<std::string> texts;  // never moves its elements: the nodes point to them
     std::vector<std::string_view> lines;
 
     ctoml_text keep(std::string &&text) {
@@ -62,7 +62,7 @@ struct ctoml_document {
         }
     }
 
-    // A number's own text, which the parser gives away for a double. Numbers do not span lines.
+    // A number's source text, which the parser replaces by a double. Numbers don't span lines.
     std::string source_text(const toml::source_region &region) const {
         std::string text;
         if (region.begin.line != region.end.line || region.begin.line == 0 || region.begin.line > lines.size()) return text;
@@ -112,7 +112,7 @@ struct ctoml_document {
     }
 
     void parse(std::string_view source) {
-        // The parser skips a byte order mark and doesn't count it.
+        // The parser skips a byte order mark without counting it.
         if (source.substr(0, 3) == "\xEF\xBB\xBF") source.remove_prefix(3);
         if (!split(source)) return;
         const toml::parse_result result = toml::parse(source);

@@ -1,5 +1,5 @@
-// TOML 1.0 as a flat list that C can walk: a node stands before its children, a table's or an array's. Nothing throws, and everything
-// is copied, so a document may outlive its source text.
+// TOML 1.0 as a flat list that C can walk: each node is followed by its children, those of a table or an array. Nothing throws, and
+// everything is copied, so a document may outlive its source text.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@ typedef enum {
     CTOML_TIME
 } ctoml_kind;
 
-// UTF-8, not ended by a zero: a TOML string may contain one.
+// UTF-8, not zero-terminated: a TOML string may contain a zero.
 typedef struct {
     const char *bytes;
     size_t length;
@@ -33,25 +33,25 @@ typedef struct {
 typedef struct {
     ctoml_kind kind;
     ctoml_position at;
-    // Only of a table's children.
+    // Only for a table's children.
     ctoml_text key;
     ctoml_position key_at;
-    // A string's characters; of any other value its source text (`0.1` stays `0.1`); empty for a table and an array.
+    // A string's characters; for any other value its source text (`0.1` stays `0.1`); empty for a table or an array.
     ctoml_text text;
-    // How many children a table or an array has. They and all below them follow.
+    // The number of children of a table or an array. They and their descendants follow.
     size_t children;
 } ctoml_node;
 
 typedef struct ctoml_document ctoml_document;
 
-// NULL only when the memory is out.
+// NULL only when out of memory.
 ctoml_document *ctoml_parse(const char *bytes, size_t length);
 void ctoml_free(ctoml_document *document);
 
-// What is wrong with the text and where; of length 0 when nothing is.
+// The error in the text and its position; length 0 if there is none.
 ctoml_text ctoml_error(const ctoml_document *document, ctoml_position *at);
 
-// The nodes, the first of which is the top table. NULL after an error.
+// The nodes, beginning with the root table. NULL after an error.
 const ctoml_node *ctoml_nodes(const ctoml_document *document, size_t *count);
 
 #ifdef __cplusplus
