@@ -87,7 +87,7 @@ static bool search_all(search *search) {
     return false;
 }
 
-// Locating a line by its offset
+// Resolving a line to its location
 
 static struct gpiod_chip *open_chip(const char *path) {
     struct gpiod_chip *chip = gpiod_chip_open(path);
