@@ -3,7 +3,7 @@ import Metering
 import Publishing
 
 extension Configuration.Meter {
-    /// The `meter`th of the meters that were found: its protocol is known, and which totals it has.
+    /// The `meter`th meter that was found: its protocol and its totals are known.
     package init(found meter: Int, port: String, speaking meterProtocol: MeterProtocol, registers: [Register] = []) {
         let name = meter == 1 ? "grid" : "grid\(meter)"
         self.init(name: name, title: "", port: port)

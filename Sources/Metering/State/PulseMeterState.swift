@@ -37,7 +37,7 @@ package enum StoredTotal: Sendable, Equatable {
     /// The last but one, and why not the last.
     case older(PulseTotal, String)
     case new
-    /// A saved total exists but can't be read: the total stays unknown until it is set.
+    /// A saved total exists but can't be read: the total stays unknown until it is set or the broker's is found.
     case damaged(String)
 }
 
