@@ -1,9 +1,9 @@
 import Metering
 
-/// Listens for every protocol at once. Readouts of all of them are taken, because only the right one can read a telegram;
-/// noise is heard of the protocol that was read last, because to the others everything is noise.
+/// Decodes with every protocol at once. Readouts of all of them are accepted, because only the right decoder can read a telegram.
+/// Noise is reported only from the protocol that was read last: to the other decoders everything is noise.
 package struct AutoDecoder: PushDecoder {
-    /// How much noise is kept until it is known whose it is.
+    /// How many findings per protocol are kept until the first readout shows which protocol it is.
     private static let mostWaiting = 64
 
     private var sml = SMLDecoder()
@@ -22,7 +22,7 @@ package struct AutoDecoder: PushDecoder {
 
     package mutating func finish() -> [Finding] {
         var found = hear([.sml: sml.finish(), .p1: p1.finish(), .iec: iec.finish()])
-        // Nothing could be read: the first that believes it heard its own says what is wrong.
+        // Nothing could be read: report the noise of the first protocol that found any.
         if current == nil, let first = Language.allCases.first(where: { waiting[$0]?.isEmpty == false }) { found += waiting[first] ?? [] }
         self = AutoDecoder()
         return found
@@ -34,7 +34,7 @@ package struct AutoDecoder: PushDecoder {
             for finding in heard[language] ?? [] {
                 switch finding {
                 case .readout(let readout):
-                    // Without its end a telegram of DSMR 2 and 3 is one of mode D.
+                    // A telegram of DSMR 2 or 3 without its end looks like one of mode D.
                     guard language != .iec || readout.isChecked || !P1Block.isUnmistakable(readout.registers) else { continue }
                     if current != language {
                         if current == nil { found += waiting[language] ?? [] }
@@ -53,7 +53,7 @@ package struct AutoDecoder: PushDecoder {
     }
 }
 
-/// What is listened for where nothing is said, and where something is.
+/// The decoder for a protocol; with `nil`, one that detects it.
 package func pushDecoder(for name: MeterProtocol?) -> any PushDecoder {
     switch name {
     case nil: AutoDecoder()

@@ -1,11 +1,11 @@
 import Metering
 
-/// Finds out whether a meter wants to be asked or speaks by itself: asks first, because that answers within seconds, then listens, and so
-/// on in turns until something works. `listensFirst` begins by listening, and takes its time for it.
+/// Finds out whether a meter has to be asked or pushes by itself. It alternates until something works: first it asks, which takes only
+/// seconds, then it listens. `listensFirst` starts by listening, at every speed for long enough.
 package struct AutoSession: MeterSession {
     private enum Turn { case asking, listening }
 
-    /// How long to ask before listening. The longer one outlasts a meter that refuses for a minute after a broken session.
+    /// How long to ask before listening. The longer one outlasts a meter that refuses for a minute after an aborted session.
     private static let askingTimes = [Duration.seconds(8), .seconds(75)]
 
     private let listensFirst: Bool
@@ -13,9 +13,9 @@ package struct AutoSession: MeterSession {
     private var listening: PushSession
     private var turn = Turn.asking
     private var turns = 0
-    /// `nil` when something was heard in this turn, which then lasts until the port goes.
+    /// `nil` once the meter has answered in this turn, which then lasts until the port is closed.
     private var changesAt: Instant?
-    /// What was asked for has come in this turn.
+    /// A readout was delivered in this turn.
     private var hasRead = false
 
     package init(plan: ReadingPlan, listensFirst: Bool = false) {
@@ -33,7 +33,7 @@ package struct AutoSession: MeterSession {
     package var gathering: Duration? { turn == .asking ? asking.gathering : listening.gathering }
     package var farewell: [UInt8] { turn == .asking ? asking.farewell : [] }
 
-    /// Of the meter that has answered a sign-on.
+    /// From the meter's answer to the sign-on.
     package var identification: Identification? { asking.identification }
 
     package mutating func opened(_ now: Instant) -> [MeterAction] {
@@ -51,8 +51,8 @@ package struct AutoSession: MeterSession {
         return actions
     }
 
-    /// Where the speed does not change, at the port of another machine, a meter that speaks by itself is understood while it is asked; its
-    /// name would be taken for an answer, again and again.
+    /// At a remote port, whose speed does not change, the telegrams of a meter that pushes can be read while it is being asked. Otherwise its
+    /// identification would be taken for an answer to the sign-on, again and again.
     private mutating func overhear(_ bytes: [UInt8], _ now: Instant) -> [MeterAction]? {
         let actions = listening.received(bytes, now)
         let speaks = actions.contains { if case .deliver(let readout) = $0 { readout.source != .iec62056 } else { false } }
@@ -82,7 +82,7 @@ package struct AutoSession: MeterSession {
     private mutating func ask(_ now: Instant) -> [MeterAction] {
         turn = .asking
         turns += 1
-        // A session begins at this speed.
+        // `ReadoutSession` starts at this speed.
         return listening.closed() + [.apply(LineSettings.opening)] + beginAsking(now)
     }
 

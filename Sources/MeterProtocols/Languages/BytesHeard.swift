@@ -1,14 +1,14 @@
-/// How many bytes were heard at which speed, since it was last listened at, without a telegram in them: what a person needs to know who
-/// asks why nothing is read.
+/// How many bytes were received at each speed since the session last listened at it, without a telegram among them: for the message that
+/// explains why nothing can be read.
 struct BytesHeard: Sendable {
     private var counts: [(line: LineSettings, bytes: Int)] = []
     private var current = 0
-    /// The speed is set on another machine and unknown here.
+    /// `false` if the speed is set on another machine.
     private let isSpeedKnown: Bool
 
     init(isSpeedKnown: Bool) { self.isSpeedKnown = isSpeedKnown }
 
-    /// From now on at this speed, with nothing heard yet.
+    /// Starts to count from 0 at this speed.
     mutating func listen(at line: LineSettings) {
         if let place = counts.firstIndex(where: { $0.line == line }) {
             current = place
@@ -25,7 +25,7 @@ struct BytesHeard: Sendable {
         counts[current].bytes = overflow ? .max : sum
     }
 
-    /// A telegram came: the other speeds are of no account.
+    /// A telegram was received: the counts of the other speeds no longer matter.
     mutating func reset() {
         guard counts.indices.contains(current) else { return }
         counts = [(counts[current].line, 0)]
@@ -34,7 +34,7 @@ struct BytesHeard: Sendable {
 
     var isSilent: Bool { counts.allSatisfy { $0.bytes == 0 } }
 
-    /// What does not change while only the number of bytes does.
+    /// Whether there were bytes, for each speed: unlike the counts, this stays the same while more bytes come.
     var speeds: [LineSettings: Bool] { Dictionary(counts.map { ($0.line, $0.bytes > 0) }) { $1 } }
 
     /// `no data at 9600 Bd 8N1; 312 bytes at 2400 Bd 8N1, but no telegram`

@@ -1,20 +1,20 @@
 import Metering
 
-/// Finds out, once, what stands in front of a head: listens at every speed before it asks, and is through after a minute.
+/// Finds out once which meter is in front of a head: listens at every speed before it asks, and ends after a minute.
 package struct Detection: MeterSession {
     package enum Outcome: Sendable, Equatable {
         /// At this speed.
         case read(Readout, BaudRate)
-        /// It has answered the sign-on, and its data did not come, or not in time.
+        /// The meter answered the sign-on, but its data did not come, or not in time.
         case identified(Identification)
-        /// Something is there that is no telegram.
+        /// Bytes were received, but no telegram.
         case heard
         case silent
     }
 
     package static let limit = Duration.seconds(60)
 
-    /// `nil` until it is known.
+    /// `nil` while it runs.
     package private(set) var outcome: Outcome?
     private var session: AutoSession
     private var line = LineSettings.opening
@@ -23,7 +23,7 @@ package struct Detection: MeterSession {
     private var hasHeard = false
     private var heard: BytesHeard
 
-    /// `hasFixedSpeed`: of a remote head.
+    /// `hasFixedSpeed`: for a remote head.
     package init(hasFixedSpeed: Bool = false) {
         heard = BytesHeard(isSpeedKnown: !hasFixedSpeed)
         var plan = ReadingPlan(read: .readout, registers: [], every: .seconds(1))
@@ -35,7 +35,7 @@ package struct Detection: MeterSession {
         guard let end, outcome == nil else { return nil }
         return session.deadline.map { min($0, end) } ?? end
     }
-    /// What was heard at which speed before it asked.
+    /// What was received at which speed before it asked.
     package var whatWasHeard: String { heard.description }
     package var gathering: Duration? { session.gathering }
     package var farewell: [UInt8] { session.farewell }
@@ -47,7 +47,7 @@ package struct Detection: MeterSession {
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction] {
         guard outcome == nil else { return [] }
-        // Later it may be the echo of what was asked.
+        // Afterwards bytes may be the echo of what was sent.
         if !hasAsked, !bytes.isEmpty {
             hasHeard = true
             heard.add(bytes.count)
@@ -65,7 +65,7 @@ package struct Detection: MeterSession {
 
     package mutating func closed() -> [MeterAction] { session.closed() }
 
-    /// A meter that pushes may speak so often that no deadline ever comes.
+    /// A meter that pushes may send so often that the deadline is never reached.
     private mutating func finish(_ now: Instant) {
         guard outcome == nil, let end, now >= end else { return }
         outcome = session.identification.map { .identified($0) } ?? (hasHeard ? .heard : .silent)

@@ -1,20 +1,20 @@
 import Metering
 
-/// Listens to a meter that speaks by itself, and looks for the speed at which it does.
+/// Listens to a meter that pushes, and looks for the speed at which it does.
 ///
-/// Eight bits and no parity everywhere: where the meter sends 7E1, its parity comes as the eighth bit and is checked with the telegram.
-/// Mode D has no other check, and a port that checks parity itself does not say which characters were wrong. Two turned bits in one
-/// character pass it, so telegrams without a checksum also wait for the next one.
+/// Always eight bits without parity: from a meter that sends 7E1 the parity arrives as the eighth bit and is checked with the telegram.
+/// Mode D has no other check, and a port that checks parity itself does not report which characters were wrong. Two flipped bits in one
+/// character go unnoticed, so telegrams without a checksum also wait for the next one.
 package struct PushSession: MeterSession {
-    /// How long to listen at one speed: the rarest telegrams come every 10 s from P1 and every 4 s from SML.
+    /// A speed and how long to listen at it: the slowest senders send every 10 s with P1 and every 4 s with SML.
     private struct Choice: Equatable, Sendable {
         var line: LineSettings
         var patience: Duration
-        /// Only every other round takes the time for it.
+        /// Tried only in every other round.
         var isRare = false
     }
 
-    /// A speed that has worked is not left for a meter that is silent for some time.
+    /// How long a meter may be silent before a speed that has worked is given up.
     private static let longestSilence = Duration.seconds(120)
 
     private let name: MeterProtocol?
@@ -25,18 +25,18 @@ package struct PushSession: MeterSession {
     private var unchecked = UncheckedReadouts()
     private var hasWorked = false
     private var heard: BytesHeard
-    /// The rounds that are over.
+    /// How many rounds are complete.
     private var rounds = 0
-    /// What was heard when the problem was said; `nil` while there is none.
+    /// `heard.speeds` when the problem was last reported; `nil` while there is none.
     private var saidProblem: [LineSettings: Bool]?
     private var usualLength = UsualLength()
-    /// So many bytes came since the last telegram.
+    /// Bytes received since the last telegram.
     private var length = 0
     package private(set) var deadline: Instant?
     package var farewell: [UInt8] { [] }
 
-    /// `nil` listens for all of them. `missesNothing` waits for what is rare, too, and tries the speed that few have each time.
-    /// `hasFixedSpeed`: of a remote head.
+    /// `nil` listens for all protocols. `missesNothing` also waits for slow senders, and tries the rare speed in every round.
+    /// `hasFixedSpeed`: for a remote head.
     package init(_ name: MeterProtocol?, signsByStatus: Bool = false, missesNothing: Bool = false, hasFixedSpeed: Bool = false) {
         self.name = name
         self.signsByStatus = signsByStatus
@@ -96,7 +96,7 @@ package struct PushSession: MeterSession {
     package mutating func timedOut(_ now: Instant) -> [MeterAction] {
         guard let deadline, now >= deadline else { return [] }
         if !hasWorked { choice = nextChoice }
-        // What was heard at one speed may be noise at the other: only a whole round says what is wrong.
+        // What was received at one speed may be noise at another: only a complete round shows what is wrong.
         let isRoundOver = hasWorked || choice == 0
         hasWorked = false
         guard isRoundOver else { return [listen(now)] }
@@ -114,7 +114,7 @@ package struct PushSession: MeterSession {
         return []
     }
 
-    /// All speeds were tried, and none of them brought anything since.
+    /// All speeds were tried, and none has worked since.
     var isThrough: Bool { !hasWorked && choice == 0 }
 
     private mutating func listen(_ now: Instant) -> MeterAction {
@@ -126,7 +126,7 @@ package struct PushSession: MeterSession {
         return .apply(choices[choice].line)
     }
 
-    /// Once, though the number of bytes is another one each time.
+    /// Once per problem, although the number of bytes differs each time.
     private mutating func sayProblem() -> [MeterAction] {
         guard heard.speeds != saidProblem else { return [] }
         saidProblem = heard.speeds
@@ -136,15 +136,15 @@ package struct PushSession: MeterSession {
     private var advice: String { heard.isSilent ? "check the head's position and direction" : "check the head's position, and `protocol`" }
 }
 
-/// Telegrams without a checksum wait for the next one, and go when they lie between their neighbours.
+/// Telegrams without a checksum wait for the next one, and are delivered if their totals lie between those of their neighbours.
 struct UncheckedReadouts {
     enum Verdict { case deliver(Readout), wait, refuse }
 
-    /// After so many the ones before are no measure any more: the meter was exchanged.
+    /// After this many refusals earlier readouts are no longer compared: the meter was replaced.
     private static let refusalsAllowed = 5
 
     private var last: Readout?
-    /// One or two that wait. If two contradict each other, the next one shows which was corrupted.
+    /// One or two pending readouts. If two contradict each other, the next one shows which was corrupted.
     private var candidates: [Readout] = []
     private var refusals = 0
 
@@ -166,11 +166,11 @@ struct UncheckedReadouts {
         candidates = [readout]
         refusals = 0
         defer { last = good }
-        // The first one has nothing before it that would show a total that is too low.
+        // The first readout has no earlier one to reveal a total that is too low.
         return last == nil ? .wait : .deliver(good)
     }
 
-    /// The same meter, the same registers, no total that fell.
+    /// The same meter, the same registers, and no total that fell.
     private static func fits(_ earlier: Readout, before later: Readout) -> Bool {
         guard earlier.model == later.model, earlier.manufacturer == later.manufacturer, earlier.number == later.number,
             earlier.registers.count == later.registers.count

@@ -1,6 +1,6 @@
 import Metering
 
-/// What reads a meter of this protocol; `nil` finds out.
+/// The session for a meter of this protocol; with `nil`, one that detects it.
 package func session(for name: MeterProtocol?, plan: ReadingPlan) -> any MeterSession {
     switch name {
     case nil: AutoSession(plan: plan)
