@@ -1,15 +1,15 @@
 import Metering
 
-/// What a session wants done.
+/// What the caller of a session has to do.
 package enum MeterAction: Equatable, Sendable {
     case send([UInt8])
     case apply(LineSettings)
     case deliver(Readout)
     case noise(Noise)
-    /// Why nothing can be read, in words; `nil` when it can again.
+    /// Why nothing can be read, as text; `nil` when it can be read again.
     case problem(String?)
 
-    /// Damaged or missing, counted and never a value.
+    /// Data that was corrupted or missing: it is counted, and never becomes a value.
     package enum Noise: String, Sendable, Equatable {
         case damaged = "a message was damaged"
         case wrongCheck = "a checksum is wrong"

@@ -1,23 +1,23 @@
 import Metering
 
-/// A meter at the other end of a serial port, from the host's side, as a value: it is told what happened and says what to do.
+/// The host's side of the dialogue with a meter on a serial port, as a value: it is fed events and returns what to do.
 package protocol MeterSession: Sendable {
-    /// When `timedOut` is due.
+    /// When `timedOut` has to be called.
     var deadline: Instant? { get }
-    /// How long bytes may gather before they are asked for.
+    /// How long received bytes may be collected before the session needs them.
     var gathering: Duration? { get }
-    /// What to send when reading stops.
+    /// What to send when reading ends.
     var farewell: [UInt8] { get }
 
-    /// The port is open, with `LineSettings.opening`.
+    /// The port was opened with `LineSettings.opening`.
     mutating func opened(_ now: Instant) -> [MeterAction]
     mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction]
     mutating func timedOut(_ now: Instant) -> [MeterAction]
-    /// The port is gone.
+    /// The port was closed.
     mutating func closed() -> [MeterAction]
 }
 
 extension LineSettings {
-    /// A port is opened at 9600 7E1; what the session needs then, it applies.
+    /// A port is opened at 9600 7E1; the session applies other settings if it needs them.
     package static let opening = LineSettings(.b9600)
 }

@@ -1,10 +1,10 @@
 import Metering
 
-/// Finds telegrams in bytes that come by themselves: from a meter that pushes, or from a recording. It may be pushed pieces of any size;
-/// what is damaged becomes noise and never a value, and what is whole behind it is found all the same.
+/// Finds telegrams in bytes that arrive unasked: from a meter that pushes, or from a recording. The bytes may be pushed in pieces of any
+/// size. A corrupted telegram becomes noise and never a value, and the intact ones behind it are still found.
 package protocol PushDecoder: Sendable {
     mutating func push(_ bytes: [UInt8], at now: Instant) -> [Finding]
-    /// The recording is over: what is not complete now is cut off.
+    /// Ends the recording: a telegram that is incomplete now was cut off.
     mutating func finish() -> [Finding]
 }
 
@@ -14,9 +14,9 @@ package enum Finding: Hashable, Sendable {
 
     package enum Noise: Hashable, Sendable {
         case wrongCheck, cutOff, tooLong, corruptLine, wrongParity, withoutStart, withoutRegisters, withoutQuestion, malformed
-        /// So many lines came through the checksum and are not data lines; the others are in the readout before.
+        /// This many lines passed the checksum but are not data lines; the others are in the readout before.
         case unreadableLines(Int)
-        /// The meter's own words: `ERROR`.
+        /// The meter's error text, such as `ERROR`.
         case refused(String)
     }
 }

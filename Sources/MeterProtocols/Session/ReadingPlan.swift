@@ -7,15 +7,15 @@ package struct ReadingPlan: Sendable, Equatable {
     package var read: Read
     package var registers: [OBISCode]
     package var every: Duration
-    /// Pulses tell when a register steps; it only has to tell which.
+    /// Pulses show when a register steps, so reading it only has to show which one did.
     package var isTimedByPulses: Bool
-    /// Of the meter, on a line with several, or where it answers to nothing else. Up to 32 letters and digits.
+    /// The meter's address, if it shares the line or answers only to its address. Up to 32 letters and digits.
     package var address: String
-    /// A meter with a battery sleeps until it sees two seconds of characters.
+    /// The meter has a battery and sleeps until it receives characters for two seconds.
     package var wakesUp: Bool
-    /// Power of a meter that pushes has its sign in the status word.
+    /// The sign of the power is in the status word: for a meter that pushes.
     package var signsByStatus: Bool
-    /// The port is another machine's, which has set its speed for good: 300 Bd, or nothing is heard of a meter that is asked.
+    /// The port belongs to another machine, where its speed is fixed: a meter that has to be asked can only be read if that is 300 Bd.
     package var hasFixedSpeed = false
 
     package init(

@@ -1,17 +1,17 @@
-/// How many bytes a decoder may look at again. What fails is searched for another beginning, and bytes that are made of nothing but
-/// beginnings would each cost a whole telegram. So each byte that comes pays for a few; what is left over covers some damaged telegrams in
-/// a row, more than any meter sends.
+/// Limits how many bytes a decoder may scan again. A telegram that fails is searched for another start, and in bytes that are all start
+/// characters each of them would cost a whole telegram. So each received byte earns a few rescans; the unused budget is enough for several
+/// consecutive corrupted telegrams, more than any meter sends.
 struct SecondLooks: Sendable {
     static let perByte = 8
     static let most = 1024 * 1024
 
     private var left = most
-    /// All that were taken so far.
+    /// The total so far.
     private(set) var taken = 0
 
     mutating func earn(by received: Int) { left = min(Self.most, left + Self.perByte * min(received, Self.most)) }
 
-    /// `false`: too many.
+    /// `false` if that exceeds the budget.
     mutating func take(_ count: Int) -> Bool {
         guard count <= left else { return false }
         left -= count
