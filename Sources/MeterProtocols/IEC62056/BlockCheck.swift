@@ -12,8 +12,8 @@ package enum ControlCharacter {
 
 @usableFromInline
 package enum BlockCheck {
-    /// The block check character: all 7-bit characters after the first SOH or STX, up to and including ETX or EOT, by exclusive or.
-    /// An STX inside an SOH message counts. Bit 7 is left out: it is parity where 7E1 is read as 8N1.
+    /// The block check character: the exclusive or of all 7-bit characters after the first SOH or STX, up to and including ETX or EOT.
+    /// An STX inside an SOH message counts. Bit 7 is masked out: it is the parity where 7E1 is read as 8N1.
     @inlinable
     package static func of(_ bytes: some Sequence<UInt8>) -> UInt8 { bytes.reduce(0, ^) & 0x7F }
 }

@@ -1,12 +1,12 @@
 import Metering
 
-/// When a session asks for the meter's time and date. They interest nobody as much as what the meter measures: one of them a round, once an
-/// hour, and no more where the meter does not give them.
+/// When a session asks for the meter's time and date. They matter less than the measured values, so they are read once an hour, one per
+/// round, and no longer if the meter does not provide them.
 struct ClockCadence: Sendable {
-    /// The time before the date: at midnight the later one is of the next day, and it is known how much later it was read.
+    /// The time before the date: if midnight is in between, the date is the next day's, and it is known how much later it was read.
     private static let codes = [OBISCode(0, 9, 1), OBISCode(0, 9, 2)]
     private static let every = Duration.seconds(3600)
-    /// The first minute belongs to the values, and to the head that is still being turned.
+    /// The first minute is for the values, and for a head that is still being adjusted.
     private static let first = Duration.seconds(60)
     private static let failuresAllowed = 3
 
@@ -14,14 +14,14 @@ struct ClockCadence: Sendable {
     private var waiting: [OBISCode] = []
     private var failures = 0
 
-    /// Half of a pair is of no use in another session.
+    /// Drops half a pair: it can't be completed in another session.
     mutating func begin(_ now: Instant) {
         if !waiting.isEmpty { dueAt = nil }
         waiting = []
         dueAt = max(dueAt ?? now, now + Self.first)
     }
 
-    /// What a round shall ask for besides `registers`.
+    /// The register to read in this round besides `registers`.
     mutating func question(besides registers: [OBISCode], _ now: Instant) -> OBISCode? {
         guard failures < Self.failuresAllowed, !registers.contains(where: Self.codes.contains) else { return nil }
         if waiting.isEmpty, let dueAt, dueAt <= now {
@@ -31,7 +31,7 @@ struct ClockCadence: Sendable {
         return waiting.first
     }
 
-    /// Of the registers that a round asks for, this one is ours.
+    /// Whether this register of a round is one of ours.
     func isAsking(for code: OBISCode) -> Bool { waiting.first == code }
 
     mutating func succeeded() {
@@ -39,7 +39,7 @@ struct ClockCadence: Sendable {
         if waiting.isEmpty { failures = 0 }
     }
 
-    /// It was refused, or spoils the session.
+    /// The register was refused, or reading it breaks the session.
     mutating func failed() {
         waiting = []
         failures += 1

@@ -2,8 +2,8 @@ import Metering
 
 /// The data lines of a readout, or the one data set that answers a read command.
 package enum DataBlock {
-    /// Reads what stands between STX (mode D: the blank line) and `!`, ETX or EOT, with or without these, with or without parity.
-    /// `strict` is for telegrams without a block check; with `badLines` above 0 such a telegram is to be thrown away.
+    /// Parses what is between STX (mode D: the blank line) and `!`, ETX or EOT, with or without these, with or without parity.
+    /// `strict` is for telegrams without a block check: they have to be discarded if `badLines` is above 0.
     package static func parse(_ bytes: [UInt8], strict: Bool) -> (registers: [Register], badLines: Int) {
         let text = bytes.map { $0 & 0x7F }
         return parse(text: text, in: 0..<end(of: text), strict: strict)
@@ -13,11 +13,11 @@ package enum DataBlock {
         text.firstIndex { $0 == ControlCharacter.etx || $0 == ControlCharacter.eot } ?? text.count
     }
 
-    /// The same where parity is gone already, and no ETX or EOT is among the characters.
+    /// The same for text without parity, ETX and EOT.
     static func parse(text: [UInt8], in range: Range<Int>, strict: Bool) -> (registers: [Register], badLines: Int) {
         var lines = DataLines(text, in: range)
         var entries: [Entry] = []
-        // A line has 20 characters and more, as a rule.
+        // A line usually has 20 characters or more.
         entries.reserveCapacity(range.count / 20)
         var sets: [DataSet] = []
         var badLines = 0
@@ -27,7 +27,7 @@ package enum DataBlock {
                 badLines += 1
                 continue
             }
-            // A line that begins with a bracket goes on with the line before: load profiles do that.
+            // A line that begins with a bracket continues the line before: load profiles do that.
             var isBad = sets[0].address.isEmpty && (strict || entries.isEmpty)
             for set in sets where !set.address.isEmpty {
                 guard let code = set.code(in: text) else {
@@ -49,13 +49,13 @@ package enum DataBlock {
 
     package enum Answer: Hashable, Sendable {
         case register(Register)
-        /// The meter has no such register or does not give it: `(ERROR)`, `(ERR3)`, `(ER01)`, `()`.
+        /// The meter does not have this register or does not return it: `(ERROR)`, `(ERR3)`, `(ER01)`, `()`.
         case refused(String)
         /// Not an answer to this question.
         case unreadable
     }
 
-    /// Reads what stands between STX and ETX after `R1 address()`: `(value*unit)`, with or without the address in front.
+    /// Parses what is between STX and ETX after `R1 address()`: `(value*unit)`, with or without the address in front.
     package static func answer(_ bytes: [UInt8], to code: OBISCode) -> Answer {
         let text = bytes.map { $0 & 0x7F }
         var lines = DataLines(text, in: 0..<end(of: text))
@@ -77,7 +77,7 @@ package enum DataBlock {
         var value: RegisterValue?
     }
 
-    /// Of two sets with one address the first counts, even when it is empty: the ZMD310 repeats `32.7.0` for something else.
+    /// Of two sets with the same address the first counts, even if it is empty: the ZMD310 reuses `32.7.0` for something else.
     private static func settle(_ entries: [Entry]) -> [Register] {
         let siblings = Siblings(entries)
         var seen = Seen()
@@ -85,7 +85,7 @@ package enum DataBlock {
         registers.reserveCapacity(entries.count)
         for entry in entries {
             var code = entry.code
-            // `1.8.0*00` is the current value on an Apator, which has no other; elsewhere it is a history slot beside the others.
+            // `1.8.0*00` is the current value on an Apator, which sends no other; elsewhere it is a history slot next to the others.
             if code.f == 0, code.isMeasured, siblings.areNone(of: code.current) { code = code.current }
             guard seen.insert(code.key) else { continue }
             guard let value = entry.value else { continue }
@@ -94,10 +94,10 @@ package enum DataBlock {
         return registers
     }
 
-    /// Up to so many entries are looked through one by one, which is faster than any table.
+    /// Up to this many entries are searched linearly, which is faster than any table.
     private static let few = 64
 
-    /// Of the entries, those with the same code but for F.
+    /// The entries with the same code except for F.
     private struct Siblings {
         private let entries: [Entry]
         private var counts: [UInt64: Int] = [:]
@@ -130,7 +130,7 @@ package enum DataBlock {
         private var few: [UInt64] = []
         private var many: Set<UInt64> = []
 
-        /// `false`: it was there.
+        /// `false` if it was already there.
         mutating func insert(_ key: UInt64) -> Bool {
             guard few.count < DataBlock.few else { return !few.contains(key) && many.insert(key).inserted }
             guard !few.contains(key) else { return false }
@@ -140,7 +140,7 @@ package enum DataBlock {
     }
 }
 
-/// The lines that are not empty, up to the `!` that stands alone or, without a line end, behind the last data set (Apator, Kamstrup).
+/// The non-empty lines, up to the `!` that is alone on its line or directly follows the last data set (Apator, Kamstrup).
 private struct DataLines {
     private let text: [UInt8]
     private var position: Int
@@ -169,7 +169,7 @@ extension OBISCode {
 }
 
 extension RegisterValue {
-    /// A number that was sent without its unit gets this one.
+    /// Adds the unit to a number that was sent without one.
     fileprivate func withUnit(_ unit: () -> Unit?) -> RegisterValue {
         if case .number(let number, nil) = self { return .number(number, unit()) }
         return self

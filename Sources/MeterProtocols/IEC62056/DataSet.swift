@@ -1,6 +1,6 @@
 import Metering
 
-/// One `[address](value[*unit])` of a data line, by its places in the telegram's characters: those are looked at where they are.
+/// One `[address](value[*unit])` of a data line, as ranges of the telegram's characters, which are not copied.
 package struct DataSet: Hashable, Sendable {
     /// Empty in a later group of the same line: `1.6.1(09.48*kW)(16-03-14,18:45)`.
     package var address: Range<Int>
@@ -8,8 +8,8 @@ package struct DataSet: Hashable, Sendable {
     /// `nil` where there is no `*`; may be empty: `(013925.5*)`.
     package var unit: Range<Int>?
 
-    /// Appends the data sets of one line, with or without parity; `false` where it breaks the grammar. The limits are wider than those of
-    /// the standard (16, 128, 16), because meters are.
+    /// Appends the data sets of one line, with or without parity; `false` if the line breaks the grammar. The limits are wider than those of
+    /// the standard (16, 128, 16), because meters exceed them.
     package static func parse(
         _ text: [UInt8], _ line: Range<Int>, longestContent: Int = 160, into sets: inout [DataSet]
     ) -> Bool {
@@ -34,19 +34,19 @@ package struct DataSet: Hashable, Sendable {
         return true
     }
 
-    /// The register that the address names; `FF` is how the MT171 writes F.F.
+    /// The register of the address; the MT171 writes F.F as `FF`.
     package func code(in text: [UInt8]) -> OBISCode? {
         let isShort =
             address.count == 2 && text[address.lowerBound] == UInt8(ascii: "F") && text[address.lowerBound + 1] == UInt8(ascii: "F")
         return isShort ? OBISCode(97, 97, 0) : OBISCode(text, address)
     }
 
-    /// Value and unit as they stood between the brackets.
+    /// Value and unit as they were between the brackets.
     package func content(in text: [UInt8]) -> String {
         text.string(text.trimmed(value)) + (unit.map { "*" + text.string(text.trimmed($0)) } ?? "")
     }
 
-    /// Nothing, or an error in place of a value.
+    /// Empty, or an error instead of a value.
     func isRefusal(in text: [UInt8]) -> Bool {
         let value = text[text.trimmed(value)].prefix(2)
         return value.isEmpty && unit == nil || value.elementsEqual("ER".utf8) || value.elementsEqual("er".utf8)
@@ -63,7 +63,7 @@ package struct DataSet: Hashable, Sendable {
 }
 
 extension [UInt8] {
-    /// The next line that is not empty, from `position` on.
+    /// The next non-empty line from `position` on.
     func nextLine(_ position: inout Int, before end: Int) -> Range<Int>? {
         while position < end, isLineEnd(self[position]) { position += 1 }
         let start = position
@@ -73,7 +73,7 @@ extension [UInt8] {
 
     private func isLineEnd(_ byte: UInt8) -> Bool { byte == ControlCharacter.cr || byte == ControlCharacter.lf }
 
-    /// Without the blanks around it.
+    /// The range without leading and trailing blanks.
     func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, self[start] == UInt8(ascii: " ") { start += 1 }
@@ -87,17 +87,17 @@ extension [UInt8] {
 extension DataSet {
     enum Reading: Equatable {
         case value(RegisterValue)
-        /// `()`, or nothing but blanks: there is no value.
+        /// `()`, or only blanks.
         case empty
         case corrupt
     }
 
-    /// What the set says about `code`. What is a number and what is text follows from the code, never from how it looks: `96.5.0(80)`
-    /// is hex. `strict` is for telegrams without a block check: what could be a turned bit is corrupt.
+    /// The value of `code`. The code decides what is a number and what is text, never the value's look: `96.5.0(80)` is hex.
+    /// `strict` is for telegrams without a block check: a value that may have a flipped bit is corrupt.
     func reading(of code: OBISCode, in text: [UInt8], strict: Bool) -> Reading {
         let value = text.trimmed(value)
         guard !value.isEmpty else { return .empty }
-        // `,001705` is `-001705` with a bit turned over.
+        // `,001705` is `-001705` with a flipped bit.
         if strict, code.isMeasured, text[value.lowerBound] == UInt8(ascii: ",") { return .corrupt }
         if let unit, case let unit = text.trimmed(unit), !unit.isEmpty {
             let known = Unit(spelled: text, unit)
@@ -118,10 +118,10 @@ extension DataSet {
 }
 
 extension OBISCode {
-    /// A quantity, not a text, a state, a date or a hex word: A says a medium and C a measurand of it. 96.7.x counts power failures.
+    /// A quantity, not a text, a state, a date or a hex word: A is a medium and C one of its measurands. 96.7.x counts power failures.
     var isMeasured: Bool { a != 0 && (1...95).contains(c) || c == 96 && d == 7 }
 
-    /// The unit of an electricity register that is sent without: energy comes in kilo (Hager, Elster, Apator). Power does not say.
+    /// The unit of an electricity register that is sent without one: energy is in kilo (Hager, Elster, Apator). For power it is unknown.
     var customaryUnit: Unit? {
         guard a == 1, d == 8, c <= 80 else { return nil }
         switch c % 20 {  // 21…40 are L1, 41…60 L2, 61…80 L3
@@ -134,7 +134,7 @@ extension OBISCode {
 }
 
 extension Unit {
-    /// As meters write it, large or small: `kWh`, `KWH`, `kVArh`, `m3`.
+    /// As meters write it, in upper or lower case: `kWh`, `KWH`, `kVArh`, `m3`.
     init?(spelled text: [UInt8], _ range: Range<Int>) {
         guard range.count <= 8 else { return nil }
         var key: UInt64 = 0
@@ -143,7 +143,7 @@ extension Unit {
         self = unit
     }
 
-    /// In lower case, the characters as the bytes of a number.
+    /// In lower case; the key holds the characters as the bytes of a number.
     private static let spellings: [(key: UInt64, unit: Unit)] = [
         ("kwh", .kilowattHours), ("v", .volts), ("a", .amperes), ("kw", .kilowatts), ("w", .watts), ("wh", .wattHours),
         ("kvarh", .kilovarHours), ("var", .vars), ("kvar", .kilovars), ("varh", .varHours), ("va", .voltAmperes),

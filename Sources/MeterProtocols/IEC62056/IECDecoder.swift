@@ -1,10 +1,10 @@
 import Metering
 
 /// Finds the telegrams of IEC 62056-21 in recorded bytes: readouts of modes A, B and C, mode D, and the answers of a programming session,
-/// with echoes, garbage and parity bits around and in them. What is damaged becomes noise and never a value.
+/// with echoes, garbage and parity bits around and in them. A corrupted telegram becomes noise and never a value.
 ///
-/// A telegram that fails is searched again from its second character on: its beginning may have been garbage that looked like one. Where
-/// that was done too often it is given up as a whole; what comes behind it is found all the same.
+/// A telegram that fails is scanned again from its second character on: its beginning may have been garbage that looked like one. When
+/// the budget for that is used up, the telegram is discarded as a whole; the ones behind it are still found.
 package struct IECDecoder: PushDecoder {
     package static let longestTelegram = 16 * 1024
     package static let longestLine = 256
@@ -15,34 +15,34 @@ package struct IECDecoder: PushDecoder {
         case identification
         /// After an identification: STX, SOH, or the data lines of mode D.
         case lines
-        /// The `!` of lines that came without a blank line before them; an ETX now would mean that their STX is lost.
+        /// After the `!` of lines that had no blank line before them; an ETX now would mean that their STX is lost.
         case ended
         case block, blockCheck
         case command, commandCheck
     }
 
     private var state = State.idle
-    /// All raw bytes since the one that began the telegram (in `lines` and `ended`: since the `/`).
+    /// All raw bytes since the first one of the telegram (in `lines` and `ended`: since the `/`).
     private var pending: [UInt8] = []
-    /// Where the current line begins in `pending`, and the first of all lines.
+    /// Where the current line begins in `pending`, and where the first line does.
     private var lineStart = 0
     private var linesStart = 0
     private var hasLines = false
-    /// Of the line that was looked at last; kept for its room.
+    /// Of the last line; kept to reuse its memory.
     private var sets: [DataSet] = []
     private var isSkippingEcho = false
-    /// Bytes to look at again, the next one last. `mayStart`: an STX may begin a block although no identification is before it.
+    /// Bytes to scan again, in reverse order. `mayStart`: an STX may begin a block even without an identification before it.
     private var again: [(byte: UInt8, mayStart: Bool)] = []
     private(set) var secondLooks = SecondLooks()
     private var found: [Finding] = []
     private var now = Instant(nanoseconds: 0)
 
     private var identification: Identification?
-    /// The block follows its identification, so it is a whole readout and ends with `!`.
+    /// The block follows its identification, so it is a complete readout and ends with `!`.
     private var isReadout = false
-    /// The register that was asked for last and not answered yet.
+    /// The register of the last read command that was not answered yet.
     private var question: OBISCode?
-    /// Blocks that ended with EOT: the next one goes on.
+    /// The content of blocks that ended with EOT: the next block continues them.
     private var earlierBlocks: [UInt8] = []
 
     package init() {}
@@ -62,7 +62,7 @@ package struct IECDecoder: PushDecoder {
         return found
     }
 
-    /// Goes past what most of the bytes are: those between telegrams that begin none, and those within a line.
+    /// Fast path for most bytes: skips those between telegrams that begin none, and takes those within a line.
     private mutating func takePlain(_ bytes: [UInt8], from start: Int) -> Int {
         var index = start
         switch state {
@@ -101,7 +101,7 @@ package struct IECDecoder: PushDecoder {
     private mutating func drain() { while let next = again.popLast() { step(next.byte, mayStart: next.mayStart) } }
 
     private mutating func step(_ byte: UInt8, mayStart: Bool) {
-        // What follows speaks of characters; parity is looked at where it is all there is.
+        // Commands and lines are parsed without parity; it is only checked where there is no other check.
         let character = byte & 0x7F
         switch state {
         case .idle: startIfPossible(byte, mayStart: mayStart)
@@ -132,7 +132,7 @@ package struct IECDecoder: PushDecoder {
         lineStart = 1
     }
 
-    /// Gives up what began at `pending`, and looks again at all of it but its first byte, then at `byte`.
+    /// Discards what began at `pending`, and scans all of it again except its first byte, then `byte`.
     private mutating func fail(_ noise: Finding.Noise?, at byte: UInt8? = nil, mayStart: Bool = true) {
         if let noise { found.append(.noise(noise)) }
         if state != .identification { (question, earlierBlocks) = (nil, []) }
@@ -163,7 +163,7 @@ extension IECDecoder {
         }
     }
 
-    /// Data lines, or nothing yet but line ends, the echo of an ACK, or the noise of a change of speed.
+    /// Data lines; or, before the first of them, line ends, the echo of an ACK, or the noise of a speed change.
     private mutating func stepLines(_ byte: UInt8, _ character: UInt8) {
         if isSkippingEcho {
             isSkippingEcho = character != ControlCharacter.lf
@@ -200,15 +200,15 @@ extension IECDecoder {
         }
     }
 
-    /// `!`, which may stand behind the last data set.
+    /// `!`, which may directly follow the last data set.
     private func isEnd(_ line: Range<Int>) -> Bool {
         guard let last = line.last, pending[last] & 0x7F == UInt8(ascii: "!") else { return false }
         return line.count == 1 || pending[last - 1] & 0x7F == UInt8(ascii: ")")
     }
 
-    /// Mode D has an empty line after the identification; behind a tty that reads CR as LF, that is four LF.
+    /// Mode D has an empty line after the identification; behind a tty that maps CR to LF, that is four LF.
     private var hasBlankLine: Bool {
-        // The `!` is behind them all, so that what is looked at is there.
+        // The `!` comes after them, so the indices exist.
         func isEnd(_ first: UInt8, _ second: UInt8) -> Bool {
             pending[linesStart - 1] & 0x7F == first && pending[linesStart] & 0x7F == second && pending[linesStart + 1] & 0x7F == first
                 && pending[linesStart + 2] & 0x7F == second
@@ -255,7 +255,7 @@ extension IECDecoder {
         switch character {
         case ControlCharacter.etx, ControlCharacter.eot: state = .blockCheck
         case ControlCharacter.cr, ControlCharacter.lf: lineStart = pending.count + 1
-        // An STX in a block is a turned bit sooner than a new start: the rest may pass the check by chance, with an address beheaded.
+        // An STX in a block is more likely a flipped bit than a new start: the rest may pass the check by chance, with its address truncated.
         case ControlCharacter.stx: return fail(.cutOff, at: byte, mayStart: false)
         case ControlCharacter.soh: return fail(.cutOff, at: byte)
         case UInt8(ascii: "/") where lineStart == pending.count: return fail(.cutOff, at: byte)
@@ -294,7 +294,7 @@ extension IECDecoder {
         state = .idle
     }
 
-    /// A tty that reads CR as LF makes `LF LF` of every line end, and LF of a block check that is CR.
+    /// A tty that maps CR to LF turns every line end into `LF LF`, and a block check that is CR into LF.
     private func passesWithReturns(_ content: [UInt8], _ check: UInt8) -> Bool {
         guard !content.contains(ControlCharacter.cr) else { return false }
         var restored = content
@@ -312,7 +312,7 @@ extension IECDecoder {
         return hasPairs && (expected == check || expected == ControlCharacter.cr && check == ControlCharacter.lf)
     }
 
-    /// `content` is what stands behind the STX, with its ETX or EOT.
+    /// `content` is what follows the STX, including its ETX or EOT.
     private mutating func deliverBlock(_ content: [UInt8]) {
         guard content.last == ControlCharacter.etx else {
             earlierBlocks += content.dropLast()
@@ -327,13 +327,13 @@ extension IECDecoder {
             let (registers, badLines) = DataBlock.parse(text: whole, in: 0..<(whole.count - 1), strict: false)
             return deliver(registers, badLines: badLines, isWhole: hasEndMark)
         }
-        // A readout without its end mark: an ETX that is none, and a check that fits by chance.
+        // A readout without its end mark: the ETX was not the real one, and the check matched by chance.
         guard !isReadout else { return found.append(.noise(.cutOff)) }
         deliverAnswer(whole)
     }
 
     private mutating func deliverAnswer(_ text: [UInt8]) {
-        // Without the question an answer that names its register is good as well.
+        // Without the question, an answer that names its register is accepted as well.
         let named = DataBlock.parse(text, strict: true)
         let asked = question ?? (named.badLines == 0 && named.registers.count == 1 ? named.registers[0].code : nil)
         question = nil
@@ -345,7 +345,7 @@ extension IECDecoder {
         }
     }
 
-    /// Reads are remembered, for their answers; everything else ends what was asked before.
+    /// Remembers a read command for its answer; any other command clears the one before.
     private mutating func obey(_ command: [UInt8]) {
         (question, earlierBlocks) = (nil, [])
         guard command.count > 4, command[0] == UInt8(ascii: "R"), command[2] == ControlCharacter.stx else { return }

@@ -1,13 +1,13 @@
-/// What a meter answers to the sign-on: `/XXXZ[\W…]identification`.
+/// A meter's answer to the sign-on: `/XXXZ[\W…]identification`.
 package struct Identification: Hashable, Sendable {
     /// The three letters of the manufacturer, upper case: `ISK5` and `ISk5` are the same company.
     package var manufacturer: String
-    /// Z: the speed that the meter offers, and by it the mode.
+    /// Z: the speed that the meter offers, which also shows the mode.
     package var speedCharacter: UInt8
-    /// The W of each `\W`: `2` says that mode E is possible as well.
+    /// The W of each `\W`: `2` means that mode E is possible as well.
     package var escapes: [UInt8]
     package var model: String
-    /// How long the meter needs at least before it answers, and wants from us: 20 ms when it writes its third letter small.
+    /// The minimum pause before an answer, the meter's and ours: 20 ms if its third letter is in lower case.
     package var reactionTime: Duration
 
     /// The standard allows 16 characters after the escapes; meters in the field send more.

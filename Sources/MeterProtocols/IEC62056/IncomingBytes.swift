@@ -1,10 +1,10 @@
-/// What came in since the last send: drops the echo of a head that sees its own light and the noise in front, and finds the messages.
+/// Bytes received since the last send: drops noise and the echo of a head that sees its own light, and finds the messages.
 struct IncomingBytes {
     /// A message framed by SOH or STX and ETX or EOT.
     struct Message {
         /// It begins with SOH: a command, such as P0.
         var isCommand: Bool
-        /// What stands between the first control character and ETX.
+        /// What is between the first control character and ETX or EOT.
         var body: [UInt8]
         /// It ended with ETX; after EOT another block follows when this one is acknowledged.
         var isLast = true
@@ -17,17 +17,17 @@ struct IncomingBytes {
         case repeatRequest
     }
 
-    /// The largest readout known is 4 KiB.
+    /// The largest known readout is 4 KiB.
     static let limit = 16_384
 
     private var bytes: [UInt8] = []
     private var echo: [UInt8] = []
-    /// Where the message or the identification begins, if its beginning was found.
+    /// Where the message or the identification begins, once that is found.
     private var start: Int?
-    /// Everything before was searched, for the beginning or behind it for the end: bytes that come one by one are looked at once.
+    /// Everything before was already searched, for the beginning or, once that is found, for the end: so each byte is searched only once.
     private var searched = 0
 
-    /// Forgets what was there; `sent` may come back first.
+    /// Clears the buffer; an echo of `sent` may precede the answer.
     mutating func expectAnswer(to sent: [UInt8]) {
         clear()
         echo = sent
@@ -43,17 +43,17 @@ struct IncomingBytes {
 
     var isEmpty: Bool { bytes.isEmpty }
     var count: Int { bytes.count }
-    /// What a receiver at 9600 Bd makes of a sender at 300: each of its bits is a break.
+    /// What a receiver at 9600 Bd gets from a sender at 300 Bd: each of its 0 bits looks like a break.
     var holdsOnlyBreaks: Bool { bytes.count >= 4 && bytes.allSatisfy { $0 == 0 } }
     var isOverfull: Bool { bytes.count > Self.limit }
-    /// Something came back of what was sent, but not all of it.
+    /// Part of the echo has arrived, but not all of it.
     var isAwaitingRestOfEcho: Bool { !echo.isEmpty && !bytes.isEmpty }
 
-    /// Bit 7 goes: it is the parity where 7E1 is read as 8N1, and never set otherwise.
+    /// Clears bit 7: it is the parity where 7E1 is read as 8N1, and never set otherwise.
     mutating func append(_ new: [UInt8]) {
         for byte in new { bytes.append(byte & 0x7F) }
         guard !echo.isEmpty else { return }
-        // The answer can't be shorter than the echo by more than the noise that may stand in front.
+        // Wait for the whole echo, which may have some noise before it.
         guard bytes.count >= echo.count, let first = firstIndex(of: echo, within: 16) else { return }
         bytes.removeSubrange(..<(first + echo.count))
         echo = []
@@ -69,11 +69,11 @@ struct IncomingBytes {
         }
     }
 
-    /// The identification line once its end is there; what follows it stays. `/?` is our own request.
+    /// The identification line once it is complete; what follows it stays in the buffer. `/?` is our own request.
     mutating func takeIdentification() -> Identification? {
         let lineFeed: UInt8 = 0x0A
         var identification: Identification?
-        /// The lines before are done with.
+        /// The end of the lines that were processed.
         var through = 0
         while identification == nil, let start = beginning(where: { $0 == UInt8(ascii: "/") }) {
             guard let end = bytes[max(start, searched)...].firstIndex(of: lineFeed) else {
@@ -101,24 +101,24 @@ struct IncomingBytes {
         return start
     }
 
-    /// Some meters end the line by CR alone, and then are silent.
+    /// The identification of a meter that ends the line with CR alone and then sends nothing more.
     mutating func takeUnfinishedIdentification() -> Identification? {
         guard let start = bytes.firstIndex(of: UInt8(ascii: "/")), bytes.last == 0x0D else { return nil }
-        // What follows is a message.
+        // A message follows.
         searchAnew()
         return Identification(line: bytes[start...].dropLast())
     }
 
     var hasUnfinishedIdentification: Bool {
         guard bytes.last == 0x0D, let start = start ?? bytes[searched...].firstIndex(of: UInt8(ascii: "/")) else { return false }
-        // The echo of our own request will have its end.
+        // The echo of our own request also ends with CR while its LF is still to come.
         return echo.isEmpty || !bytes[start...].elementsEqual(echo.dropLast())
     }
 
-    /// The next whole message. The check character behind ETX may be any byte, so exactly one is taken.
+    /// The next complete message. The check character after ETX may be any byte, so exactly one is taken.
     mutating func takeMessage() -> Finding? {
         guard let start = beginning(where: { $0 == ControlCharacter.stx || $0 == ControlCharacter.soh }) else {
-            // A meter says nothing after NAK: what is followed by more was noise.
+            // A meter sends nothing after NAK: a NAK with more bytes behind it was noise.
             guard bytes.last == ControlCharacter.nak else { return nil }
             bytes.removeAll(keepingCapacity: true)
             searchAnew()

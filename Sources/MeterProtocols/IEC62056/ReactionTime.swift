@@ -1,27 +1,28 @@
 import Metering
 
-/// How long a message of ours waits after one of the meter's: the reaction time of the standard, which the meter's third letter tells.
+/// How long to wait between a message of the meter and ours: the reaction time of the standard, which the third letter of the meter's
+/// identification shows.
 ///
-/// Before a register, shorter waits are tried while every answer comes, because each pause is paid for in watts: an ME162 promises to
-/// listen after 200 ms, and does after 20 ms. What was learnt outlives the session.
+/// Before a register, shorter waits are tried as long as every answer comes, because each pause makes the derived power less precise: an
+/// ME162 promises to listen after 200 ms, and does after 20 ms. What was learnt is kept for later sessions.
 struct ReactionTime: Sendable {
-    /// Clocks and adapters are not exact.
+    /// Clocks and adapters are inexact.
     private static let margin = Duration.milliseconds(5)
-    /// Of a meter that has not named one, or does not keep what it has named.
+    /// For a meter that has not announced a reaction time, or does not keep the announced one.
     private static let longest = Duration.milliseconds(200) + margin
     private static let shortest = Duration.milliseconds(20)
     private static let answersPerStep = 8
-    /// After so many the line is to blame, not the wait.
+    /// A message that is lost after this many answers is the line's fault, not that of the wait.
     private static let answersOfProof = 200
     private static let firstPatience = Duration.seconds(600)
     private static let longestPatience = Duration.seconds(86_400)
 
-    /// What the meter has named.
+    /// The reaction time that the meter announced.
     let named: Duration
     private(set) var beforeRegister: Duration
-    /// Answers after this wait.
+    /// Answers received with this wait.
     private var answers = 0
-    /// After so short a wait a message was lost: until `retryAt` nothing as short is tried.
+    /// A message was lost after this wait: nothing as short is tried again before `retryAt`.
     private var tooShort = Duration.zero
     private var retryAt: Instant?
     private var patience = firstPatience
@@ -31,10 +32,10 @@ struct ReactionTime: Sendable {
         beforeRegister = named + Self.margin
     }
 
-    /// Before everything else: a sign-on costs seconds, and a message that is lost there more than is won.
+    /// Before all other messages: a sign-on takes seconds, so a lost message costs more than a shorter wait gains.
     var beforeOthers: Duration { named + Self.margin > tooShort ? named + Self.margin : Self.longest }
 
-    /// A register's answer came. One that was asked for much later than `beforeRegister` proves nothing.
+    /// The answer for a register came. If the wait was much longer than `beforeRegister`, that proves nothing.
     mutating func answered(after wait: Duration, _ now: Instant) {
         guard wait < beforeRegister + beforeRegister || beforeRegister >= Self.longest else { return }
         if let retryAt, now >= retryAt { (tooShort, self.retryAt, answers) = (.zero, nil, 0) }
@@ -45,7 +46,7 @@ struct ReactionTime: Sendable {
         (beforeRegister, answers) = (next, 0)
     }
 
-    /// No answer came to what was sent after so long a wait.
+    /// No answer came to a message that was sent after this wait.
     mutating func lost(after wait: Duration, _ now: Instant) {
         if wait < Self.longest, wait > tooShort, answers < Self.answersOfProof {
             tooShort = wait

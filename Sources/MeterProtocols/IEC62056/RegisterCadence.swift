@@ -1,14 +1,14 @@
 import Metering
 
-/// Which registers a round asks for. A meter without a power register shows power by the steps of its energy, and they are seen the
-/// sharper the more often it is asked: so the direction in which energy flows is read more often than the other.
+/// Which registers a round asks for. For a meter without a power register, power is derived from the steps of its energy register, and is
+/// more precise the more often that is read: so the direction in which energy flows is read more often than the other.
 package struct RegisterCadence: Sendable {
     private static let directions = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
-    /// A meter that tells its power needs no steps.
+    /// A meter with a power register needs no steps.
     private static let powers = [OBISCode(16, 7, 0), OBISCode(1, 7, 0), OBISCode(2, 7, 0)]
-    /// Back to back: so often, then a look at the others, every 1.6 s with the 0.3 s of an ME162.
+    /// Back to back: this many reads, then one look at the others, every 1.6 s with the 0.3 s of an ME162.
     private static let readsPerLook = 4
-    /// With rounds at set times: a look so often, or in each round if they are rarer.
+    /// With rounds at fixed intervals: the time between looks, or in each round if rounds are further apart.
     private static let longestBetweenLooks = Duration.seconds(2)
 
     private let isBackToBack: Bool
@@ -31,14 +31,14 @@ package struct RegisterCadence: Sendable {
         guard rounds % roundsPerLook == 0 else { return [active] }
         let others = registers.filter { $0 != active }
         guard isBackToBack else { return [active] + others }
-        // The other direction in each round, of the rest one after the other.
+        // The other direction in each round, and one of the rest in turn.
         let rest = others.filter { !Self.directions.contains($0) }
         looks = (looks + 1) % max(rest.count, 1)
         let look = others.filter(Self.directions.contains) + (rest.isEmpty ? [] : [rest[looks]])
         return Array(repeating: active, count: Self.readsPerLook) + look
     }
 
-    /// Says whether energy flows another way than before.
+    /// Returns whether energy flows in another direction than before.
     package mutating func note(_ register: Register) -> Bool {
         guard Self.directions.contains(register.code), let before = last.updateValue(register.value, forKey: register.code),
             before != register.value, register.code != active

@@ -1,8 +1,8 @@
 import Metering
 
-/// Which speed to ask for. A speed that fails twice gives way to the next lower one; after a while the faster one is tried again.
+/// Which speed to ask for. After two failures the next lower speed is used; after a while the faster one is tried again.
 struct SpeedChoice {
-    /// The ways to read, fastest first: a negotiated speed, 300 Bd by acknowledgement, 300 Bd without one.
+    /// The ways to read, fastest first: a negotiated speed, 300 Bd with an acknowledgement, 300 Bd without one.
     enum Way: Hashable { case negotiated(BaudRate), unacknowledged }
 
     private static let failuresAllowed = 2
@@ -14,10 +14,10 @@ struct SpeedChoice {
     private var failures = 0
     private var retryAt: Instant?
     private var patience = firstPatience
-    /// One attempt at a faster step, while `step` is what is known to work.
+    /// One attempt at a faster step is under way; `step` is known to work.
     private var isRetrying = false
 
-    /// What the meter offers, one and two steps below it, 300 Bd; then silence in place of the acknowledgement.
+    /// What the meter offers, one and two steps below it, 300 Bd; finally no acknowledgement at all.
     private var ways: [Way] {
         guard let offered else { return [.unacknowledged] }
         let lower = BaudRate.allCases.filter { $0 < offered && $0 > .b300 }.reversed().prefix(2)
@@ -42,7 +42,7 @@ struct SpeedChoice {
         retryAt = step > 0 ? retryAt : nil
     }
 
-    /// `isSlow`: the meter was heard to speak at 300 Bd, so that nothing in between need be tried.
+    /// `isSlow`: the meter was heard sending at 300 Bd, so the speeds in between need not be tried.
     mutating func failed(isSlow: Bool, now: Instant) {
         if isRetrying {
             isRetrying = false
