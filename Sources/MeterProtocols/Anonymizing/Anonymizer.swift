@@ -1,14 +1,14 @@
 import Metering
 
-/// Takes out of a recording what says whose meter it is: serial numbers, server ids, addresses, keys, signatures, messages to the customer.
-/// What is measured stays, and the checksums are right again.
+/// Removes from a recording what identifies the meter and its owner: serial numbers, server ids, addresses, keys, signatures, messages to
+/// the customer. Measured values stay, and the checksums are corrected.
 ///
-/// Only whole telegrams are kept, because of the rest nobody can tell what is in it; and of those only the ones that decode to the same
-/// values as before.
+/// Only complete telegrams are kept, because other bytes may contain anything; and of those only the ones that still decode to the same
+/// values.
 package struct Anonymizer {
     package private(set) var recording: Recording
     package private(set) var telegrams: Int
-    /// Bytes of the original that were in none of them.
+    /// Bytes of the original that were in none of the kept telegrams.
     package private(set) var leftOut: Int
 
     package init(_ original: Recording, _ name: MeterProtocol? = nil) {
@@ -39,13 +39,13 @@ package struct Anonymizer {
         }
     }
 
-    /// Each byte comes when the one in its place came; a telegram that has become longer ends with its last portion.
+    /// Each byte gets the time of the one it replaces; the surplus of a telegram that has become longer goes into its last portion.
     private static func spread(_ telegrams: [(range: Range<Int>, bytes: [UInt8])], over portions: [Recording.Portion]) -> [Recording
         .Portion]
     {
         var result: [Recording.Portion] = []
         var rest = telegrams[...]
-        /// Of the first telegram in `rest`.
+        /// How many bytes of the first telegram in `rest` were written.
         var written = 0
         var start = 0
         for portion in portions {
@@ -67,15 +67,15 @@ package struct Anonymizer {
     }
 }
 
-/// One telegram, and where the names in it are.
+/// One telegram, and the places of the names in it.
 protocol TelegramMask {
     func learn(_ pseudonyms: inout Pseudonyms)
-    /// `nil` where it can't be done.
+    /// `nil` if it can't be masked.
     func masked(by pseudonyms: Pseudonyms) -> [UInt8]?
 }
 
 extension OBISCode {
-    /// What names a meter, its owner or its place: device ids, serial numbers, addresses, keys, messages.
+    /// Whether the register identifies a meter, its owner or its place: device ids, serial numbers, addresses, keys, messages.
     var isName: Bool {
         switch (c, d) {
         case (0, 0), (42, 0), (96, 13), (96, 90): true

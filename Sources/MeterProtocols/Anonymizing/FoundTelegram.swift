@@ -1,16 +1,16 @@
 import Metering
 
-/// Where in a recording a telegram stands.
+/// A telegram and its place in a recording.
 struct FoundTelegram {
     private static let longest = 32 * 1024
     private static let piece = 256
-    /// A readout in blocks, and a dialogue, have some beginnings. Each is tried, so bytes that are nothing else are left out.
+    /// A readout in blocks and a dialogue have several possible beginnings, and each is tried. Bytes that look like beginnings only are left out.
     private static let beginningsTried = 64
 
     var range: Range<Int>
     var readout: Readout
 
-    /// The decoder says where each one ends; from there its beginning is looked for.
+    /// The decoder finds the end of each telegram; its beginning is then searched backwards from there.
     static func all(in bytes: [UInt8], _ name: MeterProtocol?) -> [FoundTelegram] {
         var decoder = pushDecoder(for: name)
         var found: [FoundTelegram] = []
@@ -19,7 +19,7 @@ struct FoundTelegram {
             for case .readout(let readout) in findings {
                 let telegram = FoundTelegram(readout, endingAt: end, notBefore: from, bytes)
                 if let telegram { found.append(telegram) }
-                // Where its beginning was not found, that of the next one is not before it either.
+                // If its beginning was not found, the next telegram does not begin before its end either.
                 from = telegram?.range.upperBound ?? max(from, end - 1)
             }
         }
@@ -41,12 +41,12 @@ struct FoundTelegram {
         guard earliest < end else { return nil }
         let all = (earliest..<end).reversed().lazy.filter { Self.mayStart(readout.source, at: $0, bytes) }
         let starts = Array(all.prefix(Self.beginningsTried))
-        // An answer of a session does not say again whose it is.
+        // An answer within a session does not repeat the meter's identification.
         guard
             let start = starts.first(where: { Self.decoded(bytes[$0..<end], readout.source) == readout })
                 ?? starts.first(where: { Self.decoded(bytes[$0..<end], readout.source)?.registers == readout.registers })
         else { return nil }
-        // Some are known to be over by the first byte of the next one.
+        // The end of some telegrams only shows by the first byte of the next one.
         let isOver = Self.decoded(bytes[start..<(end - 1)], readout.source)?.registers == readout.registers
         let last = bytes[end - 1] & 0x7F
         range = start..<(isOver && last != ControlCharacter.cr && last != ControlCharacter.lf ? end - 1 : end)
@@ -62,7 +62,7 @@ struct FoundTelegram {
         }
     }
 
-    /// What stands alone in these bytes.
+    /// The readout, if these bytes contain exactly one.
     private static func decoded(_ bytes: ArraySlice<UInt8>, _ source: MeterProtocol) -> Readout? {
         var decoder = pushDecoder(for: source)
         let findings = decoder.push(Array(bytes), at: readoutTime) + decoder.finish()
@@ -70,7 +70,7 @@ struct FoundTelegram {
         return readouts.count == 1 ? readouts[0] : nil
     }
 
-    /// Whether the masked telegram says the same, but for names.
+    /// Whether the masked telegram decodes to the same values, except for names.
     func isSame(in masked: [UInt8]) -> Bool {
         guard let other = Self.decoded(masked[...], readout.source), other.registers.count == readout.registers.count,
             other.direction == readout.direction, other.isChecked == readout.isChecked

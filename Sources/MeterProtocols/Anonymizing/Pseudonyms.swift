@@ -1,16 +1,16 @@
-/// Names, and what stands for each: zeros, and a number that is the same for the same name everywhere.
+/// Names and their replacements: zeros, and a number that is the same wherever the name occurs.
 struct Pseudonyms {
-    /// What is shorter without its leading zeros may well be something else that is the same by chance.
+    /// A name that is shorter without its leading zeros is not searched for: it may match something else by chance.
     private static let shortestSecret = 6
 
-    /// Of one meter or a street of them. Each is looked for in every telegram.
+    /// Enough for a street of meters. Every telegram is searched for each of them.
     private static let mostSecrets = 200
 
     private var numbers: [[UInt8]: Int] = [:]
-    /// What must be nowhere in the end.
+    /// What must not occur anywhere in the result.
     private(set) var secrets: [[UInt8]] = []
 
-    /// What names something else now can't be masked.
+    /// No more names can be learned, so further telegrams can't be masked.
     var isFull: Bool { secrets.count >= Self.mostSecrets }
 
     mutating func learn(_ name: some Collection<UInt8>) {
@@ -31,7 +31,7 @@ struct Pseudonyms {
         return secrets.contains { !bytes.places(of: $0).isEmpty || !characters.places(of: $0).isEmpty }
     }
 
-    /// As many characters of the same kinds. `name` is what was learned, where that is another form of the text.
+    /// The replacement: as many characters of the same kinds. `name` is the learned form, if it differs from the text.
     func mask(text: some Collection<UInt8>, as name: [UInt8]? = nil) -> [UInt8] {
         let original = Array(text)
         let isHex = original.allSatisfy { hexDigit($0) != nil }
@@ -57,7 +57,7 @@ struct Pseudonyms {
         var masked = [UInt8](repeating: 0, count: octets.count)
         let number = numbers[Array(octets)] ?? 0
         if octets.count == 10, let first = octets.first {
-            // The manufacturer's letters may stay, and DZG's millions: by them it is known how to read its power.
+            // Keep the manufacturer's letters, and the millions of DZG: how its power is decoded depends on them.
             let letters = (first == 0x0A || first == 0x09 ? octets.dropFirst(2) : octets.dropFirst()).prefix(3)
             guard letters.allSatisfy({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) else { return numbered(masked, number) }
             let serial = octets.suffix(4).reduce(0) { $0 << 8 | Int($1) }

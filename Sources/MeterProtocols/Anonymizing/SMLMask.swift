@@ -1,12 +1,12 @@
 import Metering
 
-/// An SML frame.
+/// The mask for an SML frame.
 struct SMLMask: TelegramMask {
     private struct Message {
         var start: Int
-        /// The element, with its header.
+        /// The CRC element, with its header.
         var check: Range<Int>
-        /// `nil` where it was wrong before, as it is with some meters.
+        /// `nil` if the original CRC was wrong, as it is with some meters.
         var isX25: Bool?
     }
 
@@ -17,10 +17,10 @@ struct SMLMask: TelegramMask {
     private var messages: [Message] = []
     private var names: [Range<Int>] = []
     private var signatures: [Range<Int>] = []
-    /// Octets of other entries, in which a name may stand.
+    /// Octets of other entries, in which a name may occur.
     private var texts: [Range<Int>] = []
 
-    /// A frame that was decoded.
+    /// `frame` was decoded successfully.
     init?(_ frame: [UInt8]) {
         guard frame.count >= 16 else { return nil }
         fill = Int(frame[frame.count - 3])
@@ -48,7 +48,7 @@ struct SMLMask: TelegramMask {
         switch tag {
         case 0x0101: guard scanOpening(&reader) else { return false }
         case 0x0701: guard scanList(&reader) else { return false }
-        // Nothing in it but perhaps a signature.
+        // Empty except for an optional signature.
         case 0x0201: guard reader.list() == 1, scanSignature(&reader) else { return false }
         default: return false
         }
@@ -102,7 +102,7 @@ struct SMLMask: TelegramMask {
         }
     }
 
-    /// An element that is masked, if it is there.
+    /// An optional element that has to be masked.
     private mutating func scanName(_ reader: inout SMLReader) -> Bool {
         let start = reader.position
         switch reader.next() {
@@ -110,7 +110,7 @@ struct SMLMask: TelegramMask {
         case .octets(let range):
             names.append(range)
             return true
-        // A serial number as a number has one byte of header.
+        // A serial number that is sent as a number has a header of one byte.
         case .unsigned, .signed:
             names.append((start + 1)..<reader.position)
             return true
@@ -145,7 +145,7 @@ struct SMLMask: TelegramMask {
         return framed(checked, fill: checked.count == payload.count ? fill : nil)
     }
 
-    /// In as many bytes as before, if that is enough.
+    /// The CRC element, in as many bytes as before if they are enough.
     private func check(of message: Message, _ bytes: [UInt8]) -> [UInt8] {
         guard let isX25 = message.isX25 else { return Array(bytes[message.check]) }
         let content = bytes[message.start..<message.check.lowerBound]

@@ -1,8 +1,8 @@
 import Metering
 
-/// A telegram of characters: IEC 62056-21 in all its modes, P1.
+/// The mask for a text telegram: IEC 62056-21 in all its modes, P1.
 struct TextMask: TelegramMask {
-    /// So many digits in an identification are no type any more: some have the serial number in it.
+    /// More digits than this in an identification are not a type: some meters have their serial number in it.
     private static let longestTypeNumber = 4
 
     private let bytes: [UInt8]
@@ -12,7 +12,7 @@ struct TextMask: TelegramMask {
     private var names: [Range<Int>] = []
     private var numbersInIdentification: [Range<Int>] = []
     private var measured: [Range<Int>] = []
-    /// STX or SOH to the ETX or EOT, which the check character follows.
+    /// From STX or SOH to ETX or EOT; the check character follows.
     private var blocks: [Range<Int>] = []
 
     init(_ bytes: [UInt8], isP1: Bool) {
@@ -27,7 +27,7 @@ struct TextMask: TelegramMask {
         if characters.first == UInt8(ascii: "/") { index = scanIdentification() }
         var lineStart = index
         var blockStart: Int?
-        /// Of the last address: later groups of a line have none, nor have answers.
+        /// Of the last address: later groups of a line and answers have none.
         var code: OBISCode?
         while index < characters.count {
             switch characters[index] {
@@ -67,7 +67,7 @@ struct TextMask: TelegramMask {
         return end
     }
 
-    /// What has no known address is masked as well: it is no value.
+    /// Content without a known address is masked too, because it is not a measured value.
     private mutating func note(_ content: Range<Int>, _ code: OBISCode?) {
         guard let code, !code.isName else { return names.append(content) }
         if code.isMeasured { measured.append(content) }
@@ -92,14 +92,14 @@ struct TextMask: TelegramMask {
             }
         }
         for block in blocks where block.upperBound < text.count {
-            // The check character changes by what its block has changed, whatever it counts.
+            // The check is an exclusive or, so it changes by the exclusive or of all changes, whichever characters it covers.
             text[block.upperBound] ^= block.reduce(0) { $0 ^ characters[$1] ^ text[$1] }
         }
         var masked = zip(bytes, text).map { $0 & 0x7F == $1 ? $0 : withParity($1) }
         return isP1 && !repairCRC(&masked) ? nil : masked
     }
 
-    /// Equipment identifiers are characters in hex, or plain.
+    /// Equipment identifiers are hex-encoded or plain.
     private func maskHex(_ range: Range<Int>, _ pseudonyms: Pseudonyms) -> [UInt8] {
         let plain = Array(characters[range])
         let decoded = Array(charactersOfHex(String(decoding: plain, as: UTF8.self)).utf8)
@@ -111,7 +111,7 @@ struct TextMask: TelegramMask {
         bytes.contains { $0 >= 0x80 } && character.nonzeroBitCount % 2 == 1 ? character | 0x80 : character
     }
 
-    /// `false`: it was not made of these bytes, but of some that a terminal has changed.
+    /// `false` if the CRC was not computed from these bytes: a tty has changed them.
     private func repairCRC(_ masked: inout [UInt8]) -> Bool {
         guard let mark = characters.lastIndex(of: UInt8(ascii: "!")) else { return false }
         let digits = characters[(mark + 1)...].prefix { hexDigit($0) != nil }
