@@ -1,7 +1,7 @@
 import Metering
 
-/// The data lines of a P1 telegram. They are those of IEC 62056-21 but for their length, for time stamps in front of values, and for
-/// groups that name the register of another one.
+/// The data lines of a P1 telegram. They differ from those of IEC 62056-21 in their length, in time stamps before values, and in groups
+/// that name the register of another group.
 enum P1Block {
     /// A message to the customer has 1024 characters in hex.
     private static let longestContent = 2048
@@ -33,7 +33,7 @@ enum P1Block {
                 }
             } else if let code = first.code(in: text) {
                 if code.c == 24, code.d == 3, sets.count >= 6, let named = OBISCode(text, sets[4].value) {
-                    // Some have the value on the same line.
+                    // Some meters send the value on the same line.
                     if sets.count == 7 {
                         let set = DataSet(address: first.address, value: sets[6].value, unit: sets[5].value)
                         isGood = add(set, text, as: named, strict, &registers)
@@ -53,7 +53,7 @@ enum P1Block {
     private static func add(
         _ sets: [DataSet], _ text: [UInt8], of code: OBISCode, _ strict: Bool, _ registers: inout [Register]
     ) -> Bool {
-        // Lists of power failures and of demands: all of their groups, as they are.
+        // Lists of power failures and of demands: all groups are kept as text.
         if sets.count > 1, code.c == 98 || code.c == 99 {
             registers.append(Register(code, .text(sets.map { "(" + $0.content(in: text) + ")" }.joined())))
             return true
@@ -83,12 +83,12 @@ enum P1Block {
             && (season == UInt8(ascii: "S") || season == UInt8(ascii: "W"))
     }
 
-    /// DSMR 4 and later and e-MUCS say their version, and have a CRC.
+    /// DSMR 4 and later and e-MUCS send their version, and have a CRC.
     static func hasVersion(_ registers: [Register]) -> Bool {
         registers.contains { $0.code == OBISCode(1, 3, 0, 2, 8, 255) || $0.code == OBISCode(0, 0, 96, 1, 4, 255) }
     }
 
-    /// No other protocol has these: the tariff of now, a meter on the M-Bus.
+    /// Whether there is a register that no other protocol has: the current tariff, or a meter on the M-Bus.
     static func isUnmistakable(_ registers: [Register]) -> Bool {
         registers.contains { $0.code == OBISCode(0, 0, 96, 14, 0, 255) || $0.code.a == 0 && $0.code.c == 24 }
     }

@@ -1,7 +1,7 @@
 import Metering
 
 /// The customer port of Dutch, Belgian and Luxembourg meters (DSMR 2.2 to 5, e-MUCS): `/identification`, an empty line, data lines, `!`,
-/// and from DSMR 4 on a CRC of all that in up to four hex digits.
+/// and from DSMR 4 on a CRC over all of it in up to four hex digits.
 package struct P1Decoder: PushDecoder {
     package static let longestTelegram = 16 * 1024
 
@@ -9,17 +9,17 @@ package struct P1Decoder: PushDecoder {
         /// Looking for `/`.
         case idle
         case lines
-        /// Behind the `!`.
+        /// After the `!`.
         case check
     }
 
     private var state = State.idle
-    /// All since the `/`.
+    /// Everything from the `/` on.
     private var telegram: [UInt8] = []
     private var isAtLineStart = false
-    /// Behind the `!`.
+    /// Where the digits after the `!` begin.
     private var checkStart = 0
-    /// A `/` inside a line: what was before it may have been cut off there.
+    /// The last `/` inside a line: the telegram may have been cut off there, and the next one begun.
     private var hiddenStart: Int?
     /// A telegram without CRC must look like one of DSMR 2 or 3, because mode D of IEC 62056-21 is otherwise the same.
     private let mustBeCertain: Bool
@@ -48,7 +48,7 @@ package struct P1Decoder: PushDecoder {
         return found
     }
 
-    /// Goes past what most of the bytes are: those between telegrams, and those within a line.
+    /// Fast path for most bytes: skips those between telegrams, and takes those within a line.
     private mutating func takePlain(_ bytes: [UInt8], from start: Int) -> Int {
         var index = start
         switch state {
@@ -104,7 +104,7 @@ package struct P1Decoder: PushDecoder {
         hiddenStart = nil
     }
 
-    /// Another try with what began inside a line, if anything did. Its bytes hold no later one, so none is looked at a third time.
+    /// Tries again from a `/` inside a line, if there was one. It is the last one in these bytes, so no byte is scanned a third time.
     private mutating func fail(_ noise: Finding.Noise) {
         note(noise)
         state = .idle
@@ -113,7 +113,7 @@ package struct P1Decoder: PushDecoder {
     }
 
     private mutating func note(_ noise: Finding.Noise) {
-        // Without a CRC it may be another protocol's telegram, and is for its decoder to judge.
+        // Without a CRC it may be another protocol's telegram, which that protocol's decoder reports.
         let hasCheck = state == .check && telegram.count > checkStart
         if hasCheck || !mustBeCertain { found.append(.noise(noise)) }
     }
@@ -145,7 +145,7 @@ package struct P1Decoder: PushDecoder {
         if badLines > 0 { note(.unreadableLines(badLines)) }
     }
 
-    /// What began inside a line may end here, too.
+    /// The telegram that began inside a line may end here, too.
     private mutating func failAtEnd(_ noise: Finding.Noise) {
         let hadHiddenStart = hiddenStart != nil
         fail(noise)
@@ -156,7 +156,7 @@ package struct P1Decoder: PushDecoder {
         guard let check else { return false }
         let bytes = telegram[..<checkStart]
         if CRC16.arc(bytes) == check { return true }
-        // A tty that reads CR as LF, or an editor, took the CRs away.
+        // A tty that maps CR to LF, or an editor, has removed the CRs.
         guard !bytes.contains(ControlCharacter.cr) else { return false }
         let lines = bytes.split(separator: ControlCharacter.lf, omittingEmptySubsequences: false)
         let whole = Array(lines.joined(separator: [ControlCharacter.cr, ControlCharacter.lf]))
