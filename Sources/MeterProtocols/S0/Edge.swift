@@ -2,14 +2,14 @@ import Metering
 
 /// A change of an input line, with the kernel's time stamp.
 ///
-/// Inlined into the other modules, as is all that is done at each edge.
+/// Inlined into other modules, like everything that runs at each edge.
 @usableFromInline
 package struct Edge: Sendable, Hashable {
     @usableFromInline
     package enum Direction: Sendable, Hashable { case rising, falling }
     @usableFromInline package var direction: Direction
     @usableFromInline package var at: Instant
-    /// 1, 2, 3… since the line was taken, also for edges that were lost; 0 where the kernel does not number them.
+    /// 1, 2, 3… since the line was requested, including edges that were lost; 0 where the kernel does not number them.
     @usableFromInline package var number: UInt64
 
     @inlinable package init(_ direction: Direction, at: Instant, number: UInt64 = 0) {

@@ -14,12 +14,12 @@ package struct Pulse: Sendable, Hashable {
     }
 }
 
-/// Tells pulses from bounce, hum and glitches by their width.
+/// Distinguishes pulses from bounce, hum and glitches by their width.
 ///
-/// A pulse counts when the line was active for `minPulse` without interruption, which is known at its trailing edge. The next one counts
+/// A pulse counts when the line was active for `minPulse` without interruption, which is certain at its trailing edge. The next one counts
 /// only after the line was inactive for as long: a contact that bounces while it opens makes no second pulse.
 package struct PulseFilter: Sendable {
-    /// Edges that must have been there and never came, so that a pulse may be missing. What is not proven is not counted.
+    /// Missing edges that may have been pulses. They are not counted as pulses.
     package private(set) var missed: Int64 = 0
 
     private enum Level: Sendable { case unknown, active, inactive }
@@ -27,12 +27,12 @@ package struct PulseFilter: Sendable {
     private let active: Edge.Direction
     private let minimum: Int64
     private var level = Level.unknown
-    /// When the line got that level, as far as is known, in nanoseconds.
+    /// When the line changed to that level, as far as known, in nanoseconds.
     private var since: Int64 = 0
-    /// The line has rested since the last pulse.
+    /// The line was inactive for long enough since the last pulse.
     private var isArmed = true
 
-    /// `activeSince`: when a pulse began that was on already.
+    /// `activeSince`: the beginning of a pulse that is already active.
     package init(active: Edge.Direction, minPulse: Duration, activeSince: Instant? = nil) {
         self.active = active
         minimum = minPulse.nanoseconds
@@ -47,7 +47,7 @@ package struct PulseFilter: Sendable {
     @inline(__always)
     package mutating func push(_ edge: Edge) -> Pulse? {
         let now = edge.at.nanoseconds
-        // Negative when the clock runs backwards: then nothing lasted long enough.
+        // Negative when the clock runs backwards: then nothing was long enough.
         let held = now &- since
         let old = level
         level = edge.direction == active ? .active : .inactive
@@ -66,8 +66,8 @@ package struct PulseFilter: Sendable {
         case (.unknown, _):
             break
         default:
-            // The edge between the two never came: a glitch that was over when the kernel looked, or its queue overflowed. How long
-            // the line was at either level nobody knows; only in less than the shortest pulse there was certainly none.
+            // The edge between the two is missing: a glitch that was over before the kernel sampled the line, or its queue overflowed. How long
+            // the line was at each level is unknown, but in less than the shortest pulse there was certainly none.
             if held >= minimum { missed += 1 }
         }
         return nil

@@ -1,7 +1,7 @@
 import Metering
 
-/// The count of an input, and where it stands in the edges of the request that it was made from: whoever goes on with that request, be it
-/// another process, neither loses a pulse nor counts one twice.
+/// The count of an input, and the edge of a request up to which it was counted: a process that continues with that request, even another
+/// one, neither loses a pulse nor counts one twice.
 @usableFromInline
 package struct PulseMark: Sendable, Hashable {
     /// Every pulse ever counted on this input.
@@ -18,7 +18,7 @@ package struct PulseMark: Sendable, Hashable {
     @inlinable static var title: UInt64 { 0x6A6F_756C_6564_0002 }
     package static let size = 48
 
-    /// As it is written, at every pulse: no text, and the last word checks the others.
+    /// The binary form that is written at every pulse; the last word is a checksum of the others.
     @usableFromInline package typealias Words = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
 
     @inlinable package var words: Words {
@@ -28,7 +28,7 @@ package struct PulseMark: Sendable, Hashable {
         return (words.0, words.1, words.2, words.3, words.4, Self.check(words))
     }
 
-    /// Each step is reversible, so that no change of a single word is missed.
+    /// Each step is reversible, so every change of a single word is detected.
     @inlinable static func check(_ words: Words) -> UInt64 {
         var check: UInt64 = 0
         mix(&check, words.0)
@@ -44,12 +44,12 @@ package struct PulseMark: Sendable, Hashable {
         check ^= check >> 32
     }
 
-    /// `nil` unless all is as it was written.
+    /// `nil` if the words are corrupted.
     package init?(_ words: Words) {
         self.init(
             pulses: Int64(bitPattern: words.1), request: words.2,
             position: LinePosition(number: words.3, since: Int64(bitPattern: words.4)))
-        // No input ever counts as many, and a total with them could not be read back.
+        // No input ever counts this many pulses, and a total computed from them could not be read back.
         guard words.0 == Self.title, words.5 == Self.check(words), (0..<1_000_000_000_000_000).contains(pulses) else { return nil }
     }
 }

@@ -1,15 +1,15 @@
 import Metering
 
-/// Where the count of a line stands in the edges of one request of it: enough for another process to go on there.
+/// Up to which edge of a request a line was counted: enough for another process to continue from there.
 @usableFromInline
 package struct LinePosition: Sendable, Hashable {
-    /// Of the newest edge that was counted; 0 before the first, and where edges have no numbers.
+    /// The number of the newest edge that was counted; 0 before the first, and where edges are not numbered.
     @usableFromInline package var number: UInt64
-    /// When the pulse began that has not ended yet, in nanoseconds; `resting` when there is none. An optional would not be one word, as it
-    /// is in the journal, and a mark of more than four is handed on in memory.
+    /// When the pulse that is still active began, in nanoseconds; `resting` if there is none. An optional would need more than the one word it
+    /// has in the journal, and a mark of more than four words is passed in memory.
     @usableFromInline var since: Int64
 
-    /// No time of the monotonic clock.
+    /// Not a valid time of the monotonic clock.
     @inlinable static var resting: Int64 { .min }
 
     @inlinable init(number: UInt64, since: Int64) {
@@ -24,17 +24,17 @@ package struct LinePosition: Sendable, Hashable {
     package var activeSince: Instant? { since == Self.resting ? nil : Instant(nanoseconds: since) }
 }
 
-/// All that is counted of one line, whatever happens to it: pulses by their edges, what the kernel's numbers say of edges that were lost,
-/// and what can have been lost where there are no numbers.
+/// Everything that is counted of one line: pulses by their edges, pulses that the kernel's numbers reveal among lost edges, and how many
+/// may have been lost where edges are not numbered.
 package struct PulseTally: Sendable {
     package private(set) var count: PulseCount
     private let active: Edge.Direction
     private let minPulse: Duration
-    /// The one counts where edges are numbered and debounced, the other where they are not.
+    /// `edges` counts where edges are numbered and debounced, `filter` where they are not.
     private var isByNumber = false
     private var edges: NumberedEdges
     private var filter: PulseFilter
-    /// Of the newest edge, where edges have numbers; `nil` if it is unknown which were counted.
+    /// The number of the newest edge, where edges are numbered; `nil` if it is unknown which edges were counted.
     private var number: UInt64?
     package private(set) var position = LinePosition()
     private var lastEdge: Instant?
@@ -51,7 +51,7 @@ package struct PulseTally: Sendable {
 
     package var reading: PulseReading { PulseReading(count) }
 
-    /// The line was requested, or taken over at `position`; `nil` if it was taken over and the position of the count is unknown.
+    /// The line was requested, or taken over at `position`; `nil` if it was taken over and the counted position is unknown.
     package mutating func begin(isDebounced: Bool, at position: LinePosition?) {
         self.position = position ?? LinePosition()
         number = position?.number
@@ -61,12 +61,12 @@ package struct PulseTally: Sendable {
         filter = PulseFilter(active: active, minPulse: minPulse, activeSince: position?.activeSince)
     }
 
-    /// What an edge has changed in the reading.
+    /// How an edge changed the reading.
     package enum News: Sendable, Equatable {
         case nothing
-        /// Nothing, but who goes on at another place would count something else.
+        /// No pulse, but a process that continued from the position before would count differently.
         case place
-        /// One more pulse, which was seen whole.
+        /// One more pulse, of which both edges were seen.
         case pulse
         case more
     }
@@ -86,7 +86,7 @@ package struct PulseTally: Sendable {
     @inline(__always)
     private mutating func pushByWidth(_ edge: Edge) -> News {
         let (lost, missed) = (count.lost, filter.missed)
-        // What is missing before it may have been bounce: at most every other one ended a pulse.
+        // The missing edges before it may have been bounce: at most every second one ended a pulse.
         if let number, edge.number > number { count.lost.add(Int64(clamping: (edge.number - number) / 2)) }
         number = edge.number
         let pulse = filter.push(edge)
@@ -102,8 +102,8 @@ package struct PulseTally: Sendable {
         count.lastPulse = newest
     }
 
-    /// The kernel's queue of edges without numbers was full: what came after the newest of them until now may be lost. At most so many
-    /// pulses as have room there; says how many that are.
+    /// The kernel's queue of unnumbered edges was full: edges between the newest one and now may be lost. Counts as lost the most pulses that
+    /// fit into that time, and returns how many.
     package mutating func overflowed(now: Instant) -> Int64 {
         guard let lastEdge else { return 0 }
         let bound = max((now - lastEdge).nanoseconds, 0) / max(2 * minPulse.nanoseconds, 1)
@@ -113,7 +113,7 @@ package struct PulseTally: Sendable {
 }
 
 extension Int64 {
-    /// A count that can't go on stays where it is: the kernel's numbers, and what an earlier life has written, come from outside.
+    /// Saturates: the kernel's numbers and the counts that an earlier process saved are external input.
     @inline(__always)
     fileprivate mutating func add(_ more: Int64) {
         let (sum, overflow) = addingReportingOverflow(more)

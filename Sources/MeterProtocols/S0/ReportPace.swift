@@ -1,24 +1,24 @@
 import Metering
 
-/// Decides which pulses of a line are worth waking somebody for: one that comes alone; one that came sooner or later than the one before let
-/// expect, for then the power has changed, and the next one, which says to what. Of a steady stream every pulse says the same, and to be woken now and then is enough: when it
-/// lasts, and when the next pulse is overdue.
+/// Decides which pulses of a line are worth waking a task for: a single one; one that is earlier or later than the interval before it
+/// predicts, because then the power has changed; and the one after that, which shows the new power. The pulses of a steady stream all
+/// show the same, so a report now and then is enough: at regular intervals, and when the next pulse is overdue.
 package struct ReportPace: Sendable {
-    /// What a pulse may be early or late and still be expected: less than 10 % of power in any stream that is not reported pulse by pulse.
+    /// How early or late a pulse may be and still be expected: below 10 % of power in any stream that is not reported pulse by pulse.
     private static let tolerance = (parts: Int64(16), jitter: Int64(2_000_000))
-    /// A stream that never is steady.
+    /// The minimum time between reports of a stream that is never steady.
     private static let leastPause: Int64 = 100_000_000
 
-    /// How often to report a steady stream, with a listener and without one.
+    /// How often to report a steady stream, with and without a listener.
     private let (listenedEvery, keptEvery): (Int64, Int64)
     private var reported = Int64.min / 2
-    /// Between the newest two pulses when the newest report was made.
+    /// The interval between the newest two pulses when the last report was made.
     private var expected: Int64 = 0
     private var newest = Int64.min / 2
     private var interval: Int64 = 0
-    /// When what was counted is to be reported; in the distant future while all is.
+    /// When the next report is due; `distantFuture` when everything was reported.
     package private(set) var due = Instant.distantFuture
-    /// The newest pulse was; one that is not reported is worth it.
+    /// Whether the newest pulse was unexpected, and whether a pulse that was not reported yet is urgent.
     private var wasUnexpected = false
     private var isUrgent = false
 
@@ -47,7 +47,7 @@ package struct ReportPace: Sendable {
         }
     }
 
-    /// There is more to say than that a pulse ended.
+    /// Makes a report due at once, because there is more to report than the end of a pulse.
     package mutating func hurry() {
         due = Instant(nanoseconds: 0)
         isUrgent = true
