@@ -1,28 +1,28 @@
 import Metering
 
-/// SML by transport protocol version 1, as meters push it: `1b1b1b1b 01010101`, the messages, fill bytes, `1b1b1b1b 1a`, how many fill
-/// bytes, CRC. Four 1b in the messages are sent twice.
+/// SML by transport protocol version 1, as meters push it: `1b1b1b1b 01010101`, the messages, fill bytes, `1b1b1b1b 1a`, the number of
+/// fill bytes, CRC. Four 1b within the messages are sent twice.
 package struct SMLDecoder: PushDecoder {
-    /// The longest frame of a real meter known here has 684 bytes.
+    /// The longest known frame of a real meter has 684 bytes.
     package static let longestFrame = 16 * 1024
 
     private static let escape: UInt8 = 0x1B
 
-    /// What came in and is still needed: from the frame's first 1b on while there is one.
+    /// The received bytes that are still needed: within a frame, from its first 1b on.
     private var buffer: [UInt8] = []
     private var isInFrame = false
     /// Where the frame begins in `buffer`.
     private var begin = 0
-    /// Everything before was looked at.
+    /// Everything before was scanned.
     private var position = 0
-    /// Where four 1b stand for four that were sent twice.
+    /// The places of four 1b that were sent twice.
     private var escaped: [Int] = []
-    /// Start sequences that were taken for escaped bytes, the first and the last of them: they are such when the frame fails.
+    /// The first and the last start sequence that was taken for escaped bytes: if the frame fails, they are real starts.
     private var hiddenStarts: (first: Int, last: Int)?
     private(set) var secondLooks = SecondLooks()
-    /// Nothing but messages without their transport, from the first byte on: a recording that was cut out of its frame.
+    /// The bytes may be messages without transport, from the first byte on: a recording that was cut out of its frame.
     private var mayBeBare: Bool?
-    /// The messages of this meter have a right CRC of their own, so one that has not is damaged, even if the frame's CRC fits by chance.
+    /// The messages of this meter have a correct CRC of their own, so one without is corrupted, even if the frame's CRC matches by chance.
     private var checksMessages = false
     private var found: [Finding] = []
     private var now = Instant(nanoseconds: 0)
@@ -47,7 +47,7 @@ package struct SMLDecoder: PushDecoder {
         return found
     }
 
-    /// What will not be looked at again goes.
+    /// Drops the bytes that will not be scanned again.
     private mutating func forget() {
         if mayBeBare == true {
             guard buffer.count > Self.longestFrame else { return }
@@ -81,7 +81,7 @@ package struct SMLDecoder: PushDecoder {
         hiddenStarts = nil
     }
 
-    /// `true`: there is more to look at.
+    /// `true`: there is more to scan.
     private mutating func scanFrame() -> Bool {
         let run = nextRun()
         guard (run ?? position) - begin <= Self.longestFrame else {
@@ -103,11 +103,11 @@ package struct SMLDecoder: PushDecoder {
     }
 
     private mutating func passEscaped(_ run: Int) -> Bool {
-        // The end of the frame is behind it at least, so this many bytes will come.
+        // At least the end of the frame follows, so this many bytes will come.
         guard run + 16 <= buffer.count else { return false }
         escaped.append(run)
         position = run + 8
-        // What was cut off just behind four 1b, and then a start.
+        // A frame that was cut off right after four 1b, followed by a new start.
         if let other = buffer[position..<(position + 4)].firstIndex(where: { $0 != Self.escape }), follows(other, 0x01) {
             hiddenStarts = (hiddenStarts?.first ?? other - 4, other - 4)
         }
@@ -143,13 +143,13 @@ package struct SMLDecoder: PushDecoder {
         isInFrame = false
         position = index
         guard let hiddenStarts else { return }
-        // What is behind the first is looked at again. Where there is no end in sight, or many begin before one, that could go on for long;
-        // behind the last there is no other.
+        // Scan again from the first hidden start. Without an end in sight, or with many starts before one, that could take too long: then
+        // continue from the last one, after which there is no other.
         let isCheap = noise != .tooLong && secondLooks.take(index - hiddenStarts.first)
         start(at: isCheap ? hiddenStarts.first : hiddenStarts.last)
     }
 
-    /// The next four 1b that have four more bytes behind them; without one, `position` goes on to where one could begin.
+    /// The next four 1b that are followed by at least four more bytes; if there are none, `position` moves to where some could begin.
     private mutating func nextRun() -> Int? {
         var index = position
         let last = buffer.count - 8
@@ -176,7 +176,7 @@ package struct SMLDecoder: PushDecoder {
             && buffer[index + 3] == byte
     }
 
-    /// All lists of one frame are one readout.
+    /// Delivers all lists of one frame as one readout.
     private mutating func deliver(_ bytes: [UInt8], from: Int, to end: Int, isFramed: Bool) {
         var reader = SMLReader(bytes, from: from, to: end)
         var readout = SMLReadout()

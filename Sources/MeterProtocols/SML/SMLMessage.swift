@@ -1,14 +1,14 @@
 import Metering
 
-/// `76 transaction group abort body crc 00`; of the bodies only the list of values is read.
+/// `76 transaction group abort body crc 00`; only the list of values is parsed.
 struct SMLMessage {
-    /// Where it is a GetList response.
+    /// The body, if it is a GetList response.
     var list: SMLList?
     var isUndamaged: Bool
 
     private static let getListResponse: UInt64 = 0x0701
 
-    /// `nil` where the grammar is broken.
+    /// `nil` if the grammar is broken.
     init?(_ reader: inout SMLReader) {
         let start = reader.position
         guard reader.list() == 6, reader.skip(3), reader.list() == 2, case .unsigned(let tag)? = reader.next() else { return nil }
@@ -20,7 +20,7 @@ struct SMLMessage {
             guard reader.skip() else { return nil }
         }
         let checked = reader.bytes[start..<reader.position]
-        // A leading zero byte of the CRC may be missing: a number is compared, not two bytes.
+        // A leading zero byte of the CRC may be missing, so the numbers are compared, not two bytes.
         guard case .unsigned(let check)? = reader.next(), reader.endOfMessage() else { return nil }
         self.list = list
         isUndamaged = check == UInt64(CRC16.x25(checked).byteSwapped) || check == UInt64(CRC16.kermit(checked))
@@ -64,7 +64,7 @@ struct SMLList {
         case nil, .list: return false
         default: break
         }
-        // The time may have any shape: Holley sends a bare number in place of a choice.
+        // The time may have any form: Holley sends a bare number instead of a choice.
         guard let status = reader.optionalUnsigned(), reader.skip(), let unit = reader.optionalUnsigned(),
             let scaler = reader.optionalSigned(), let value = Self.readValue(&reader), reader.skip()
         else { return false }
@@ -76,7 +76,7 @@ struct SMLList {
         return true
     }
 
-    /// In place of a value a time may stand: a choice and the seconds, or one more choice; local time has offsets behind the seconds.
+    /// A value may be a time instead: a choice and the seconds, or another choice; local time has offsets after the seconds.
     private static func readValue(_ reader: inout SMLReader) -> SMLReader.Value? {
         var value = reader.next()
         var behind = 0

@@ -1,6 +1,6 @@
 import Metering
 
-/// Goes through the elements of SML messages: a type and a length, then that many bytes or elements. `nil` is what breaks the grammar.
+/// Iterates over the elements of SML messages: a type and a length, then that many bytes or elements. `nil` means that the grammar is broken.
 struct SMLReader {
     let bytes: [UInt8]
     private(set) var position: Int
@@ -18,13 +18,13 @@ struct SMLReader {
         case missing
         case octets(Range<Int>)
         case boolean(Bool)
-        /// With the count of bytes that were sent: meters use every one from 1 to 8.
+        /// `width`: the number of bytes that were sent; meters use every one from 1 to 8.
         case signed(Int64, width: Int)
         case unsigned(UInt64)
         case list(Int)
     }
 
-    /// The next value; of a list only its header.
+    /// The next value; for a list, only its header.
     mutating func next() -> Value? {
         guard position < end else { return nil }
         var byte = bytes[position]
@@ -38,7 +38,7 @@ struct SMLReader {
             position += 1
             length = length << 4 | Int(byte & 0xF)
         }
-        // A list counts its elements, which have a byte at least; the others count their bytes and those of the header as well.
+        // A list counts its elements, which have at least one byte; other types count their bytes including those of the header.
         if kind == 7 { return length <= end - position ? .list(length) : nil }
         length -= position - start
         guard length >= 0, length <= end - position else { return nil }
@@ -47,7 +47,7 @@ struct SMLReader {
         switch kind {
         case 0: return content.isEmpty ? .missing : .octets(content)
         case 4 where length == 1: return .boolean(bytes[content.lowerBound] != 0)
-        // Some Tibber Pulse data has a time with this type for an unsigned.
+        // Some data of a Tibber Pulse has a time with this type instead of an unsigned.
         case 4, 6:
             guard (1...8).contains(length) else { return nil }
             return .unsigned(content.reduce(0) { $0 << 8 | UInt64(bytes[$1]) })
@@ -59,7 +59,7 @@ struct SMLReader {
         }
     }
 
-    /// Passes a whole element, however deep. What is still to be passed is bounded by the bytes that are left.
+    /// Skips a complete element, however deeply nested. The number of pending elements is limited by the bytes that are left.
     mutating func skip() -> Bool {
         var pending = 1
         while pending > 0 {
@@ -78,7 +78,7 @@ struct SMLReader {
 
     mutating func list() -> Int? { if case .list(let count)? = next() { count } else { nil } }
 
-    /// Present and a number that is not negative, or `nil` inside where it is missing.
+    /// A non-negative number, or an inner `nil` if it is missing.
     mutating func optionalUnsigned() -> UInt64?? {
         switch next() {
         case .missing: .some(nil)
@@ -97,7 +97,7 @@ struct SMLReader {
         }
     }
 
-    /// The zeros between messages, which fill up the frame.
+    /// Skips the zeros after a message, which fill up the frame.
     mutating func skipZeros() { while position < end, bytes[position] == 0 { position += 1 } }
 
     /// The byte that ends a message.
