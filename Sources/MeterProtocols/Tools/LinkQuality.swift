@@ -1,24 +1,24 @@
 import Metering
 
-/// How well a head sees its meter, from what is heard of it: for a person who turns the head until it is best.
+/// How well a head sees its meter, judged by the received data: for a person who turns the head until it is best.
 package struct LinkQuality: Sendable {
-    /// Few, so that a turn of the head shows soon.
+    /// How many telegrams are rated: few, so that turning the head shows soon.
     package static let window = 10
-    /// Over which bytes are counted.
+    /// The time over which bytes are counted.
     private static let span = Duration.seconds(5)
-    /// A head that sees nothing any more is not as good as its last telegrams. The rarest come every 10 s.
+    /// A head that receives nothing must not be rated by its last telegrams. The slowest meters send every 10 s.
     private static let longestPause = Duration.seconds(12)
     private static let shortestPause = Duration.seconds(5)
 
     package private(set) var good = 0
     package private(set) var wrongChecks = 0
     package private(set) var wrongParities = 0
-    /// Damaged in another way, or cut off.
+    /// Corrupted in another way, or cut off.
     package private(set) var damaged = 0
     package private(set) var unanswered = 0
     private var last: [Bool] = []
     private var lastGood: Instant?
-    /// Between the last two good ones.
+    /// Between the last two good telegrams.
     private var pace: Duration?
     private var received: [(at: Instant, count: Int)] = []
 
@@ -26,7 +26,7 @@ package struct LinkQuality: Sendable {
 
     package mutating func received(_ count: Int, _ now: Instant) {
         received.removeAll { now - $0.at > Self.span }
-        // One entry for all of a tenth of a second: whoever sends byte by byte needs no more memory.
+        // One entry per tenth of a second, so that byte-by-byte input needs no more memory.
         if let latest = received.last, now - latest.at < .milliseconds(100) {
             received[received.count - 1].count += count
         } else {
@@ -57,7 +57,7 @@ package struct LinkQuality: Sendable {
         last = last.suffix(Self.window - 1) + [isGood]
     }
 
-    /// Of the last telegrams, how many there were and how many were good.
+    /// How many of the last telegrams were good.
     package var recent: (good: Int, of: Int) { (last.count { $0 }, last.count) }
 
     /// 0 to 100; `nil` before the first telegram.
@@ -66,7 +66,7 @@ package struct LinkQuality: Sendable {
         return isSilent(now) ? 0 : 100 * recent.good / recent.of
     }
 
-    /// Nothing good has come for longer than it should take.
+    /// Nothing good was received for longer than it should take.
     package func isSilent(_ now: Instant) -> Bool {
         guard let lastGood else { return false }
         return now - lastGood > (pace.map { max(Self.shortestPause, $0 * 3) } ?? Self.longestPause)

@@ -1,14 +1,14 @@
 import Metering
 
-/// A session, and what can be seen of it: the newest values and how well they came. It wants to be shown in regular steps.
+/// A session together with what is to be displayed of it: the newest values and the link quality. Due for display at regular intervals.
 package struct LinkWatch: MeterSession {
     package private(set) var quality = LinkQuality()
     package private(set) var readout: Readout?
     package private(set) var problem: String?
     package private(set) var line = LineSettings.opening
-    /// Of what happened last.
+    /// The time of the last event.
     package private(set) var now = Instant(nanoseconds: 0)
-    /// It is time to show it.
+    /// The display has to be updated.
     package private(set) var isDue = false
     private var session: any MeterSession
     private let interval: Duration

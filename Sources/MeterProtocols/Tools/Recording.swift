@@ -1,9 +1,9 @@
 import Metering
 
-/// Bytes with the times at which they came.
+/// Bytes with the times at which they were received.
 ///
-/// As a file it is text that people can read and cut: the heading; then for each portion a line with the seconds since the beginning and
-/// the bytes in hex; then the seconds alone, when it ended. What follows a `#` is a remark.
+/// The file is text that people can read and edit: the heading; then for each portion a line with the seconds since the beginning and
+/// the bytes in hex; finally the seconds alone, for the end of the recording. A `#` begins a comment.
 package struct Recording: Sendable, Equatable {
     package struct Portion: Sendable, Equatable {
         package var at: Duration
@@ -15,7 +15,7 @@ package struct Recording: Sendable, Equatable {
         }
     }
 
-    /// The line that is none of a recording.
+    /// The number of the line that is invalid.
     package struct Fault: Error, Equatable {
         package var line: Int
 
@@ -39,7 +39,7 @@ package struct Recording: Sendable, Equatable {
 
     package static func isRecording(_ file: [UInt8]) -> Bool { file.starts(with: heading.utf8) }
 
-    /// A file that is no recording holds bytes without their times: they get those of a line that is never idle.
+    /// A file that is not a recording holds bytes without times: they get the times of a line that is never idle.
     package init(file: [UInt8]) throws(Fault) {
         if Self.isRecording(file) { try self.init(text: file) } else { self.init(paced: file, by: LineSettings(.b9600)) }
     }
@@ -56,7 +56,7 @@ package struct Recording: Sendable, Equatable {
     private init(text: [UInt8]) throws(Fault) {
         self.init([], length: .zero)
         var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        // Without its end the last line was not written to its end.
+        // A last line without a line end was not written completely.
         lines.removeLast()
         for (index, line) in lines.enumerated().dropFirst() {
             let words = line.prefix { $0 != UInt8(ascii: "#") }.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }
@@ -65,7 +65,7 @@ package struct Recording: Sendable, Equatable {
             length = at
             guard words.count == 2 else { continue }
             guard let bytes = Self.bytes(ofHex: words[1]) else { throw Fault(line: index + 1) }
-            // Lines of one time came together.
+            // Lines with the same time were received together.
             if portions.last?.at == at { portions[portions.count - 1].bytes += bytes } else { portions.append(Portion(at: at, bytes)) }
         }
     }
