@@ -1,4 +1,4 @@
-/// The CRC-16s of meters, all of the kind that takes the low bit first.
+/// The CRC-16s of meters, all of them processed with the low bit first.
 package enum CRC16 {
     /// SML: CRC-16/X-25, check value of "123456789": 906E.
     package static func x25(_ bytes: ArraySlice<UInt8>) -> UInt16 { ~ccitt.of(bytes, start: 0xFFFF) }
@@ -10,7 +10,7 @@ package enum CRC16 {
     private static let ccitt = Table(polynomial: 0x8408)
     private static let ansi = Table(polynomial: 0xA001)
 
-    /// Eight bytes at a time: each has the table of what it does to the remainder that many bytes later.
+    /// Processes eight bytes at a time: each has its own table of the effect on the remainder that many bytes later.
     private struct Table {
         private let entries: [UInt16]
 
