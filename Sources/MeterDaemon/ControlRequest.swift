@@ -1,7 +1,7 @@
 import Metering
 
-/// What other commands ask the running daemon, a line each: `total NAME`, `total NAME VALUE`, `problem NAME`; the answer is `error WHY`, or
-/// `ok VALUE`, for a total with what is known of the corrections below it, a line each.
+/// A request of another command to the running daemon, one line: `total NAME`, `total NAME VALUE`, `problem NAME`. The answer is `error WHY`
+/// or `ok VALUE`; for a total, the known corrections follow, one per line.
 package enum ControlRequest: Equatable {
     case showProblem(String)
     case showTotal(String)

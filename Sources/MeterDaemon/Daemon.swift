@@ -3,11 +3,11 @@ import MeterProtocols
 import Metering
 import Publishing
 
-/// The whole, plugged together: inputs into the aggregator, the aggregator into the sinks. It ends as the data flow ends.
+/// Connects everything: inputs to the aggregator, the aggregator to the sinks. It shuts down in the order of the data flow.
 package struct Daemon: Sendable {
-    /// The world outside.
+    /// The outside world, behind ports.
     package struct Surroundings: Sendable {
-        /// Where all but the pulses runs.
+        /// Runs everything except the counting of pulses.
         package var executor: any SerialExecutor & TaskExecutor
         package var clock: any Clockwork
         package var log: any Log
@@ -49,10 +49,10 @@ package struct Daemon: Sendable {
     private let readers: [OpticalReader]
     private let sinks: [any Sink]
     private let reports: PulseReports
-    /// The pulses of each input before the daemon began.
+    /// The pulses of each input before the daemon started.
     private let counted: [String: Int64]
 
-    /// Restores the totals first: nothing is published before they are known.
+    /// Restores the totals first: nothing is published before they are loaded.
     package init(_ configuration: Configuration, _ surroundings: Surroundings) async {
         self.configuration = configuration
         self.surroundings = surroundings
@@ -82,7 +82,7 @@ package struct Daemon: Sendable {
         sinks = [keeper, memoryKeeper] + Self.outputs(configuration, surroundings, controls)
     }
 
-    /// Runs until `stop` yields or ends; then the inputs end, then the aggregator, then the sinks.
+    /// Runs until `stop` yields or ends; then ends the inputs, then the aggregator, then the sinks.
     package func run(until stop: AsyncStream<Void>) async {
         var listening: [(sink: any Sink, snapshots: Newest<Snapshot>)] = []
         for sink in sinks { listening.append((sink, await aggregator.snapshots(type(of: sink).interest))) }
@@ -97,7 +97,7 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// Cancelling stops the inputs. Whatever receives their reports is not cancelled, because the last pulse counts.
+    /// Cancels the inputs when it stops. The task that receives their reports is not cancelled, so that the last pulse counts.
     private func runInputs(until stop: AsyncStream<Void>) async {
         await withTaskGroup(of: Void.self) { listeners in
             if !configuration.pulses.isEmpty { listeners.addTask { await aggregator.listen() } }
@@ -137,7 +137,7 @@ package struct Daemon: Sendable {
         return state
     }
 
-    /// What was saved. Where nothing was, the broker may remember the total: only if it does not it is 0.
+    /// Loads the saved total. If there is none, the broker may have retained one; if not, it starts at 0.
     private static func load(_ pulse: Configuration.Pulse, asksBroker: Bool, _ surroundings: Surroundings) async -> StoredTotal {
         let (name, log) = (pulse.name, surroundings.log)
         let stored = await surroundings.store.load(name)
@@ -148,7 +148,7 @@ package struct Daemon: Sendable {
             log.write(.notice, "\(name): no saved total, counting from 0; set it with: jouled total \(name) VALUE")
             return .total(total)
         case .total(let total): log.write(.info, "\(name): total \(total.total) restored")
-        // Since then the broker may have been asked, and may have been told of what is counted here.
+        // Since that copy was written, the broker may have been asked, and may now retain what was counted here.
         case .older(let total, let why) where total.origin == .unsettled: return .damaged(why)
         case .older(let total, let why): log.write(.warning, "\(name): total \(total.total) restored from the older copy: \(why)")
         case .new:
