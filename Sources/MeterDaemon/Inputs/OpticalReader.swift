@@ -1,7 +1,7 @@
 import MeterProtocols
 import Metering
 
-/// Performs what a `MeterSession` says, on a port that may come and go. It holds no knowledge of the dialogue.
+/// Executes the actions of a `MeterSession`, on a port that may be unplugged and come back. The dialogue itself is the session's.
 package actor OpticalReader {
     private nonisolated let executor: any SerialExecutor
     private let name: String
@@ -9,12 +9,12 @@ package actor OpticalReader {
     private let port: any SerialPort
     private let clock: any Clockwork
     private let aggregator: Aggregator
-    /// Goes off when everything is to be read again.
+    /// Goes off when everything has to be read again.
     private let rereadAlarm: any Alarm
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// An adapter that comes back is opened within two seconds.
+    /// Short enough to open an adapter within two seconds after it comes back.
     private static let reopenPause = Duration.seconds(1)
 
     package init(
@@ -32,7 +32,7 @@ package actor OpticalReader {
 
     /// Reads until the task is cancelled.
     package func run() async {
-        // It outlives the connection: what it learned about speeds stays true when the adapter is plugged in again.
+        // It is kept across connections: what it learned about speeds is still true when the adapter is plugged in again.
         var session = session
         while !Task.isCancelled {
             let reason: PortError?
@@ -45,16 +45,16 @@ package actor OpticalReader {
             }
             for action in session.closed() { await aggregator.note(action, of: name) }
             guard !Task.isCancelled else { return }
-            // When all shall only begin anew, the pause lets the meter finish its answer: it would not hear the break.
+            // After `readAgain`, the pause lets the meter finish its answer: during that it would miss the break.
             if let reason { await aggregator.note(.problem(reason.description), of: name) }
             await clock.sleep(until: clock.now + Self.reopenPause)
         }
     }
 
-    /// Everything once more, as after a start: whole, with what is not read in between.
+    /// Reads everything again, as after a start: complete, with the registers that are otherwise read rarely.
     package nonisolated func readAgain() { rereadAlarm.set(clock.now) }
 
-    /// Until the connection ends, and why; `nil` when all shall begin anew.
+    /// Returns when the connection ends, with the reason; `nil` when everything has to be read again.
     private func converse(
         _ session: any MeterSession, _ connection: any SerialConnection
     ) async -> (session: any MeterSession, reason: PortError?) {
@@ -67,7 +67,7 @@ package actor OpticalReader {
             var mustReread = false
             var ended = (session, PortError.cancelled)
             for await result in group {
-                // The one ends the other.
+                // Whichever ends first cancels the other.
                 group.cancelAll()
                 if let result { ended = result } else { mustReread = true }
                 if let result, !mustReread { return (result.0, result.1) }
@@ -99,7 +99,7 @@ package actor OpticalReader {
 }
 
 extension Aggregator {
-    /// What the session with a meter says of it.
+    /// Applies an action of a meter's session to its state.
     fileprivate func note(_ action: MeterAction, of meter: String) {
         switch action {
         case .send, .apply: break

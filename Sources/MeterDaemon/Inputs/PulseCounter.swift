@@ -2,22 +2,21 @@ import Configuration
 import MeterProtocols
 import Metering
 
-/// Counts the pulses of all lines. A value that is told what came and what time it is; who waits for edges, on which thread, is the affair of
-/// `PulseLines`.
+/// Counts the pulses of all lines. A value that is fed events and the time; how and on which thread edges are awaited is up to `PulseLines`.
 ///
-/// What is counted goes into the journal, and only then to the aggregator: what is published was never more than the next process will know.
+/// A count goes into the journal first, and only then to the aggregator: so the next process starts from at least what was published.
 package struct PulseCounter: EdgeReceiver, Sendable {
     private struct Line: Sendable {
         let name: String
         let page: any PulseJournalPage
         var tally: PulseTally
         var pace: ReportPace
-        /// 0 while it is not open.
+        /// 0 while the line is not open.
         var request: UInt64 = 0
-        /// The newest mark is in the journal.
+        /// Whether the newest mark is in the journal.
         var isNoted = true
 
-        /// Into the journal, and then to whoever asks.
+        /// Counts an edge, in the journal first and then in the reports.
         @inline(__always)
         mutating func push(_ edge: Edge, _ index: Int, _ reports: PulseReports) {
             let news = tally.push(edge)
@@ -32,7 +31,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
             reports.put(tally.count, of: index)
         }
 
-        /// What a killed process has counted since the last save is then lost, or no more.
+        /// Reports that pulses since the last save are lost if the process is killed, or that this is over.
         @inline(never)
         mutating func note(_ isNoted: Bool, _ index: Int, _ reports: PulseReports) {
             self.isNoted = isNoted
@@ -49,16 +48,16 @@ package struct PulseCounter: EdgeReceiver, Sendable {
     private let journal: any PulseJournal
     private let log: any Log
     private var pause = Self.firstPause
-    /// When lines are to be opened; `nil` while all are open.
+    /// When to open lines; `nil` while all are open.
     package private(set) var opensAt: Instant? = .distantPast
 
-    /// A line that was released to be requested differently may be held by systemd for a moment.
+    /// A line that was released in order to request it with other settings may still be held by systemd for a moment.
     private static let firstPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(10)
-    /// A listener never sees an older state.
+    /// The maximum age of the state that a listener sees.
     private static let longestSilence = Duration.seconds(1)
 
-    /// `counted`: every pulse of each line before, by its name.
+    /// `counted`: the pulses of each line so far, by its name.
     package init(
         _ configuration: Configuration, counted: [String: Int64], reports: PulseReports, journal: any PulseJournal, log: any Log
     ) {
@@ -77,9 +76,9 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         for index in lines.indices where lines[index].page.obstacle != nil { lines[index].note(false, index, reports) }
     }
 
-    // MARK: Lines come and go
+    // MARK: Opening and losing lines
 
-    /// What can't be had is asked for again at `opensAt`.
+    /// Lines that could not be opened are tried again at `opensAt`.
     package mutating func opened(_ openings: [LineOpening], _ now: Instant) {
         for opening in openings { begin(opening) }
         opensAt = lines.contains { $0.request == 0 } ? now + pause : nil
@@ -99,15 +98,15 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         }
     }
 
-    /// A problem of a line, or that it has none, and its count: of one that was never told the reports know nothing.
+    /// Reports a line's problem, or `nil`, together with its count: a problem alone would not be delivered.
     private mutating func tell(_ problem: String?, of index: Int) {
         reports.put(problem: problem, of: index)
         reports.put(lines[index].tally.count, of: index)
         lines[index].pace.hurry()
     }
 
-    /// Where the count stands in the edges of a request. A pulse that was on when the line was taken counts when it ends: whoever had the
-    /// line before has not counted it.
+    /// Up to which edge of the request the line was counted. A pulse that is active when the line is newly requested counts when it ends: the
+    /// previous owner has not counted it.
     private func position(_ open: OpenLine, _ line: Line) -> LinePosition? {
         if case .new(let activeSince) = open.beginning { return LinePosition(activeSince: activeSince) }
         guard let mark = journal.mark(of: line.name), mark.request == open.request, mark.pulses == line.tally.count.counted else {
@@ -126,7 +125,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
 
     // MARK: Counting
 
-    /// When all that came at once is pushed, it is settled.
+    /// `settle` follows once all edges that came together are pushed.
     package mutating func push(_ edge: Edge, of index: Int) { lines[index].push(edge, index, reports) }
 
     package mutating func overflowed(_ index: Int, _ now: Instant) {
@@ -137,7 +136,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         log.write(.warning, "\(lines[index].name): the kernel's queue was full: up to \(bound) pulses are lost")
     }
 
-    /// Wakes who should hear of what was pushed. Says when it wants to be settled again, or have lines opened, though nothing came: `deadline`.
+    /// Wakes the aggregator if a report is due. Returns when it has to be called again, or lines have to be opened, without an edge: `deadline`.
     @discardableResult
     package mutating func settle(_ now: Instant) -> Instant {
         let deadline = deadline
@@ -155,10 +154,10 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         return deadline
     }
 
-    /// In the distant future when it waits for nothing but edges.
+    /// `distantFuture` while it only waits for edges.
     package var deadline: Instant { lines.indices.reduce(opensAt ?? .distantFuture) { min($0, lines[$1].pace.due) } }
 
-    /// Nothing more will come.
+    /// No more edges will come.
     package mutating func finish(_ now: Instant) {
         settle(now)
         reports.ring()
