@@ -1,13 +1,13 @@
 import Publishing
 
-/// Keeps what Home Assistant was told over restarts, so that it can be taken back. Without it nothing is lost but that.
+/// Keeps what was announced to Home Assistant across restarts, so that it can be removed there. If it is lost, only that fails.
 package protocol AnnouncementStore: Sendable {
-    /// Nothing where nothing is known.
+    /// Empty if nothing was saved.
     func load() async throws(PortError) -> [Announcement]
     func save(_ announcements: [Announcement]) async throws(PortError)
 }
 
-/// Where nothing is kept.
+/// Keeps nothing.
 package struct NoAnnouncementStore: AnnouncementStore {
     package init() {}
     package func load() async throws(PortError) -> [Announcement] { [] }

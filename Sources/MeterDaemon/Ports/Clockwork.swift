@@ -1,6 +1,6 @@
 import Metering
 
-/// Time as the daemon sees it. For real it is the kernel's monotonic and wall clock and an event loop's timers; in the simulation a
+/// The daemon's time source. In production it is the kernel's monotonic and wall clock and an event loop's timers; in the simulation a
 /// clock that jumps to the next deadline when nothing is left to do.
 package protocol Clockwork: Sendable {
     var now: Instant { get }
@@ -12,7 +12,7 @@ package protocol Clockwork: Sendable {
 
 /// A deadline that can be moved while a task waits for it.
 package protocol Alarm: Sendable {
-    /// Goes off at `deadline`; never with `nil`.
+    /// Sets the deadline; with `nil` it never goes off.
     func set(_ deadline: Instant?)
     /// Returns true when it went off (it is then unset), false when the task was cancelled. One task waits.
     func goesOff() async -> Bool

@@ -1,15 +1,15 @@
 import Metering
 
-/// Keeps what was known of the optical meters' totals over restarts. To lose it costs no total, only what they are checked against.
+/// Keeps the last known totals of the optical meters across restarts. If they are lost, no total is, only the check of the next reading.
 package protocol MeterMemoryStore: Sendable {
-    /// An empty one where nothing is known.
+    /// Empty if nothing was saved.
     func recall(_ meter: String) async -> MeterMemory
     func remember(_ meter: String, _ memory: MeterMemory) async throws(PortError)
-    /// At once, in RAM that outlives the process: `recall` gives the newest, if there is one that was remembered for longer, too.
+    /// Stores it at once, in RAM that outlives the process. `recall` prefers it, but only if a memory was also saved with `remember`.
     func note(_ meter: String, _ memory: MeterMemory)
 }
 
-/// For what never ends, or never began.
+/// Keeps nothing: for processes and tests without restarts.
 package struct NoMeterMemory: MeterMemoryStore {
     package init() {}
     package func recall(_ meter: String) async -> MeterMemory { MeterMemory() }

@@ -1,4 +1,4 @@
-/// What a device refused, in words for the person who plugs it in: `no such device: /dev/serial/by-id/usb-…`.
+/// Why a device refused, as text for the person who plugs it in: `no such device: /dev/serial/by-id/usb-…`.
 package struct PortError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String
 
@@ -7,7 +7,7 @@ package struct PortError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The task was cancelled while it waited.
     package static let cancelled = PortError("stopped")
 
-    /// A disk that hangs says nothing, not even that it failed.
+    /// A disk that hangs does not even report a failure.
     package static let silentDisk = PortError("the disk has not answered for \(diskPatience.components.seconds) s")
     static let diskPatience = Duration.seconds(10)
 }

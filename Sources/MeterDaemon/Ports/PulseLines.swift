@@ -1,19 +1,19 @@
 import MeterProtocols
 import Metering
 
-/// The input lines that pulses arrive on, by their places in the configuration, and whoever waits for them.
+/// The input lines for pulses, by their index in the configuration, and the thread that waits for them.
 package protocol PulseLines: Sendable {
-    /// Takes the lines and tells the counter of all that comes, until the task is cancelled: then first of what waits.
+    /// Requests the lines and passes all events to the counter until the task is cancelled; events that are pending then are passed first.
     func run(_ counter: PulseCounter) async
 }
 
-/// Receives what happens on the lines.
+/// Receives the events of the lines.
 package protocol EdgeReceiver {
     /// The next edge of a line.
     mutating func push(_ edge: Edge, of line: Int)
-    /// The kernel's queue, of edges without numbers, had no room for more when it was read.
+    /// The kernel's queue, of edges without numbers, was full when it was read.
     mutating func overflowed(_ line: Int, _ now: Instant)
-    /// These are gone until they are opened again.
+    /// These lines are lost until they are opened again.
     mutating func lost(_ lines: [Int], _ reason: PortError, _ now: Instant)
 }
 
@@ -29,18 +29,18 @@ package struct LineOpening: Sendable {
 
 package struct OpenLine: Sendable, Equatable {
     package enum Beginning: Sendable, Equatable {
-        /// From now on; a pulse that is on may have begun before.
+        /// Counting starts now; a pulse that is active may have begun before.
         case new(activeSince: Instant?)
-        /// Somebody had it before us, and its edges were kept since.
+        /// The line was requested before, and its edges were queued since.
         case kept
     }
 
-    /// Tells this request of the line from all others, also from those of other processes.
+    /// Distinguishes this request of the line from all others, including those of other processes.
     package var request: UInt64
     package var beginning: Beginning
-    /// The kernel leaves out what is shorter than `minPulse`, and numbers the rest.
+    /// The kernel drops pulses shorter than `minPulse`, and numbers the edges of the rest.
     package var isDebounced: Bool
-    /// What is not as it was wished, in words.
+    /// What differs from the requested settings, as text.
     package var remark: String?
 
     package init(request: UInt64, beginning: Beginning, isDebounced: Bool, remark: String? = nil) {

@@ -1,18 +1,18 @@
 import MeterProtocols
 import Metering
 
-/// Where an optical head is plugged in. Its path outlives the adapter behind it.
+/// The port of an optical head. Its path stays valid while the adapter behind it is unplugged.
 package protocol SerialPort: Sendable {
-    /// Opens it anew; a connection ends for good when its device goes.
+    /// Opens the port again; a connection ends for good when its device is gone.
     func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection
 }
 
 package protocol SerialConnection: Sendable {
     /// Hands all bytes to the operating system, or fails.
     func send(_ bytes: [UInt8]) async throws(PortError)
-    /// Changes speed and framing at once; the caller has waited until what it sent is on the wire.
+    /// Changes speed and framing at once; the caller has already waited until the sent bytes are on the wire.
     func apply(_ settings: LineSettings) async throws(PortError)
-    /// The next event: bytes, the deadline, or the end. Bytes that arrive between two calls wait in the kernel.
+    /// The next event: bytes, the deadline, or the end. Bytes that arrive between two calls are buffered by the kernel.
     func next(until deadline: Instant?) async -> PortEvent
     func close() async
 }
@@ -20,12 +20,12 @@ package protocol SerialConnection: Sendable {
 package enum PortEvent: Sendable, Equatable {
     case received([UInt8], at: Instant)
     case timedOut
-    /// The device went, or the task was cancelled: the connection is of no more use.
+    /// The device is gone, or the task was cancelled: the connection can't be used any more.
     case closed(PortError)
 }
 
 extension SerialConnection {
-    /// Does what concerns the line, and hands on the rest.
+    /// Executes the actions that concern the line, and passes the others on.
     package func perform(
         _ actions: [MeterAction], isolation: isolated (any Actor)? = #isolation, others: (MeterAction) async -> Void = { _ in }
     ) async throws(PortError) {
