@@ -1,20 +1,20 @@
 import Metering
 
-/// Where all readings meet: a shell around `MeterState` that hands every change to the sinks.
+/// Collects all readings: an actor around `MeterState` that passes every change to the sinks.
 package actor Aggregator {
     private nonisolated let executor: any SerialExecutor
     private let clock: any Clockwork
     private let log: any Log
     private let alarm: any Alarm
     private var state: MeterState
-    /// The pulse inputs by their places, and what is counted of them.
+    /// The names of the pulse inputs, by line, and the reports of their counts.
     private let pulses: [String]
     private let reports: PulseReports
     private let memory: any MeterMemoryStore
     private var listeners: [(interest: SinkInterest, snapshots: Newest<Snapshot>)] = []
-    /// Somebody wants to know of every change, also of those that time brings.
+    /// A listener needs every change, including those caused by time alone.
     private var hasFullListener = false
-    /// What was handed on last.
+    /// The snapshot that was passed on last.
     private var lastSnapshot = Snapshot(meters: [])
     private var pace = LogPace()
 
@@ -34,7 +34,7 @@ package actor Aggregator {
         alarm = clock.makeAlarm()
     }
 
-    /// The newest state and then each newer one. A slow sink misses the ones between, which lose nothing: totals are absolute.
+    /// The newest state and then each newer one. A slow sink misses those in between, which loses nothing: totals are absolute.
     package func snapshots(_ interest: SinkInterest = .everything) -> Newest<Snapshot> {
         let snapshots = Newest(state.snapshot)
         listeners.append((interest, snapshots))
@@ -46,7 +46,7 @@ package actor Aggregator {
         return snapshots
     }
 
-    /// What is known of the optical meters, by their names.
+    /// What is remembered of the optical meters, by name.
     package var memories: [String: MeterMemory] { state.memories }
 
     package var snapshot: Snapshot {
@@ -59,12 +59,12 @@ package actor Aggregator {
     package func change(_ change: @Sendable (inout MeterState, Instant, WallTime) -> Void) {
         takeReports()
         change(&state, clock.now, clock.wall)
-        // Noted before it is published: after a crash the next start must not begin below it.
+        // Noted before it is published: after a crash the next start must not begin with a lower total.
         if let (meter, known) = state.takeMoved() { memory.note(meter, known) }
         changed()
     }
 
-    /// Says why not, or `nil`.
+    /// Returns why it failed, or `nil`.
     package func setTotal(_ total: Quantity, of meter: String) -> String? {
         if takeReports() { changed() }
         let refusal = state.setTotal(total, of: meter, wall: clock.wall)
@@ -75,7 +75,7 @@ package actor Aggregator {
         return refusal
     }
 
-    /// What the broker remembers of a meter whose saved total is gone.
+    /// Applies the broker's retained total of a meter whose saved one is missing.
     package func settle(_ total: RememberedTotal, of meter: String) {
         state.settle(total, of: meter, wall: clock.wall)
         if state.snapshot[meter]?.knownTotal != nil {
@@ -87,7 +87,7 @@ package actor Aggregator {
         changed()
     }
 
-    /// What happens by itself: silence makes a meter unavailable, and power falls.
+    /// Handles changes that time causes: a silent meter becomes unavailable, and power falls.
     package func run() async {
         while await alarm.goesOff() {
             takeReports()
@@ -96,12 +96,12 @@ package actor Aggregator {
         }
     }
 
-    /// Hears of the pulses, until no more will come.
+    /// Handles the reports of pulses, until no more will come.
     package func listen() async {
         for await _ in reports.rings where takeReports() { changed() }
     }
 
-    /// Applies the reports of pulses that were counted, before anything is decided or published.
+    /// Applies pending pulse reports, before anything is decided or published.
     @discardableResult
     private func takeReports() -> Bool {
         let reports = reports.take()
@@ -109,7 +109,7 @@ package actor Aggregator {
         return !reports.isEmpty
     }
 
-    /// Nothing more will come: the sinks say their last words.
+    /// No more changes will come: the sinks publish their farewell.
     package func finish() {
         for listener in listeners { listener.snapshots.finish() }
         listeners = []
@@ -118,10 +118,10 @@ package actor Aggregator {
     }
 
     private func changed() {
-        // Without a listener, power is lowered only when it is asked for.
+        // Without a listener, the falling power is only computed when it is asked for.
         let changes = state.drainChanges(ofPulses: hasFullListener)
         if pace.deadline != nil { for line in pace.due(clock.now) { log.write(line.level, line.text) } }
-        // `grid: energy_import went from …`: its first two words say of what.
+        // `grid: energy_import went from …`: the first two words are the kind for `LogPace`.
         for remark in changes.remarks { say(.warning, remark, of: remark.split(separator: " ").prefix(2).joined(separator: " ")) }
         let (before, snapshot) = (lastSnapshot, changes.snapshot)
         lastSnapshot = snapshot
@@ -132,7 +132,7 @@ package actor Aggregator {
 
     private func logProblems(of snapshot: Snapshot, _ before: Snapshot) {
         for (index, new) in snapshot.shared.enumerated() {
-            // Most often the meters are the same, in the same order.
+            // Usually the meters are the same, in the same order.
             let old = index < before.shared.count ? before.shared[index] : nil
             guard new !== old else { continue }
             let (name, problem) = (new.meter.name, new.meter.problem)

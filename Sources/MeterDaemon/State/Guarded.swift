@@ -1,10 +1,10 @@
 import Synchronization
 
-// ThreadSanitizer does not see what Swift's `Mutex` does on Linux, and takes all that it guards for races. Built for that
-// (-DTHREAD_SANITIZER, by `deploy/test --long`) the mutex says it with an atomic, which the sanitizer does see: who takes the mutex comes
-// after all who gave it back before. In every other build it is the `Mutex` itself.
+// ThreadSanitizer does not understand Swift's `Mutex` on Linux, and reports everything that it guards as a race. In builds for it
+// (-DTHREAD_SANITIZER, by `deploy/test --long`) an atomic shows the sanitizer the order: whoever acquires the mutex comes after everyone
+// who released it before. In every other build this is `Mutex` itself.
 #if THREAD_SANITIZER
-    // SAFETY: the value is only touched in `withLock`, by whoever holds the mutex.
+    // SAFETY: the value is only accessed in `withLock`, by the holder of the mutex.
     package final class Guarded<Value>: @unchecked Sendable {
         private let mutex = Mutex(())
         private let order = Atomic(0)

@@ -1,7 +1,7 @@
 import Metering
 
-/// Log lines of one kind, at most one in ten seconds: a meter that says something else in every telegram must not fill the disk. Of those
-/// that have to wait the newest is written in the end, so that the log never stops at what is not true any more.
+/// Limits log lines of one kind to one in ten seconds: a meter that reports something else in every telegram must not fill the disk. The
+/// newest of the lines held back is written later, so that the log does not end with something that is no longer true.
 struct LogPace {
     struct Line: Equatable {
         var level: LogLevel
@@ -11,7 +11,7 @@ struct LogPace {
     private struct Kind {
         var writtenAt: Instant
         var held: Line?
-        /// Those that were replaced by the one that is held.
+        /// How many lines were replaced by `held`.
         var more = 0
     }
 
@@ -19,7 +19,7 @@ struct LogPace {
 
     private var kinds: [String: Kind] = [:]
 
-    /// When `due` has something to say.
+    /// When `due` has lines to write.
     private(set) var deadline: Instant?
 
     /// The line, if it may be written now.
@@ -36,7 +36,7 @@ struct LogPace {
         return nil
     }
 
-    /// What has waited for long enough, and what has waited at all if nothing more will come.
+    /// The lines that were held back for long enough; with `isLast` all of them.
     mutating func due(_ now: Instant, isLast: Bool = false) -> [Line] {
         guard let deadline, isLast || deadline <= now else { return [] }
         var lines: [Line] = []

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// The newest value for one task that waits for it, until no more come. What is overtaken before it was taken is gone, so this is for state,
-/// of which only the newest matters. An `AsyncStream` that buffers the newest does the same in three times the time, a tenth of all.
+/// The newest value, for one task that awaits it, until no more come. Values that are replaced before they are taken are lost, so this is
+/// for state. An `AsyncStream` that buffers the newest value took three times as long, a tenth of all the daemon's instructions.
 ///
-/// Cancellation does not end the wait: whoever puts finishes, also at the end.
+/// Cancellation does not end the wait: the producer calls `finish`, also at shutdown.
 package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
     private struct State: Sendable {
         var value: Value?
@@ -12,7 +12,7 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
     }
 
     private let lock = Guarded(())
-    // SAFETY: it is only touched in `withState`, by whoever holds the lock. A `Mutex<State>` stops Swift 6.0's compiler with an assertion.
+    // SAFETY: it is only accessed in `withState`, by the holder of the lock. A `Mutex<State>` crashes Swift 6.0's compiler with an assertion.
     private nonisolated(unsafe) var state: State
 
     package init(_ value: Value? = nil) { state = State(value: value) }
@@ -48,7 +48,7 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
     package func makeAsyncIterator() -> Iterator { Iterator(newest: self) }
 
     private func wait(isolation: isolated (any Actor)?) async {
-        // SAFETY: it is kept in one place, and who takes it from there resumes it; with something there already, that is here.
+        // SAFETY: the continuation is stored in one place, and whoever takes it from there resumes it; if a value is there already, it is resumed here.
         await withUnsafeContinuation { continuation in
             let isThere = withState { state in
                 precondition(state.waiting == nil, "one task waits")

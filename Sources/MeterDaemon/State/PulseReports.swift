@@ -1,8 +1,8 @@
 import Metering
 import Synchronization
 
-/// What the counter says of its lines, from its thread to the aggregator. Reports are cumulative: of each line only the newest matters, and
-/// the aggregator takes it before it says anything, so it need not be woken by every pulse to know them all.
+/// The counts of all lines, from the counter's thread to the aggregator. They are cumulative: only the newest of each line matters, and the
+/// aggregator takes it before it publishes anything, so not every pulse has to wake it.
 package final class PulseReports: Sendable {
     package typealias Report = (line: Int, reading: PulseReading)
 
@@ -16,7 +16,7 @@ package final class PulseReports: Sendable {
         var hasAny = false
     }
 
-    /// Rings when there is a report that should be heard at once; ends with the last one. One ring is for all that came by then.
+    /// Yields when a report should be handled at once, and ends after the last one. Yields that were not taken yet are merged into one.
     package let rings: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
     private let news: Guarded<News>
@@ -27,7 +27,7 @@ package final class PulseReports: Sendable {
         news = Guarded(News(lines: [Line](repeating: Line(), count: lines)))
     }
 
-    /// Somebody wants to know of each change; without, they are only kept.
+    /// Whether somebody needs every change; otherwise reports are only stored.
     var hasListener: Bool { isListenedTo.load(ordering: .relaxed) }
 
     func gainListener() { isListenedTo.store(true, ordering: .relaxed) }
@@ -40,13 +40,13 @@ package final class PulseReports: Sendable {
         }
     }
 
-    /// It goes with the next count.
+    /// Delivered with the next count.
     func put(problem: String?, of line: Int) { news.withLock { $0.lines[line].reading.problem = problem } }
 
-    /// It goes with the next count, too.
+    /// Delivered with the next count, too.
     func put(journalProblem: String?, of line: Int) { news.withLock { $0.lines[line].reading.journalProblem = journalProblem } }
 
-    // Kept out of line, so that pulses that wake nothing do not pay for it.
+    // Not inlined, so that pulses that wake nobody do not pay for it.
     @inline(never) func ring() { bell.yield() }
 
     func finish() { bell.finish() }
