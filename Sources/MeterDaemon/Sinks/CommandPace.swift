@@ -1,6 +1,6 @@
 import Metering
 
-/// A command that costs something is obeyed at once, and then at most once in a while, however often it comes.
+/// Limits the rate of an expensive command: it is executed at once, and then at most once per interval, however often it is received.
 struct CommandPace: Sendable {
     private let interval: Duration
     private var notBefore: Instant
@@ -15,7 +15,7 @@ struct CommandPace: Sendable {
 
     mutating func ask() { isWanted = true }
 
-    /// Whether to obey now.
+    /// Whether to execute it now.
     mutating func isDue(_ now: Instant) -> Bool {
         guard isWanted, notBefore <= now else { return false }
         isWanted = false

@@ -2,20 +2,20 @@ import Configuration
 import Metering
 import Publishing
 
-/// Carries what `MQTTPublication` decides to the broker, and what the broker brings to the meters.
+/// Sends what `MQTTPublication` decides to the broker, and passes commands from the broker to the meters.
 package actor MQTTPublisher: Sink {
     package static let interest = SinkInterest.everything
 
-    /// Sets the total of a meter; says why not, or `nil`.
+    /// Sets the total of a meter; returns why it failed, or `nil`.
     package typealias SetTotal = @Sendable (_ meter: String, _ total: Quantity) async -> String?
 
-    /// Takes what the broker remembers of a total; back when it is on disk.
+    /// Takes over a total that the broker retains; returns when it is on disk.
     package typealias Settle = @Sendable (TotalInquiry.Answer) async -> Void
 
-    /// What to do beside publishing everything again.
+    /// What to do for each command besides publishing everything again.
     package typealias Commands = [BridgeCommand: @Sendable () -> Void]
 
-    /// What awaits a disk, which may never answer.
+    /// Work that waits for a disk, which may never answer.
     private enum Job: Sendable {
         case set(TotalCommands.Order)
         case settle(TotalInquiry.Answer)
@@ -23,10 +23,10 @@ package actor MQTTPublisher: Sink {
 
     private static let largestTotal = Quantity(9_999_999)
     private static let lastWordsWithin = 2
-    /// A restart takes all of the connection with it; to read again publishes everything.
+    /// A restart also drops the connection; reading again publishes everything.
     private static let restartEvery = Duration.seconds(10)
     private static let readEvery = Duration.seconds(5)
-    /// For as long as a disk takes; newer values take the place of older ones.
+    /// The limit while a disk is slow; newer retained values replace older ones.
     private static let mostHeldBack = 1024
 
     private nonisolated let executor: any SerialExecutor
@@ -41,7 +41,7 @@ package actor MQTTPublisher: Sink {
     private let commands: Commands
     private var publication: MQTTPublication
     private var outputs: [any MQTTOutput]
-    /// In order. While one task hands messages to the broker, others only add theirs.
+    /// In order. While one task passes messages to the broker, others only append theirs.
     private var outbox: [MQTTMessage] = []
     private var isSending = false
     private let announcements: AsyncStream<[Announcement]>
@@ -54,7 +54,7 @@ package actor MQTTPublisher: Sink {
     private var logPace = LogPace()
     private var isConnected = false
     private var hasSaidGoodbye = false
-    /// The meters whose totals are on their way to the disk, how many of each, and what is not to be said before.
+    /// The meters whose totals are being saved, with the number of saves, and the messages that wait for it.
     private var unsaved: [String: Int] = [:]
     private var heldBack: [MQTTMessage] = []
 
@@ -75,9 +75,9 @@ package actor MQTTPublisher: Sink {
         self.log = log
         self.store = store
         self.setTotal = setTotal
-        // The newest is all there is to know.
+        // Only the newest list matters.
         (announcements, remembering) = AsyncStream.makeStream(of: [Announcement].self, bufferingPolicy: .bufferingNewest(1))
-        // One of each meter is set at a time, and few are asked for: each is begun as soon as it comes.
+        // Unbounded, but short: there is one order per meter at a time and few inquiries, and each job is started as soon as it comes.
         (jobs, working) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .unbounded)
         self.settle = settle
         inquiry = TotalInquiry(publication.topics)
@@ -95,9 +95,9 @@ package actor MQTTPublisher: Sink {
             setTotal: { meter, total in await controls.setTotal(meter, total) }, settle: { await controls.settle($0) })
     }
 
-    /// Until there are no more snapshots; then it says goodbye.
+    /// Publishes until there are no more snapshots, then sends the farewell.
     package func run(_ snapshots: Newest<Snapshot>) async {
-        // The previous run may have ended by this very command.
+        // A restart command may have ended the previous process, so the next one is not executed right away.
         paces = [.read: CommandPace(Self.readEvery), .restart: CommandPace(Self.restartEvery, notBefore: clock.now + Self.restartEvery)]
         await recall()
         async let remembered: Void = remember()
@@ -116,7 +116,7 @@ package actor MQTTPublisher: Sink {
             group.cancelAll()
         }
         await sayGoodbye()
-        // What a disk still has to do does not keep the last words back.
+        // A disk that is still busy does not delay the farewell.
         remembering.finish()
         working.finish()
         await remembered
@@ -124,7 +124,7 @@ package actor MQTTPublisher: Sink {
     }
 
     private func sayGoodbye() async {
-        // An answer may be on its way: the last word comes after it.
+        // An answer may still be being sent: the farewell comes after it.
         while isSending { await Task.yield() }
         let now = clock.now
         for line in logPace.due(now, isLast: true) { log.write(line.level, line.text) }
@@ -134,7 +134,7 @@ package actor MQTTPublisher: Sink {
         await broker.disconnect(within: Self.lastWordsWithin)
     }
 
-    // MARK: What Home Assistant was told
+    // MARK: Announcements to Home Assistant
 
     private func recall() async {
         do throws(PortError) {
@@ -145,7 +145,7 @@ package actor MQTTPublisher: Sink {
         }
     }
 
-    /// Beside the publishing: a disk may take its time.
+    /// Runs in parallel to publishing, because a disk may be slow.
     private func remember() async {
         var failure: PortError?
         for await announcements in announcements {
@@ -165,7 +165,7 @@ package actor MQTTPublisher: Sink {
         remembering.yield(announcements)
     }
 
-    // MARK: What is published
+    // MARK: Publishing
 
     private func publishOnTime() async {
         while await alarm.goesOff() {
@@ -201,7 +201,7 @@ package actor MQTTPublisher: Sink {
         return earliest == .distantFuture ? nil : earliest
     }
 
-    /// What is published of these meters meanwhile waits: a total that is not on disk must not be what the broker remembers.
+    /// Holds back what is published of these meters until their totals are saved: the broker must not retain a total that is not on disk.
     private func take(_ answers: [TotalInquiry.Answer]) async {
         for answer in answers {
             unsaved[answer.meter, default: 0] += 1
@@ -227,7 +227,7 @@ package actor MQTTPublisher: Sink {
         isSending = false
     }
 
-    /// Other programs are told of all meters, under topics that do not say of which.
+    /// Messages for other programs contain all meters, under topics without a meter's name, so they are held back as well.
     private func isHeldBack(_ message: MQTTMessage) -> Bool {
         guard !unsaved.isEmpty else { return false }
         let topics = publication.topics
@@ -241,7 +241,7 @@ package actor MQTTPublisher: Sink {
         if heldBack.count > Self.mostHeldBack { heldBack.removeFirst() }
     }
 
-    // MARK: What takes its time
+    // MARK: Slow jobs
 
     private func work() async {
         await withDiscardingTaskGroup { group in
@@ -265,7 +265,7 @@ package actor MQTTPublisher: Sink {
         }
     }
 
-    /// Begins to set those that are due; what there is to say of others.
+    /// Starts to set the totals that are due; returns the answers to other commands.
     private func setDueTotals(_ now: Instant) -> [MQTTMessage] {
         let due = totalCommands.due(now: now)
         for order in due.orders { working.yield(.set(order)) }
@@ -304,7 +304,7 @@ package actor MQTTPublisher: Sink {
 
     private func receive(_ topic: String, _ payload: [UInt8], isRetained: Bool) async {
         if topic == publication.topics.homeAssistantStatus {
-            // A retained one is older than this connection, at which everything was published.
+            // A retained message is older than this connection, at which everything was published.
             guard !isRetained, payload.elementsEqual("online".utf8) else { return }
             publication.homeAssistantStarted(now: clock.now)
             alarm.set(nextDeadline)
@@ -312,13 +312,13 @@ package actor MQTTPublisher: Sink {
             await take(answers)
             alarm.set(nextDeadline)
         } else if let meter = publication.topics.meter(ofTotalSet: topic), publication.isConfigured(meter) {
-            // A retained command would set the total back at every start.
+            // A retained command would set the total again at every start.
             guard !isRetained else { return complain("\(topic) is retained: ignored") }
             let now = clock.now
             let answer = totalCommands.take(total(payload), of: meter, now: now)
             await send((answer.map { [result(meter, $0)] } ?? []) + setDueTotals(now))
         } else if let command = publication.commands.first(where: { publication.topics.command($0) == topic }) {
-            // A retained one would be obeyed at every connect: for ever, if it is a restart.
+            // A retained command would be executed at every connect: a restart would then repeat for ever.
             guard !isRetained else { return complain("\(topic) is retained: ignored") }
             guard payload.elementsEqual(BridgeCommand.press.utf8) else {
                 return complain("\(topic) takes \(BridgeCommand.press) only: ignored")
@@ -328,7 +328,7 @@ package actor MQTTPublisher: Sink {
         }
     }
 
-    /// Paced: a client may send the same wrong message at any rate.
+    /// Rate-limited: a client may send the same wrong message at any rate.
     private func complain(_ complaint: String) {
         say(.warning, "mqtt: " + complaint, of: complaint)
         alarm.set(nextDeadline)
@@ -338,7 +338,7 @@ package actor MQTTPublisher: Sink {
         if let line = logPace.admit(LogPace.Line(level: level, text: text), of: kind, now: clock.now) { log.write(line.level, line.text) }
     }
 
-    /// What is to be published then.
+    /// Executes the commands that are due; returns what to publish then.
     private func obeyDue(_ now: Instant) -> [MQTTMessage] {
         var messages: [MQTTMessage] = []
         for command in publication.commands where paces[command]?.isDue(now) ?? false {

@@ -1,7 +1,7 @@
 import Metering
 
-/// Saves what is known of the optical meters: soon after a first total or another meter, then rarely, and at the end. An hour that a power
-/// cut takes away only makes the check of the next first reading coarser; every minute would wear the SD card.
+/// Saves what is remembered of the optical meters: soon after a first total or another meter, then rarely, and at the end. An hour that is
+/// lost in a power cut only makes the check of the next first reading coarser; saving every minute would wear out the SD card.
 package actor MemoryKeeper: Sink {
     package static let interest = SinkInterest.meterMemory
     private static let (usually, soon) = (Duration.seconds(3600), Duration.seconds(10))

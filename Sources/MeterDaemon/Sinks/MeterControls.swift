@@ -1,7 +1,7 @@
 import Metering
 import Publishing
 
-/// What sinks and other commands may ask of the running daemon.
+/// The controls of the running daemon that sinks and other commands use.
 package struct MeterControls: Sendable {
     let aggregator: Aggregator
     let keeper: TotalKeeper

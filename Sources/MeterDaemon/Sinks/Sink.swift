@@ -1,17 +1,17 @@
 import Metering
 
-/// Receives the state: to publish it, or to keep it over a restart.
+/// Receives the state: to publish it, or to keep it across restarts.
 package protocol Sink: Sendable {
-    /// Which changes it is told of.
+    /// Which changes it receives.
     static var interest: SinkInterest { get }
 
-    /// Takes the newest state until there is no more, then says its last words.
+    /// Processes the newest state until there is no more, then sends or saves the last one.
     func run(_ snapshots: Newest<Snapshot>) async
 }
 
 package enum SinkInterest: Sendable {
     case everything
-    /// The totals of pulse meters, and not each pulse: whoever needs the newest asks for it.
+    /// The totals of pulse meters, but not every pulse: a sink that needs the newest total asks for it.
     case pulseTotals
     /// What is remembered of optical meters.
     case meterMemory

@@ -1,7 +1,7 @@
 import Metering
 
-/// The commands that set totals. Each that is obeyed is a write to the disk, so a meter's total is set at once, but only once a second and
-/// not before the last one is on disk: of more commands the newest counts, and the others are told so.
+/// The commands that set totals. Each one writes to the disk, so a meter's total is set at once, but only once a second and not before the
+/// last one is on disk: of the commands in between the newest counts, and the others are answered as replaced.
 struct TotalCommands: Sendable {
     struct Order: Sendable, Equatable {
         var meter: String
@@ -14,23 +14,23 @@ struct TotalCommands: Sendable {
     }
 
     private static let interval = Duration.seconds(1)
-    /// In that time; what is said of the others is how many they were.
+    /// Per interval; further commands are only answered with their number.
     private static let mostAnswers = 20
 
     private struct Meter: Sendable {
         var waiting: Quantity?
         var isBusy = false
-        /// When the last one was begun to be set.
+        /// When setting the last one was started.
         var begunAt: Instant?
         var answers = 0
         var answersSince: Instant
         var unanswered = 0
     }
 
-    /// By names that the configuration knows.
+    /// By the meters' names, which were checked against the configuration.
     private var meters: [String: Meter] = [:]
 
-    /// When `due` has something to say or to begin.
+    /// When `due` has orders or answers.
     var nextDeadline: Instant? {
         var earliest: Instant?
         for meter in meters.values {
@@ -42,7 +42,7 @@ struct TotalCommands: Sendable {
         return earliest
     }
 
-    /// What there is to answer already: why it is refused, or to the one before, whose place it takes.
+    /// The answer that is known already: why the command is refused, or that it replaces the pending one.
     mutating func take(_ command: Result<Quantity, TypedTotal.Refusal>, of name: String, now: Instant) -> String? {
         var meter = meters[name] ?? Meter(answersSince: now)
         defer { meters[name] = meter }
@@ -64,7 +64,7 @@ struct TotalCommands: Sendable {
         return answer
     }
 
-    /// What is to be set now; `finish` follows.
+    /// The orders to execute now, each followed by a call of `finish`.
     mutating func due(now: Instant) -> Due {
         guard !meters.isEmpty else { return Due() }
         var due = Due()
@@ -82,10 +82,10 @@ struct TotalCommands: Sendable {
         return due
     }
 
-    /// It is set, or was refused.
+    /// The order was executed or refused.
     mutating func finish(_ name: String) { meters[name]?.isBusy = false }
 
-    /// The meters whose last command will not be carried out any more.
+    /// Drops all pending commands, and returns their meters.
     mutating func abandon() -> [String] {
         defer { meters = [:] }
         return meters.filter { $0.value.waiting != nil }.keys.sorted()
