@@ -2,16 +2,16 @@ import Glibc
 import MeterDaemon
 import Synchronization
 
-/// A descriptor that outlives who opened it, by its name.
+/// A descriptor that outlives the process or configuration that opened it, with its name.
 struct KeptDescriptor: Sendable {
     var name: String
     var descriptor: Int32
 }
 
-/// Descriptors that must not be closed between two lives of the daemon: of a new configuration in the same process they are here; of the
-/// next process they are in systemd's descriptor store, which hands them over at its start (and does nothing where there is no systemd).
+/// Descriptors that stay open when the daemon restarts: for a new configuration in the same process they are kept here; for the next
+/// process in systemd's descriptor store, which hands them over at its start (without systemd nothing is handed over).
 package final class DescriptorStore: Sendable {
-    /// The first of those that systemd hands over.
+    /// The first descriptor that systemd hands over.
     private static let first: Int32 = 3
 
     private let notice = ServiceNotice()
@@ -23,7 +23,7 @@ package final class DescriptorStore: Sendable {
 
     deinit { kept.withLock { for kept in $0 { close(kept.descriptor) } } }
 
-    /// What the environment says is believed of descriptors that are there. Ours, unlike those that were handed over, close at exec.
+    /// The descriptors listed in the environment, if they exist. They are inherited without close-on-exec, which is set here.
     private static func handedOver() -> [KeptDescriptor] {
         guard let process = getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }), process == getpid(),
             let count = getenv("LISTEN_FDS").flatMap({ Int32(String(cString: $0)) }), count > 0,
@@ -35,19 +35,19 @@ package final class DescriptorStore: Sendable {
         }
     }
 
-    /// From now on the next process gets it.
+    /// Adds it to systemd's store, for the next process.
     func add(_ new: KeptDescriptor) { notice.send("FDSTORE=1\nFDNAME=\(new.name)", descriptor: new.descriptor) }
 
-    /// The next process does not get it.
+    /// Removes it from systemd's store.
     func remove(_ name: String) { notice.send("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
-    /// The next run in this process gets it.
+    /// Keeps it for the next run in this process.
     func keep(_ descriptor: KeptDescriptor) { kept.withLock { $0.append(descriptor) } }
 
-    /// One of those that were kept.
+    /// Removes and returns one of the kept descriptors.
     func take() -> KeptDescriptor? { kept.withLock { $0.popLast() } }
 
-    /// Nobody wants it any more.
+    /// Closes a descriptor that is no longer needed, also in systemd's store.
     func discard(_ unwanted: KeptDescriptor) {
         close(unwanted.descriptor)
         remove(unwanted.name)

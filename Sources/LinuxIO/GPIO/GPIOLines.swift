@@ -6,8 +6,8 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// The input lines of the configuration, on whatever chips they are. Lines of one chip are taken together where libgpiod can; all are
-/// waited for at once.
+/// The input lines of the configuration, on any number of chips. Lines of one chip are requested together if libgpiod supports that; one
+/// wait covers them all.
 package struct GPIOLines: LineWatch {
     /// `libgpiod 1.6.3`.
     package static var library: String { String(cString: cgpio_version()) }
@@ -19,9 +19,9 @@ package struct GPIOLines: LineWatch {
         didSet { routes = requests.flatMap(\.routes) }
     }
     private var routes: [LineRoute] = []
-    /// The requests, the bell and the chips' nodes as one descriptor.
+    /// The requests, the bell and the watch on the chips' nodes as one descriptor.
     private let all = clinux_bundle()
-    /// Watches the chips' device nodes: kernel 6.1 doesn't wake who waits for edges when a chip goes.
+    /// Watches the chips' device nodes: kernel 6.1 does not wake a thread that waits for edges when a chip disappears.
     private let nodes = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
 
     package init(_ pulses: [Configuration.Pulse], store: DescriptorStore, bell: PulseBell) {
@@ -33,7 +33,7 @@ package struct GPIOLines: LineWatch {
         clinux_bundle_add(all, bell.descriptor)
     }
 
-    // MARK: Taking lines
+    // MARK: Requesting lines
 
     package mutating func open(_ now: Instant) -> [LineOpening] {
         var openings: [LineOpening] = []
@@ -46,7 +46,7 @@ package struct GPIOLines: LineWatch {
                 openings.append(LineOpening(line: index, result: .failure(error)))
             }
         }
-        // What is kept first: it has the lines that would be asked for else.
+        // Kept requests first: they hold the lines, which would otherwise be requested again.
         takeKept(&missing, &openings)
         while let chip = missing.first?.place.chip {
             let together = missing.filter { $0.place.chip == chip }
@@ -56,7 +56,7 @@ package struct GPIOLines: LineWatch {
         return openings
     }
 
-    /// Of the kept requests those whose lines are all wished for as they were; the others are let go.
+    /// Continues the kept requests whose lines are all still configured in the same way, and drops the others.
     private mutating func takeKept(_ missing: inout [GPIORequest.Line], _ openings: inout [LineOpening]) {
         while let kept = store.take() {
             guard let name = RequestName(kept.name), let lines = lines(of: name, among: missing) else {
@@ -79,7 +79,7 @@ package struct GPIOLines: LineWatch {
     }
 
     private mutating func take(_ lines: [GPIORequest.Line], _ now: Instant, _ openings: inout [LineOpening]) {
-        // One that is taken, or can't be had as it is wished, spoils it for the others.
+        // A line that is in use, or can't be set as requested, makes a common request fail: then each line is requested alone.
         if lines.count > 1, !cgpio_is_numbered || lines.count > RequestName.mostLines || !tryToTake(lines, now, &openings) {
             for line in lines { take([line], now, &openings) }
         } else if lines.count == 1 {
@@ -101,12 +101,12 @@ package struct GPIOLines: LineWatch {
         if isNew { store.add(KeptDescriptor(name: request.name.text, descriptor: request.descriptor)) }
         requests.append(request)
         clinux_bundle_add(all, request.descriptor)
-        // IN_ATTRIB: while the chip is open its node loses only its name.
+        // IN_ATTRIB: while the chip is open, removal only unlinks its node.
         inotify_add_watch(nodes, request.lines[0].place.path, UInt32(IN_ATTRIB | IN_DELETE_SELF))
         openings += request.openings
     }
 
-    /// They may be kept for who comes next.
+    /// Keeps the requests for the next run.
     package mutating func close() {
         for request in requests { store.keep(request.giveAway()) }
         requests = []
@@ -146,8 +146,8 @@ package struct GPIOLines: LineWatch {
         return edges
     }
 
-    /// The edges that wait at a request, whose first route this is: as many as there is room for; more come with the next call. Says how
-    /// many there were.
+    /// Passes on the pending edges of a request, whose first route this is: as many as fit in the buffer; the rest comes with the next call.
+    /// Returns how many there were.
     @discardableResult
     @inline(__always)
     private mutating func read(_ first: Int, _ receiver: inout some EdgeReceiver) -> Int {
@@ -162,7 +162,7 @@ package struct GPIOLines: LineWatch {
             while routes[place].offset != edge.offset, place + 1 < routes.count { place += 1 }
             receiver.push(Edge(edge), of: routes[place].line)
         }
-        // Without numbers the kernel's queue is of one line, and drops the newest: nothing was lost when there was room.
+        // Without numbers each request has one line and the kernel drops the newest edges: if the queue was not full, nothing was lost.
         if !cgpio_is_numbered, count == Int(cgpio_queue) { receiver.overflowed(routes[first].line, .now) }
         return count
     }
@@ -172,7 +172,7 @@ package struct GPIOLines: LineWatch {
         for gone in requests where gone.descriptor == descriptor { drop(gone, &receiver) }
     }
 
-    /// Something happened to the chips' device nodes: all is read when no other chip is gone.
+    /// A chip's device node changed: drops the requests of chips that are gone, then discards all events.
     private mutating func lookAtNodes(_ receiver: inout some EdgeReceiver) {
         for gone in requests where !gone.isAlive { drop(gone, &receiver) }
         var changes = [UInt8](repeating: 0, count: 4096)

@@ -3,7 +3,7 @@ import Configuration
 import Glibc
 import MeterDaemon
 
-/// Where a line is, found by its name or by chip and offset.
+/// The place of a line, found by its name or by chip and offset.
 struct GPIOPlace {
     private let place: cgpio_place
 
@@ -29,10 +29,10 @@ struct GPIOPlace {
         return name.isEmpty ? "line \(offset) of \(path) (\(label))" : "\(name) (line \(offset) of \(path), \(label))"
     }
 
-    /// What tells the chip from another one that gets its device node.
+    /// Distinguishes the chip from another one that gets the same device node.
     var chip: String { "\(path) \(text(place.label))" }
 
-    /// Takes lines of this chip, both edges: a descriptor, or the kernel's error number.
+    /// Requests both edges of lines of this chip. Returns a descriptor, or the kernel's error number.
     func take(_ wishes: [cgpio_wish]) -> Result<Int32, SystemError> {
         var place = place
         let descriptor = cgpio_take(&place, wishes, UInt32(wishes.count))

@@ -5,19 +5,19 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// Lines of one chip that the kernel watches for us, through one descriptor. It may be older than the process: who had it before handed it
-/// on, and the kernel has kept the edges since.
+/// Lines of one chip that the kernel watches, through one descriptor. The request may be older than the process: the previous owner handed
+/// it over, and the kernel has queued the edges since.
 final class GPIORequest {
-    /// One line of it.
+    /// One line of the request.
     struct Line {
-        /// Its place in the configuration.
+        /// Its index in the configuration.
         var index: Int
         var pulse: Configuration.Pulse
         var place: GPIOPlace
     }
 
-    /// Shorter pulses are not left to the kernel: it looks at the line when a timer runs and a worker gets the processor, some
-    /// milliseconds late, and what is over by then it has not seen.
+    /// Shorter pulses are not debounced by the kernel: it samples the line when a timer has fired and a worker is scheduled, some milliseconds
+    /// late, and misses what is over by then.
     private static let shortestDebounced = Duration.milliseconds(10)
 
     let lines: [Line]
@@ -26,7 +26,7 @@ final class GPIORequest {
     let beginnings: [OpenLine.Beginning]
     private var isGivenAway = false
 
-    /// What tells whether a line that was taken before is the one that is wished now.
+    /// A hash of the requested settings: shows whether a kept line is the one that is configured now.
     static func wish(_ line: Line) -> UInt32 {
         let words = [
             cgpio_is_numbered ? "2" : "1", line.place.chip, "\(line.place.offset)", line.pulse.bias.rawValue, "\(line.pulse.activeEdge)",
@@ -35,7 +35,7 @@ final class GPIORequest {
         return CheckSum.crc32(Array(words.joined(separator: "\n").utf8)) & 0xFF_FFFF
     }
 
-    /// Goes on with what was kept.
+    /// Continues a kept request.
     init(_ lines: [Line], _ name: RequestName, kept: KeptDescriptor) {
         self.lines = lines
         self.name = name
@@ -43,12 +43,12 @@ final class GPIORequest {
         beginnings = lines.map { _ in .kept }
     }
 
-    /// Takes the lines as they are wished. A single one is also taken where the chip can't debounce it or set its bias.
+    /// Requests the lines with their settings. A single line is also requested if the chip can't debounce it or set its bias.
     init(_ lines: [Line], now: Instant) throws(SystemError) {
         let chip = lines[0].place
         var name = RequestName(wishes: lines.map(Self.wish), isDebounced: cgpio_is_numbered)
         var taken = chip.take(Self.wishes(lines, name))
-        // The line is free and permitted, so the requested settings are at fault.
+        // With any other error the line is free and permitted, so the requested settings are at fault.
         let final = [EBUSY, EPERM, ENODEV, ENOENT, EACCES]
         for (isDebounced, isBiasRefused) in [(false, false), (true, true), (false, true)] where lines.count == 1 {
             guard case .failure(let failure) = taken, !final.contains(failure.code) else { break }
@@ -75,20 +75,20 @@ final class GPIORequest {
         }
     }
 
-    /// Half of the shortest pulse, in microseconds: bounce is over by then, and the other half is for a kernel that comes late.
+    /// Half of the shortest pulse, in microseconds: bounce is over by then, and the other half allows for a late kernel.
     private static func debounce(_ pulse: Configuration.Pulse) -> UInt32 {
         pulse.minPulse >= shortestDebounced ? UInt32(clamping: pulse.minPulse.nanoseconds / 2000) : 0
     }
 
     deinit { if !isGivenAway { close(descriptor) } }
 
-    /// For who comes next.
+    /// Hands the descriptor over instead of closing it.
     func giveAway() -> KeptDescriptor {
         isGivenAway = true
         return KeptDescriptor(name: name.text, descriptor: descriptor)
     }
 
-    /// Asked when the chip's device node changed.
+    /// Whether the request works and the chip's device node exists.
     var isAlive: Bool {
         var edges = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&edges, 1, 0) >= 0, Int32(edges.revents) & (POLLERR | POLLHUP | POLLNVAL) == 0 else { return false }
@@ -110,20 +110,20 @@ final class GPIORequest {
         return "\(line.place.description): the chip can't set \(line.pulse.bias.rawValue): an external resistor is needed"
     }
 
-    /// What `check --online` says of a line that it took.
+    /// What `check --online` reports of a line that it requested.
     func finding(_ line: Line) -> String {
         let level = cgpio_value(descriptor, 0) == 0 ? "low" : "high"
         let bias = name.isBiasRefused ? "the chip can't set \(line.pulse.bias.rawValue): an external resistor is needed" : nil
         return "\(line.place.description) is \(level), \(bias ?? "bias \(line.pulse.bias.rawValue)")"
     }
 
-    /// Else a read would wait.
+    /// Checked first, because a read would block otherwise.
     var isReadable: Bool {
         var edges = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&edges, 1, 0) > 0 && Int32(edges.revents) & POLLIN != 0
     }
 
-    /// Where its edges belong.
+    /// Maps its edges to the lines of the configuration.
     var routes: [LineRoute] {
         lines.map { LineRoute(descriptor: descriptor, offset: cgpio_is_numbered ? $0.place.offset : 0, line: $0.index) }
     }
@@ -141,18 +141,18 @@ extension Edge {
     }
 }
 
-/// Which line of the configuration an edge is of.
+/// Which line of the configuration an edge belongs to.
 struct LineRoute {
     var descriptor: Int32
-    /// As the kernel says it with each edge: 0 where a request is of one line, and it says nothing.
+    /// As the kernel reports it with each edge; 0 where a request has one line, and the kernel reports no offset.
     var offset: UInt32
     var line: Int
 }
 
-/// Names a request among the descriptors that are kept: what was wished of each line, what was granted, and which of many such requests
-/// it is. systemd takes names of 255 characters.
+/// Names a request among the kept descriptors: the requested settings of each line, the granted ones, and a number that distinguishes it
+/// from similar requests. systemd accepts names of 255 characters.
 struct RequestName {
-    /// More lines have no room in a name.
+    /// More lines do not fit in a name.
     static let mostLines = 32
 
     var wishes: [UInt32]

@@ -4,7 +4,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// Takes a line for a moment, to say how it is wired.
+/// Requests a line for a moment, to find out how it is wired.
 package struct GPIOTrial {
     /// Longer than any pulse of a meter with an S0 output.
     private static let longestWatch = Duration.milliseconds(1200)
@@ -23,7 +23,7 @@ package struct GPIOTrial {
         take().map { line, request in request.finding(line) }
     }
 
-    /// Also watches it for a while: a line that is active all the time, or most of it, is wired or described the wrong way round.
+    /// Also watches it for a while: a line that is active all or most of the time is wired or configured the wrong way round.
     package func result() async -> Result<String, PortError> {
         switch take() {
         case .failure(let error): return .failure(error)
@@ -50,7 +50,7 @@ package struct GPIOTrial {
         }
     }
 
-    /// The share of the time that the line was active, and its edges.
+    /// The share of the time for which the line was active, and the number of its edges.
     private func watch(_ request: GPIORequest) async -> (share: Double, edges: Int) {
         let start = loop.now
         var isActive = request.beginnings != [.new(activeSince: nil)]
@@ -76,7 +76,7 @@ package struct GPIOTrial {
     private func complaint(_ share: Double, _ edges: Int) -> String? {
         let other = pulse.activeEdge == .falling ? "rising" : "falling"
         if edges == 0 {
-            // The contact of a gas or water meter may rest where it is closed.
+            // The contact of a gas or water meter may rest in its closed position.
             guard share > 0.99, pulse.medium == .electricity || pulse.medium == .heat else { return nil }
             return "as in a pulse, all the time: swap the two wires of the meter's output, or set edge = \"\(other)\"; or there is a short"
         }

@@ -2,33 +2,33 @@ import Glibc
 import MeterDaemon
 import Metering
 
-/// Lines that a thread can wait for. It waits in the kernel, for the bell too.
+/// Lines that a thread waits for in the kernel, together with the bell.
 package protocol LineWatch {
-    /// Takes those that are not open, and says how that went with each.
+    /// Opens the lines that are not open, and returns the result for each.
     mutating func open(_ now: Instant) -> [LineOpening]
-    /// Tells of all that waits; when nothing does, it waits for something, so many milliseconds, or for ever when negative. Says whether
-    /// nothing is left to wait for: the bell rang for the end, and no edge came.
+    /// Passes on all pending events; if there are none, waits for one for `milliseconds`, or for ever if negative. Returns whether the thread
+    /// has to end: the bell rang for the end, and no edges were left.
     mutating func wait(milliseconds: Int32, _ receiver: inout some EdgeReceiver) -> Bool
     mutating func close()
 }
 
-/// Counts pulses on a thread of its own: from the kernel's queue into the journal in one go, with no task, no actor and no allocation between,
+/// Counts pulses on a thread of its own: directly from the kernel's queue into the journal, without a task, actor or allocation in between,
 /// so that a pulse is cheap and never waits.
 package struct PulseThread: PulseLines {
     private let bell: PulseBell
     private let count: @Sendable (_ counter: PulseCounter, _ bell: PulseBell) -> Void
 
-    /// Both end when the bell rings for it: `waitForPulses` with the lines.
+    /// `count` has to return once the bell rang for the end: `waitForPulses` with the lines.
     package init(bell: PulseBell = PulseBell(), _ count: @escaping @Sendable (_ counter: PulseCounter, _ bell: PulseBell) -> Void) {
         self.bell = bell
         self.count = count
     }
 
-    /// Once.
+    /// Can be called only once.
     package func run(_ counter: PulseCounter) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                // Not before the thread has let go of the store: the last one to do so closes the lines in it.
+                // Resumes only after the thread has released the store: the last owner to do so closes the lines in it.
                 startThread(named: "pulses", ended: { continuation.resume() }) { count(counter, bell) }
             }
         } onCancel: {
