@@ -1,9 +1,9 @@
 import CLinux
 import Glibc
 
-/// Wakes a thread that waits for its descriptor. Any thread may ring.
+/// Wakes a thread that waits for its descriptor. Any thread may call `ring`.
 final class EventBell: Sendable {
-    /// Readable when it rang.
+    /// Readable once it rang.
     let descriptor: Int32
 
     init() throws(SystemError) {
@@ -11,7 +11,7 @@ final class EventBell: Sendable {
         guard descriptor >= 0 else { throw SystemError("eventfd", errno) }
     }
 
-    /// For a thread that can't do without.
+    /// For a thread that can't work without it: ends the process if none can be created.
     static func required() -> EventBell {
         do throws(SystemError) {
             return try EventBell()
@@ -27,7 +27,7 @@ final class EventBell: Sendable {
         _ = write(descriptor, &one, 8)
     }
 
-    /// Takes the rings that came.
+    /// Resets it.
     func silence() {
         var rings: UInt64 = 0
         _ = read(descriptor, &rings, 8)

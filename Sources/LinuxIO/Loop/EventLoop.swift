@@ -9,7 +9,7 @@ import Synchronization
 package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     package enum Readiness: Sendable, Equatable { case ready, timedOut, cancelled }
 
-    /// Jobs that bring jobs may go on for so long before descriptors and deadlines have their turn.
+    /// How long jobs that enqueue further jobs may run before descriptors and deadlines are checked.
     private static let longestRun = Duration.milliseconds(1)
 
     private let bell = EventBell.required()
@@ -28,7 +28,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     fileprivate struct Wait {
         var id: UInt64
         var descriptor: Int32?
-        /// What the descriptor is to be ready for: `POLLIN` or `POLLOUT`.
+        /// What the descriptor has to be ready for: `POLLIN` or `POLLOUT`.
         var event: Int16
         var deadline: Instant?
         var alarm: LoopAlarm?
@@ -62,7 +62,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 
     // MARK: Waiting
 
-    /// Waits until the descriptor has something to read (or its other end went), the deadline has come, or the task was cancelled.
+    /// Waits until the descriptor is readable (or its other end was closed), the deadline has come, or the task was cancelled.
     /// The descriptor must stay open during the wait.
     package func wait(
         readable descriptor: Int32?, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
@@ -71,7 +71,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         return await wait(newID(), for: POLLIN, of: descriptor, until: deadline)
     }
 
-    /// The same for a descriptor that is to take something.
+    /// The same for a descriptor that has to be writable.
     package func wait(
         writable descriptor: Int32, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
     ) async -> Readiness {
@@ -100,7 +100,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         } onCancel: {
             cancel(id)
         }
-        // Only now can no cancellation come any more; one may have come after the wait ended otherwise.
+        // No cancellation can come from here on; one that came after the wait had ended has left its id in `cancelled`.
         if Task.isCancelled { forgetCancellation(of: id) }
         return readiness
     }
@@ -117,7 +117,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
             isCancelled = state.cancelled.contains(wait.id)
             guard !isCancelled else { return }
             var wait = wait
-            // Now, not when the call was made: the alarm may have been set in between.
+            // Read here, not when the call was made: the alarm may have been set in between.
             if let alarm = wait.alarm { wait.deadline = alarm.deadline }
             state.waits.append(wait)
         }
@@ -135,7 +135,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 
     private func forgetCancellation(of id: UInt64) { state.withLock { _ = $0.cancelled.remove(id) } }
 
-    /// What another thread changes while the loop sleeps must wake it; what the loop itself changes it sees before it sleeps.
+    /// A change by another thread while the loop sleeps must wake it; the loop's own changes are seen before it sleeps.
     private func changeAndWake(_ change: (inout State) -> Void) {
         let mustRing = state.withLock { state in
             change(&state)
@@ -159,7 +159,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         }
     }
 
-    /// Those that wait, and those that they bring; when there are always more it ends all the same.
+    /// Runs the pending jobs and those that they enqueue, but returns after a while even if there are always more.
     private func runJobs() {
         let limit = now + Self.longestRun
         while let jobs = takeJobs() {
@@ -170,7 +170,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         }
     }
 
-    /// Ends `run` once the jobs that wait have run.
+    /// Ends `run` once the pending jobs have run.
     package func stop() { changeAndWake { $0.isStopped = true } }
 
     private func takeJobs() -> [UnownedJob]? {
@@ -202,7 +202,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
                 sleep.descriptors.append(pollfd(fd: descriptor, events: wait.event, revents: 0))
                 sleep.ids.append(wait.id)
             }
-            // With jobs that wait it is only a look.
+            // With pending jobs, `poll` only checks the descriptors.
             if !isBusy { sleep.milliseconds = now.milliseconds(to: next ?? .distantFuture) }
             return sleep
         }

@@ -1,7 +1,7 @@
 import Metering
 import Synchronization
 
-/// When a thread last proved that it is alive, for whoever looks after it.
+/// When a thread last proved that it is alive, for the watchdog.
 package final class Heartbeat: Sendable {
     private let last = Atomic(Instant.now.nanoseconds)
 
@@ -9,7 +9,7 @@ package final class Heartbeat: Sendable {
 
     package func beat() { last.store(Instant.now.nanoseconds, ordering: .relaxed) }
 
-    /// Since the last beat, or the beginning.
+    /// The time since the last beat, or since the start.
     package func silence(at now: Instant) -> Duration { now - latest }
 
     package func isSilent(since time: Instant) -> Bool { latest < time }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Runs `body` on a thread of its own, and calls `ended` when the thread holds nothing of it any more. Without a thread the process can't go on.
+/// Runs `body` on a thread of its own, and calls `ended` once the thread has released it. Ends the process if no thread can be created.
 package func startThread(named name: String, ended: @escaping @Sendable () -> Void = {}, _ body: @escaping @Sendable () -> Void) {
     do throws(SystemError) {
         try attemptThread(named: name, ended: ended, body)
@@ -10,7 +10,7 @@ package func startThread(named name: String, ended: @escaping @Sendable () -> Vo
     }
 }
 
-/// The same, where the caller can do without.
+/// The same, but throws if no thread can be created.
 func attemptThread(
     named name: String, ended: @escaping @Sendable () -> Void = {}, _ body: @escaping @Sendable () -> Void
 ) throws(SystemError) {

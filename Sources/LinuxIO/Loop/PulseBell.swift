@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Wakes the thread of the pulses: to end, or only to prove that it is alive.
+/// Wakes the thread of the pulses, to end it or to check that it is alive.
 package final class PulseBell: Sendable {
     package let heartbeat = Heartbeat()
     private let bell = EventBell.required()
@@ -8,7 +8,7 @@ package final class PulseBell: Sendable {
 
     package init() {}
 
-    /// Readable when it rang.
+    /// Readable once it rang.
     package var descriptor: Int32 { bell.descriptor }
 
     package func askForBeat() { bell.ring() }
@@ -18,12 +18,12 @@ package final class PulseBell: Sendable {
         bell.ring()
     }
 
-    /// For the thread, when it rang. Says whether it is to end; then it rings on.
+    /// Called by the thread when it rang. Returns whether the thread has to end; then the bell stays readable.
     package func answer() -> Bool {
         heartbeat.beat()
         guard !isEnding.load(ordering: .sequentiallyConsistent) else { return true }
         bell.silence()
-        // That ring may have been read just now.
+        // `silence` may just have consumed the ring of `end`.
         if isEnding.load(ordering: .sequentiallyConsistent) { bell.ring() }
         return false
     }

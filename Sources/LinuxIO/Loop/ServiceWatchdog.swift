@@ -1,10 +1,11 @@
 import MeterDaemon
 import Metering
 
-/// Tells the service's watchdog that the daemon is alive: as long as each of its threads is, by its own heartbeat.
+/// Feeds the service's watchdog as long as each of the daemon's threads is alive, by its own heartbeat.
 ///
-/// The main loop and the pulses wait for nothing, so each answers in time or hangs. The storage waits for disks, and the broker's thread for
-/// names and connections: minutes, and to begin again would cure neither and cost the count. They are only given up when no wait explains it.
+/// The main loop and the pulse thread never block, so each answers in time or hangs. The storage thread waits for disks, and the broker's
+/// for names and connections: that may take minutes, and a restart would cure neither but cost the count. They only count as hung when no
+/// wait can explain it.
 package struct ServiceWatchdog: Sendable {
     private struct Waiting {
         var name: String
@@ -18,7 +19,7 @@ package struct ServiceWatchdog: Sendable {
     private let pulses: PulseBell?
     private let broker: Heartbeat?
     private let log: any Log
-    /// How long those that wait may be silent without a word, and at all.
+    /// After how much silence a thread that may wait is reported in the log, and after how much it counts as hung.
     private let suspicion: Duration
     private let patience: Duration
 
@@ -36,7 +37,7 @@ package struct ServiceWatchdog: Sendable {
         self.patience = patience
     }
 
-    /// Until the task is cancelled. `proof` returns if the data flow is working.
+    /// Runs until the task is cancelled. `proof` returns if the data flow is working.
     package func run(proof: @escaping @Sendable () async -> Void, feed: @escaping @Sendable () -> Void) async {
         let stored = Heartbeat()
         await withTaskGroup(of: Void.self) { group in
@@ -57,7 +58,7 @@ package struct ServiceWatchdog: Sendable {
         }
     }
 
-    /// Asks their thread for a sign of life, and checks for it at the next feeding, without a wake-up in between.
+    /// Asks the thread for a heartbeat, and checks for it at the next feeding, without a wake-up in between.
     private func waitForPulses() async {
         let asked = loop.now
         pulses?.askForBeat()

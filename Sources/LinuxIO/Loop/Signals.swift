@@ -1,14 +1,14 @@
 import CLinux
 import Glibc
 
-/// The signals that the daemon understands, as values.
+/// The signals that the daemon handles, as values.
 package struct Signals: Sendable {
     package enum Signal: Sendable { case stop, reload, restart }
 
     private let descriptor: Int32
     private let loop: EventLoop
 
-    /// Before any other thread is started: it blocks the signals for all of them.
+    /// Must be created before any other thread: it blocks the signals for all of them.
     package init(loop: EventLoop) {
         signal(SIGPIPE, SIG_IGN)
         let signals = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
@@ -17,7 +17,7 @@ package struct Signals: Sendable {
         self.loop = loop
     }
 
-    /// As if it had come from outside.
+    /// Sends the signal to this process.
     package static func askForRestart() { kill(getpid(), SIGUSR1) }
 
     /// `nil` when the task was cancelled.
