@@ -3,9 +3,9 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// A serial port without hardware: programs open `path`, we are at the other end.
+/// A serial port without hardware: programs open `path`, and this is the other end.
 package struct PseudoTerminal: SerialTerminal {
-    /// `link`, where there is one: it names the same terminal and outlives the process.
+    /// The link, if there is one: it names the same terminal in each run.
     package let path: String
     private let device: String
     private let master: Int32
@@ -13,7 +13,7 @@ package struct PseudoTerminal: SerialTerminal {
     private let slave: Int32
     private let loop: EventLoop
 
-    /// `link`: a lasting name for it, which another link may have until now.
+    /// `link`: a permanent name for it, which replaces another link of that name.
     package init(loop: EventLoop, link: String? = nil) throws(PortError) {
         var (master, slave): (Int32, Int32) = (-1, -1)
         var name = [CChar](repeating: 0, count: 128)
@@ -23,7 +23,7 @@ package struct PseudoTerminal: SerialTerminal {
         _ = fcntl(master, F_SETFD, FD_CLOEXEC)
         _ = fcntl(slave, F_SETFD, FD_CLOEXEC)
         _ = fcntl(master, F_SETFL, O_NONBLOCK)
-        // Raw, before anyone opens it: else the terminal itself would echo.
+        // Raw, before anyone opens it: otherwise the terminal itself would echo.
         var attributes = termios()
         tcgetattr(slave, &attributes)
         cfmakeraw(&attributes)
@@ -42,7 +42,7 @@ package struct PseudoTerminal: SerialTerminal {
         }
     }
 
-    /// Both ends share it.
+    /// The speed that the program has set: both ends share it.
     package var speed: BaudRate? {
         var attributes = termios()
         guard tcgetattr(master, &attributes) == 0 else { return nil }
@@ -67,7 +67,7 @@ package struct PseudoTerminal: SerialTerminal {
     }
 
     package func close() {
-        // Not if another program has taken the name since.
+        // Not if another program has replaced the link since.
         if path != device, target(of: path) == device { unlink(path) }
         closeDescriptors()
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Whether TCP connections are accepted there now.
+/// Whether TCP connections to this address are accepted now.
 package func acceptsConnections(host: String, port: Int) -> Bool {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -3,10 +3,10 @@ import Glibc
 import MeterDaemon
 import Synchronization
 
-/// One try to connect, on a thread of its own that ends with it: a name look-up can't be called off and may take half a minute.
+/// One attempt to connect, on a thread of its own that ends with it: a name look-up can't be cancelled and may take half a minute.
 final class TCPCall: Sendable {
-    /// An answer takes milliseconds. The kernel repeats its knock after one second and then three: giving up in between and knocking
-    /// anew finds a machine that comes back within two seconds.
+    /// An answer takes milliseconds. The kernel repeats its SYN after one second and then after three: giving up in between and starting
+    /// again finds a machine that comes back within two seconds.
     private static let patience: Int32 = 1800
 
     private enum State {
@@ -17,7 +17,7 @@ final class TCPCall: Sendable {
 
     private let head: RemoteHead
     private let state = Guarded(State.underway)
-    /// Rings with the answer.
+    /// Rings when the attempt ended.
     private let bell: EventBell
     var answered: Int32 { bell.descriptor }
 
@@ -31,7 +31,7 @@ final class TCPCall: Sendable {
         }
     }
 
-    /// Once the bell rang.
+    /// The result, once the bell rang.
     func answer() throws(PortError) -> Int32 {
         switch state.withLock({ $0 }) {
         case .connected(let descriptor): return descriptor
@@ -40,7 +40,7 @@ final class TCPCall: Sendable {
         }
     }
 
-    /// Nobody waits for the answer any more.
+    /// Closes the connection, now or when it is made.
     func abandon() {
         state.withLock { state in
             if case .connected(let descriptor) = state { close(descriptor) }
@@ -117,7 +117,7 @@ final class TCPCall: Sendable {
         }
     }
 
-    /// EAI_NODATA, which Glibc's module does not show.
+    /// EAI_NODATA, which Glibc's module does not export.
     private static let noAddress: Int32 = -5
 
     private static func words(of code: Int32) -> String {

@@ -4,7 +4,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// A head at another machine, which passes on what it hears and sends what it is given. Speed and framing are that machine's business.
+/// A head at another machine, which forwards bytes in both directions. Speed and framing are set on that machine.
 package struct TCPPort: SerialPort {
     private let head: RemoteHead
     private let loop: EventLoop
@@ -25,8 +25,8 @@ package struct TCPPort: SerialPort {
 }
 
 private struct TCPConnection: SerialConnection {
-    /// A machine that went without a word is found out by asking it each second; when it comes back it knows nothing of this connection
-    /// and says so to the next question.
+    /// Keepalive probes, one per second, until a machine that disappeared is given up; a machine that comes back does not know this connection
+    /// and resets it at the next probe.
     private static let questions: Int32 = 15
 
     private let descriptor: Int32
@@ -41,7 +41,7 @@ private struct TCPConnection: SerialConnection {
         set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, 1)
         set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, 1)
         set(Int32(IPPROTO_TCP), TCP_KEEPCNT, Self.questions)
-        // The same for what was sent and is not acknowledged.
+        // The same limit for sent data that is not acknowledged.
         set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.questions * 1000)
         set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
     }
