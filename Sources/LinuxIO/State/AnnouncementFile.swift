@@ -2,7 +2,7 @@ import Glibc
 import MeterDaemon
 import Publishing
 
-/// What was announced, as a file in the state directory.
+/// Stores the announcements as a file in the state directory.
 package actor AnnouncementFile: AnnouncementStore {
     private static let name = "announced"
 

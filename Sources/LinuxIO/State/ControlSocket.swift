@@ -3,11 +3,11 @@ import Glibc
 import MeterDaemon
 import Metering
 
-/// How `jouled total` talks to the running daemon: a socket in the state directory, one line in, some lines out. Who may enter the directory
-/// may speak.
+/// The socket in the state directory through which `jouled total` talks to the running daemon: one request line, some answer lines. It is
+/// open to everyone who may enter the directory.
 package struct ControlSocket: Sendable {
     private static let longestLine = 256
-    /// A problem may name paths.
+    /// Problems may contain paths.
     private static let longestAnswer = 4096
     private static let patience = Duration.seconds(2)
 
@@ -27,7 +27,7 @@ package struct ControlSocket: Sendable {
         guard descriptor >= 0 else { throw SystemError("socket", errno) }
         Self.remove(from: folder)
         let mask = umask(0o007)
-        // There is no `bindat`; and an address has no room for a long path.
+        // There is no `bindat`, and a long path does not fit in an address.
         let isBound = withUnixAddress("/proc/self/fd/\(directory)/\(Self.name)") { bind(descriptor, $0, $1) } == 0
         let failure = errno
         umask(mask)
@@ -35,13 +35,13 @@ package struct ControlSocket: Sendable {
             close(descriptor)
             throw SystemError("bind \(folder.path)/\(Self.name)", failure)
         }
-        // `jouled total` by root asks as the directory's owner.
+        // `jouled total` run by root connects as the directory's owner.
         guard geteuid() == 0, let socket = Self.openSocket(in: folder) else { return }
         folder.giveToOwner { chown("/proc/self/fd/\(socket)", $0, $1) }
         close(socket)
     }
 
-    /// Only a socket is one of ours.
+    /// Removes it only if it is a socket, because nothing else is ours.
     private static func remove(from folder: Folder) {
         if let socket = openSocket(in: folder) {
             close(socket)
@@ -68,7 +68,7 @@ package struct ControlSocket: Sendable {
             while await loop.wait(readable: descriptor, until: nil) == .ready {
                 let client = clinux_accept(descriptor)
                 guard client >= 0 else {
-                    // Out of descriptors: the client waits on, and makes the socket readable all the while.
+                    // Out of descriptors: the client keeps waiting, and the socket stays readable.
                     await loop.sleep(until: loop.now + .milliseconds(500))
                     continue
                 }
@@ -82,7 +82,7 @@ package struct ControlSocket: Sendable {
     }
 
     private func serve(_ client: Int32, _ answer: @Sendable (String) async -> String) async {
-        // A client that gave up was told that nothing was done.
+        // A client that gave up has reported that nothing was done, so nothing must be done.
         if let line = await readLine(client), isWaiting(client) {
             let reply = await answer(line) + "\n"
             _ = write(client, reply, reply.utf8.count)
@@ -109,7 +109,7 @@ package struct ControlSocket: Sendable {
         return nil
     }
 
-    /// Asks the daemon of that state directory; `nil` when none runs.
+    /// Asks the daemon of that state directory; `nil` if none is running.
     package static func ask(_ line: String, directory folder: Folder) -> String? {
         guard let there = openSocket(in: folder) else { return nil }
         defer { close(there) }
@@ -126,7 +126,7 @@ package struct ControlSocket: Sendable {
         guard write(descriptor, request, request.utf8.count) == request.utf8.count,
             case .success(let reply) = readBounded(descriptor, limit: longestAnswer), !reply.isEmpty
         else { return nil }
-        // The owner of the directory controls the answer, and it goes to a terminal, perhaps root's.
+        // The directory's owner controls the answer, which is printed to a terminal that may be root's.
         let safe = reply.map { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A ? $0 : UInt8(ascii: "?") }
         return String(decoding: safe.last == 0x0A ? safe.dropLast() : safe[...], as: UTF8.self)
     }

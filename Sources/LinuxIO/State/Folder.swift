@@ -2,19 +2,19 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// A directory and the files in it. It is opened once, and each file is reached below that descriptor, by its name: through no symbolic link,
-/// and only if it is a regular file. The directory may belong to another user than this process, who must neither lead it to files elsewhere
-/// nor make it wait at a FIFO.
+/// A directory and the files in it. It is opened once, and each file is opened by name relative to that descriptor: through no symbolic
+/// link, and only if it is a regular file. The directory may belong to another user than this process, who must not be able to redirect it
+/// to other files or make it block at a FIFO.
 package final class Folder: Sendable {
     package let path: String
     private let held = Mutex<Int32?>(nil)
 
-    /// It need not be there yet.
+    /// The directory need not exist yet.
     package init(_ path: String) { self.path = path }
 
     deinit { held.withLock { if let descriptor = $0 { close(descriptor) } } }
 
-    /// Of the directory that the first use found. As long as it is open no other one has its number.
+    /// The descriptor of the directory that the first use found. While it is open, its inode number can't be reused.
     func descriptor() throws(SystemError) -> Int32 {
         if let known = held.withLock({ $0 }) { return known }
         let new = try openDirectory(path)
@@ -28,7 +28,7 @@ package final class Folder: Sendable {
         }
     }
 
-    /// The one that it is in, and its name there.
+    /// The parent folder, and the name in it.
     private var place: (above: Folder, name: String) {
         let parts = path.split(separator: "/")
         let above = parts.dropLast().joined(separator: "/")
@@ -46,20 +46,20 @@ package final class Folder: Sendable {
         }
     }
 
-    /// Whether another directory is there now. Not when there is none: who writes there is told so.
+    /// Whether another directory is there now. False if there is none: then writing fails with an error.
     package var isReplaced: Bool {
         var (first, now) = (stat(), stat())
         guard let descriptor = try? descriptor(), fstat(descriptor, &first) == 0, stat(path, &now) == 0 else { return false }
         return first.st_ino != now.st_ino || first.st_dev != now.st_dev
     }
 
-    /// Throws why files can't be kept in it.
+    /// Throws the reason if files can't be kept in it.
     package func requireAccess() throws(SystemError) {
-        // Not by `access`, which asks for the user that the process began with.
+        // Not by `access`, which checks the user that the process was started by.
         guard faccessat(try descriptor(), ".", R_OK | W_OK | X_OK, AT_EACCESS) == 0 else { throw SystemError(path, errno) }
     }
 
-    /// Throws why it can't be made where it is missing.
+    /// Throws the reason if a missing folder can't be created.
     package func requireAccessAbove() throws(SystemError) { try place.above.requireAccess() }
 
     var isInMemory: Bool {
@@ -69,7 +69,7 @@ package final class Folder: Sendable {
 
     // MARK: Its owner
 
-    /// For good, root does all that follows as the directory's owner would, or, where it is missing, as the owner of the one above it.
+    /// Permanently makes root act as the directory's owner or, if the directory is missing, as the owner of the one above it.
     package func actAsOwner() throws(SystemError) {
         guard geteuid() == 0 else { return }
         let descriptor: Int32
@@ -82,14 +82,14 @@ package final class Folder: Sendable {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw SystemError("fstat \(path)", errno) }
         guard status.st_uid != 0 else { return }
-        // The directory's own group may be root's.
+        // Not the directory's group, which may be root's.
         let group = getpwuid(status.st_uid).map(\.pointee.pw_gid) ?? status.st_uid
         guard setgroups(0, nil) == 0, setegid(group) == 0, seteuid(status.st_uid) == 0 else {
             throw SystemError("acting as user \(status.st_uid), who owns \(path)", errno)
         }
     }
 
-    /// The same for `body` alone.
+    /// The same, but only for `body`.
     package func asOwner<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
         guard geteuid() == 0 else { return try body() }
         var groups = [gid_t](repeating: 0, count: max(0, Int(getgroups(0, nil))))
@@ -120,7 +120,7 @@ package final class Folder: Sendable {
         return fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0
     }
 
-    /// One that is there, and has no other name.
+    /// Opens an existing file. For writing it must have no other name.
     func open(_ name: String, _ access: Int32) throws(SystemError) -> Int32 {
         let descriptor = openat(try descriptor(), name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -145,20 +145,20 @@ package final class Folder: Sendable {
         return descriptor
     }
 
-    /// Only what root has just made itself.
+    /// Only for something that root has just created itself.
     func giveToOwner(_ change: (uid_t, gid_t) -> Int32) {
         var owner = stat()
         guard geteuid() == 0, let directory = try? descriptor(), fstat(directory, &owner) == 0, owner.st_uid != 0 else { return }
         _ = change(owner.st_uid, owner.st_gid)
     }
 
-    /// One that is there, or else a new one.
+    /// Opens an existing file or creates it.
     func openOrCreate(_ name: String, _ access: Int32) throws(SystemError) -> Int32 {
         if !isThere(name), let new = try? create(name) { close(new) }
         return try open(name, access)
     }
 
-    /// Into a new file, on the disk when it returns. What had the name before is gone.
+    /// Writes a new file, which is on the disk when it returns. An existing file of that name is removed.
     func write(_ bytes: [UInt8], as name: String) throws(SystemError) {
         if isThere(name) { remove(name) }
         let descriptor = try create(name)
@@ -168,7 +168,7 @@ package final class Folder: Sendable {
         guard fsync(descriptor) == 0 else { throw SystemError("fsync \(path)/\(name)", errno) }
     }
 
-    /// Whole, whenever the power fails: the old one, or the new one.
+    /// Replaces a file atomically: whenever the power fails, either the old one or the new one is complete.
     func replace(_ name: String, with bytes: [UInt8]) throws(SystemError) {
         try write(bytes, as: name + ".new")
         try rename(name + ".new", to: name)
@@ -179,7 +179,7 @@ package final class Folder: Sendable {
         guard renameat(directory, name, directory, new) == 0 else { throw SystemError("rename \(path)/\(name)", errno) }
     }
 
-    /// A second name for it. False when it can't have one.
+    /// Creates a second name for the file. False if it can't have one.
     func link(_ name: String, as second: String) -> Bool {
         guard let directory = try? descriptor() else { return false }
         return linkat(directory, name, directory, second, 0) == 0
@@ -189,13 +189,13 @@ package final class Folder: Sendable {
         if let directory = try? descriptor() { unlinkat(directory, name, 0) }
     }
 
-    /// Which files it has and under which names is on the disk then.
+    /// Writes the directory itself to the disk: its files and their names.
     func sync() throws(SystemError) {
         guard fsync(try descriptor()) == 0 else { throw SystemError("fsync \(path)", errno) }
     }
 }
 
-/// As root, does not follow symbolic links that another user made.
+/// Opens a directory. As root, does not follow symbolic links that another user made.
 private func openDirectory(_ path: String) throws(SystemError) -> Int32 {
     let access = O_RDONLY | O_DIRECTORY | O_CLOEXEC
     guard geteuid() == 0 else {
@@ -235,7 +235,7 @@ private struct SymbolicLink {
     let owner: uid_t
     let target: String
 
-    /// `nil` when the descriptor is of something else.
+    /// `nil` if the descriptor is of something else.
     init?(_ descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return nil }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A file that was not there before.
+/// A newly created file; it must not exist before.
 package final class NewFile: Sendable {
     private let path: String
     private let descriptor: Int32

@@ -50,7 +50,7 @@ package final class PulseMarkFiles: PulseJournal {
             }
         }
 
-        /// One page of memory is written in one go: who is killed meanwhile has written the old mark or the new one.
+        /// A write within one page of memory is not interrupted: if the process is killed meanwhile, it has written the old mark or the new one.
         @inline(__always)
         func note(_ mark: PulseMark) -> Bool {
             let written = withUnsafeBytes(of: mark.words) { words in
@@ -61,7 +61,7 @@ package final class PulseMarkFiles: PulseJournal {
             return false
         }
 
-        /// The next mark may find a file again.
+        /// Opens the file for the next mark if there was none.
         @inline(never)
         private func noteFailure(_ code: Int32) {
             guard descriptor.load(ordering: .relaxed) >= 0 else { return open() }

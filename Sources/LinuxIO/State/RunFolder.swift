@@ -1,13 +1,13 @@
 import Glibc
 import Metering
 
-/// A folder that the kernel keeps in RAM: what is in it outlives the process, not the machine.
+/// A folder that the kernel keeps in RAM: its content outlives the process, but not a reboot.
 package struct RunFolder: Sendable {
     let folder: Folder
-    /// Of the files in it, the same for whoever keeps the same state.
+    /// Of the names of its files; the same for every process with the same state directory.
     let prefix: String
 
-    /// For what belongs to the files in `state`. `nil` where there is no such folder.
+    /// The folder for what belongs to the files in `state`. `nil` if there is none.
     package init?(state: String, makesIt: Bool) {
         guard let folder = Self.folder(makesIt) else { return nil }
         self.init(folder, state: state)
@@ -15,11 +15,11 @@ package struct RunFolder: Sendable {
 
     package init(_ folder: Folder, state: String) {
         self.folder = folder
-        // Another daemon may count elsewhere, into other totals, on the same machine.
+        // Another daemon on the same machine may count into other totals.
         prefix = String(CheckSum.crc32(Array(state.utf8)), radix: 16) + "."
     }
 
-    /// systemd's choice; without systemd root's, or the user's own.
+    /// systemd's folder; without systemd that of root or of the user.
     private static func folder(_ makesIt: Bool) -> Folder? {
         let choices = [
             getenv("RUNTIME_DIRECTORY").map { String(cString: $0) }, "/run/jouled",

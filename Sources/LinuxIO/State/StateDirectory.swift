@@ -1,13 +1,13 @@
 import Glibc
 
-/// The state directory, held by this process: only one daemon may count into it.
+/// The state directory, locked by this process: only one daemon may count into it.
 package final class StateDirectory: Sendable {
     private let lock: Int32
 
-    /// Makes it where it is missing. `nil` when another process holds it.
+    /// Creates the directory if it is missing. `nil` if another process has locked it.
     package init?(_ folder: Folder) throws(SystemError) {
         try folder.make()
-        // Not for writing: so it can be held on a disk that has become read-only.
+        // Opened read-only, so that it can be locked on a disk that has become read-only.
         lock = try folder.openOrCreate(Self.lockName, O_RDONLY)
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
@@ -23,7 +23,7 @@ package final class StateDirectory: Sendable {
         case missing, free, held
     }
 
-    /// Changes nothing in it. Throws why it can't be used.
+    /// Checks it without changing anything. Throws the reason if it can't be used.
     package static func condition(of folder: Folder) throws(SystemError) -> Condition {
         do throws(SystemError) {
             _ = try folder.descriptor()

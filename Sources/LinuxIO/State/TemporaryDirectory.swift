@@ -1,19 +1,19 @@
 import Glibc
 
-/// A new directory of this process alone.
+/// Creates a new directory that only this user can access.
 package func makeTemporaryDirectory(_ name: String) throws(SystemError) -> String {
     var template = Array("/tmp/\(name).XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp \(name)", errno) }
     return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// With the files in it; it holds no directories.
+/// Removes a directory and the files in it; it must not contain directories.
 package func removeDirectory(_ path: String) {
     for name in namesInDirectory(path) { unlink(path + "/" + name) }
     rmdir(path)
 }
 
-/// Sorted, without the hidden ones; empty where there is no directory.
+/// The names in a directory, sorted and without hidden ones; empty if there is no directory.
 package func namesInDirectory(_ path: String) -> [String] {
     guard let entries = opendir(path) else { return [] }
     defer { closedir(entries) }

@@ -1,7 +1,7 @@
 import MeterDaemon
 import Metering
 
-/// What is known of the optical meters, beside the totals of the pulse meters. There is no older copy: what was lost is learned again.
+/// Stores the memories of the optical meters, next to the totals of the pulse meters. There is no older copy: what is lost is learned again.
 extension TotalFiles: MeterMemoryStore {
     package func recall(_ meter: String) async -> MeterMemory {
         try? requireSameDirectory()
@@ -26,7 +26,7 @@ extension TotalFiles: MeterMemoryStore {
     package nonisolated func note(_ meter: String, _ memory: MeterMemory) {
         guard let ram else { return }
         let name = ram.prefix + Self.name(meter)
-        // An older one must not be taken for the newest.
+        // An older note must not be taken for the newest.
         do throws(SystemError) { try ram.folder.replace(name, with: Self.bytes(memory)) } catch { ram.folder.remove(name) }
     }
 

@@ -3,19 +3,19 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// The totals as files in the state directory, one for each meter, with the one before beside it. A thread of its own writes them: a disk
-/// may take its time.
+/// Stores the totals as files in the state directory, one for each meter, with the previous version next to it. They are written on a
+/// thread of their own, because a disk may be slow.
 package actor TotalFiles: TotalStore {
     private nonisolated let loop: EventLoop
     let folder: Folder
     private let journal: any PulseJournal
     let ram: RunFolder?
-    /// What was saved last, by its file: that need not be understood to be known as whole.
+    /// The last saved content of each file: a file that is equal to it is intact and need not be parsed.
     private var saved: [String: [UInt8]] = [:]
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// `journal`: has counted on since the files were written, unless the power was cut; `ram`: knows what was read since.
+    /// `journal`: has newer counts than the files, unless the power was cut; `ram`: has newer readings.
     package init(directory folder: Folder, journal: any PulseJournal, ram: RunFolder? = nil, loop: EventLoop) {
         self.folder = folder
         self.journal = journal
@@ -23,7 +23,7 @@ package actor TotalFiles: TotalStore {
         self.loop = loop
     }
 
-    /// The newest file that is whole. A damaged or missing file of a meter that was saved before is never taken for a new meter.
+    /// Loads the newest intact file. A corrupted or missing file of a meter that was saved before is never taken for a new meter.
     package func load(_ meter: String) async -> StoredTotal {
         var damage: String?
         let (newest, before) = (Self.name(meter), Self.name(meter) + ".before")
@@ -43,7 +43,7 @@ package actor TotalFiles: TotalStore {
         if let damage { return .damaged(damage) }
         // The contents of a disk that is missing or has become read-only are unknown.
         do throws(SystemError) { try folder.requireAccess() } catch { return .damaged(error.description) }
-        // An empty mark stays behind when a file that was there is lost.
+        // The empty `.known` file is still there when a total's files are lost.
         if folder.isThere(newest + ".known") { return .damaged(gone(meter)) }
         journal.begin(meter, counted: 0)
         return .new
@@ -61,7 +61,7 @@ package actor TotalFiles: TotalStore {
         do throws(SystemError) {
             let text = Array(TotalRecord.text(of: total).utf8)
             try folder.write(text, as: name + ".new")
-            // The last good one stays readable whenever the power fails. What a save that was cut short left behind goes.
+            // The last good version stays readable whenever the power fails. A `.link` file is left over from an interrupted save.
             if isWhole(name) {
                 folder.remove(name + ".link")
                 if folder.link(name, as: name + ".link") { try folder.rename(name + ".link", to: name + ".before") }
@@ -75,7 +75,7 @@ package actor TotalFiles: TotalStore {
         }
     }
 
-    /// Somebody removed it, and may have set totals in a new one.
+    /// Throws if somebody replaced the directory: totals may have been set in the new one.
     func requireSameDirectory() throws(PortError) {
         guard !folder.isReplaced else { throw PortError("\(folder.path) is not the directory that jouled began with: start jouled again") }
     }
