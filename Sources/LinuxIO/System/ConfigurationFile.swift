@@ -3,8 +3,8 @@ import Glibc
 import MeterDaemon
 import Metering
 
-/// Reads the file, its secrets and what it takes from this machine. Either a configuration that is right in everything that can be
-/// known without the devices, or all that is wrong.
+/// Reads the file, its secrets and the values that it takes from this machine. Returns a configuration that is valid in everything that can
+/// be checked without the devices, or throws all errors.
 package func loadConfiguration(path: String) throws(ConfigurationErrors) -> Configuration {
     let bytes: [UInt8]
     switch readFile(path, upTo: 1 << 20) {
@@ -76,8 +76,8 @@ private func machineName() -> String {
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// Cards are copied with their machine-id, but not with the number that is burnt into the board. Of both a few letters only: they go out
-/// in public, and brokers of MQTT 3.1.1 need not take more than 23 in all.
+/// Distinguishes machines with copied SD cards: those share their machine-id, but not the board's serial number. Only four hex digits of a
+/// checksum of both, because they are published, and MQTT 3.1.1 brokers need not accept more than 23 characters in all.
 private func machineMark() -> String {
     var numbers: [UInt8] = []
     for path in ["/etc/machine-id", "/sys/firmware/devicetree/base/serial-number"] {

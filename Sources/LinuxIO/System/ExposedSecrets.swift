@@ -2,21 +2,21 @@ import Configuration
 import Glibc
 import MeterDaemon
 
-/// What to say, as ssh does, of files with passwords and keys that every user of this machine can read or change. Who is in the file's group
-/// was put there by somebody.
+/// Warnings, like those of ssh, about files with passwords and keys that every user of this machine can read or change. Members of the
+/// file's group are trusted, because somebody added them on purpose.
 package func exposedSecrets(of configuration: Configuration) -> [String] { configuration.secretFiles.compactMap(exposure) }
 
 private func exposure(_ path: String) -> String? {
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o006 != 0, canBeReached(path) else { return nil }
     let verb = status.st_mode & 0o002 == 0 ? "read" : "change"
-    // Without a group of its own the daemon might not be able to read it any more.
+    // Files of the group root get the daemon's group: otherwise the daemon might not be able to read them any more.
     let group = status.st_gid == 0 ? daemonsGroup() : nil
     return "\(path) holds a password or key, and every user of this machine can \(verb) it: "
         + (group.map { "chgrp \($0) \(path) && " } ?? "") + "chmod 640 \(path)"
 }
 
-/// By others: through all the directories above it.
+/// Whether other users can access the directories above it.
 private func canBeReached(_ path: String) -> Bool {
     guard let real = realpath(path, nil) else { return false }
     defer { free(real) }

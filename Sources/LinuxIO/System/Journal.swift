@@ -2,9 +2,9 @@ import Glibc
 import MeterDaemon
 import Metering
 
-/// Lines on standard error, with the priority that journald understands when it is journald that reads them.
+/// Lines on standard error, with journald's priority prefix if journald reads them.
 package struct Journal: Log {
-    /// Longer ones are cut: names and reasons from outside are in them.
+    /// Longer messages are truncated: they contain names and reasons from outside.
     private static let longestMessage = 2000
 
     private let lowest: LogLevel
@@ -19,10 +19,10 @@ package struct Journal: Log {
         if level <= lowest { lines.write(level, Self.oneLine(message)) }
     }
 
-    /// Writes waiting lines as soon as there is room, until the task is cancelled. Call it once.
+    /// Writes queued lines as soon as the reader takes them, until the task is cancelled. Call it once.
     package func writeRest(_ loop: EventLoop) async { await lines.writeRest(loop) }
 
-    /// What came from outside begins no line of its own, and does nothing to a terminal.
+    /// Replaces control characters: text from outside must not start a new line, nor control a terminal.
     private static func oneLine(_ message: String) -> String {
         let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) }
         guard message.utf8.count > longestMessage || message.unicodeScalars.contains(where: isControl) else { return message }
@@ -35,7 +35,7 @@ package struct Journal: Log {
     }
 }
 
-/// Writes all of it; a reader that went away is no reason to end. What is missing on standard output is told by `outputFailure`.
+/// Writes all of the text; a closed pipe does not end the process. A failure on standard output is reported by `outputFailure`.
 package func printText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
     guard descriptor != STDOUT_FILENO || outputFailure == nil else { return }
     var rest = Array(text.utf8)[...]
@@ -52,7 +52,7 @@ package func printText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
 
 package let standardError = STDERR_FILENO
 
-/// At once, but for the log's last lines: the libraries' clean-up at an ordinary end would run under the feet of the other threads.
+/// Exits at once, after the last lines of the log: at an ordinary exit the libraries clean up while other threads still use them.
 package func endProcess(_ code: Int32) -> Never {
     LogLines.standardError.writeRest(within: .seconds(1))
     _exit(code)
@@ -60,7 +60,7 @@ package func endProcess(_ code: Int32) -> Never {
 
 package let standardOutput = STDOUT_FILENO
 
-/// The person has a terminal and has not said no to colors.
+/// The output is a terminal, and colors are not disabled by NO_COLOR.
 package func wantsColor() -> Bool {
     isTerminal(standardOutput) && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
 }

@@ -3,7 +3,7 @@ import MeterDaemon
 import Metering
 import Synchronization
 
-/// A log whose writers never block, even if it is not being read. Lines that the reader has no room for are queued here, in order;
+/// A log whose writers never block, even if it is not being read. Lines that the reader does not take yet are queued here, in order;
 /// lines that do not fit in the queue are dropped and counted.
 ///
 /// The descriptor stays blocking, because other processes may share it. A pipe or terminal is opened a second time for non-blocking
@@ -26,7 +26,7 @@ package final class LogLines: Sendable {
     private let isSocket: Bool
     private let isJournald = getenv("JOURNAL_STREAM") != nil
     private let state = Mutex(State())
-    /// Rings when lines wait that did not before. One ring is for all.
+    /// Yields when lines were queued; several yields are merged into one.
     private let rings: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
 
@@ -64,13 +64,13 @@ package final class LogLines: Sendable {
             while hasRest {
                 guard await loop.wait(writable: descriptor, until: nil) != .cancelled else { return }
                 let isProgress = state.withLock { writeWaiting(&$0) }
-                // Somebody else took the room: no race for it.
+                // Another process has filled the pipe: do not compete for the space.
                 if !isProgress { await loop.sleep(until: loop.now + .seconds(1)) }
             }
         }
     }
 
-    /// The caller waits for the reader, but not for long.
+    /// Blocks until the queue is written, but at most for `limit`.
     func writeRest(within limit: Duration) {
         let deadline = Instant.now + limit
         while hasRest, .now < deadline {
@@ -89,7 +89,7 @@ package final class LogLines: Sendable {
         state.size += line.count
     }
 
-    /// As much as there is room for. Says whether there was any.
+    /// Writes as much as the reader takes. Returns whether that was anything.
     @discardableResult
     private func writeWaiting(_ state: inout State) -> Bool {
         var isProgress = false
@@ -105,7 +105,7 @@ package final class LogLines: Sendable {
                 done += 1
             }
             state.waiting.removeFirst(done)
-            // Those that were dropped are said as soon as there is room, after those that were not.
+            // Dropped lines are reported as soon as there is space in the queue, after the lines that were queued before.
             guard state.dropped > 0, state.size <= Self.mostWaiting / 2 else { return isProgress }
             let count = state.dropped
             state.dropped = 0
@@ -113,7 +113,7 @@ package final class LogLines: Sendable {
         }
     }
 
-    /// How many bytes were written; all of them if the reader is gone for good. `nil`: no room.
+    /// Returns how many bytes were written; all of them if the reader is gone for good, `nil` if there is no space.
     private func write(_ line: [UInt8]) -> Int? {
         while true {
             let written: Int

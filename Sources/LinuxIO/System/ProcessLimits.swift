@@ -1,25 +1,25 @@
 import Glibc
 import MeterDaemon
 
-/// The process as it is given to us: its standard streams, and the limits that it must live with. Before anything else is done.
+/// Prepares the process for what it inherited: its standard streams and its limits. Must be called before anything else.
 ///
-/// What the kernel refuses is an error like any other, but memory: Swift ends the process with a signal then, so `CLinux` refuses too little
-/// of it before Swift's runtime starts.
+/// Refused resources are ordinary errors, except memory: then Swift ends the process with a signal, so `CLinux` checks before Swift's
+/// runtime starts that the limit is not too low.
 package func checkProcess() {
-    // Else the next file to be opened would get what is written to them. What is written to a closed one must go on failing.
+    // Otherwise the next opened file would get what is written to a closed stream. Read-only, so that writing to it still fails.
     for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
-    // A file that would become too long is an error of that file.
+    // Exceeding the file size limit becomes an error of that file instead of a signal.
     signal(SIGXFSZ, SIG_IGN)
 }
 
-/// `nil`: there is none.
+/// `nil` if there is no limit.
 private func limit(_ resource: __rlimit_resource) -> UInt? {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0, limit.rlim_cur != UInt.max else { return nil }
     return limit.rlim_cur
 }
 
-/// The process can't be without what the kernel refused: whoever started it may start it again.
+/// Ends the process when the kernel refuses something essential: the service manager may start it again.
 func endProcess(withoutDescriptor code: Int32) -> Never {
     let limit = limit(RLIMIT_NOFILE).map { ", the limit is \($0): ulimit -n, LimitNOFILE=" } ?? ""
     endProcess(without: "descriptor", code, code == EMFILE ? limit : "")

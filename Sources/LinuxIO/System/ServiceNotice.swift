@@ -4,7 +4,7 @@ import Glibc
 /// Reports the state of the service to systemd (the sd_notify protocol, one datagram each). Does nothing without systemd.
 package struct ServiceNotice: Sendable {
     private let socketPath: String?
-    /// How often the watchdog wants to hear of us: half the time that it waits. To tell it more often than that does no harm.
+    /// How often to notify the watchdog: half of its timeout. More often does no harm.
     package let watchdogInterval: Duration?
     private static let sensibleIntervals = Int64(100)...3_600_000
 
@@ -14,14 +14,14 @@ package struct ServiceNotice: Sendable {
         watchdogInterval = isForAnother ? nil : Self.interval(microseconds: getenv("WATCHDOG_USEC").map { String(cString: $0) })
     }
 
-    /// `nil` where no watchdog waits.
+    /// `nil` if there is no watchdog.
     package static func interval(microseconds: String?) -> Duration? {
         guard let microseconds = microseconds.flatMap({ UInt64($0) }), microseconds > 0 else { return nil }
         let half = Int64(clamping: microseconds / 2000)
         return .milliseconds(min(max(half, sensibleIntervals.lowerBound), sensibleIntervals.upperBound))
     }
 
-    /// `descriptor`: one to hand over with it.
+    /// `descriptor`: one to hand over with the notice.
     package func send(_ state: String, descriptor handedOver: Int32 = -1) {
         guard let socketPath, !socketPath.isEmpty else { return }
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -34,7 +34,7 @@ package struct ServiceNotice: Sendable {
     }
 }
 
-/// An address in the file system, or in the abstract name space (`@name`). Too long a path is cut, and then not there.
+/// An address in the file system, or in the abstract name space (`@name`). A path that is too long is truncated, and then does not exist.
 func withUnixAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

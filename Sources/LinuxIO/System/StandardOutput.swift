@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// The error of the first write to standard output that failed: what should be there is not complete.
+/// The error of the first failed write to standard output: the output is incomplete.
 private let failure = Mutex<Int32?>(nil)
 
 package enum OutputFailure: Sendable {
-    /// As in `jouled decode FILE | head`: it has seen enough.
+    /// As in `jouled decode FILE | head`, where `head` needs no more.
     case readerLeft
     case other(SystemError)
 }

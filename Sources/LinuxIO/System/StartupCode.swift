@@ -1,4 +1,4 @@
 import CLinux
 
-/// The pages that only the start has needed: a configuration is read once, a broker is found once.
+/// Releases code pages that only the start needed: the configuration is read once, the broker is found once.
 package func giveBackStartupCode() { clinux_forget_code() }

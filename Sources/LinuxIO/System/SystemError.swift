@@ -1,14 +1,14 @@
 import Glibc
 
-/// Which call failed, and how.
+/// Which call failed, and why.
 package struct SystemError: Error, Sendable, CustomStringConvertible {
     package var operation: String
     package var code: Int32
 
-    /// What is wrong, where the kernel's words for the code would not say it.
+    /// The reason, where the kernel's text for the code would not explain it.
     private var reason: String?
 
-    /// The words come after the code: to make them may need memory, and change `errno`.
+    /// An autoclosure evaluated after the code: building the text may allocate memory, and change `errno`.
     package init(_ operation: @autoclosure () -> String, _ code: Int32) {
         self.code = code
         self.operation = operation()
@@ -22,7 +22,7 @@ package struct SystemError: Error, Sendable, CustomStringConvertible {
     package var description: String { "\(operation): \(reason ?? String(cString: strerror(code)))" }
 }
 
-/// A whole file of at most `limit` bytes.
+/// Reads a complete file of at most `limit` bytes.
 package func readBounded(_ path: String, limit: Int) -> Result<[UInt8], SystemError> {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return .failure(SystemError("open \(path)", errno)) }
@@ -30,7 +30,7 @@ package func readBounded(_ path: String, limit: Int) -> Result<[UInt8], SystemEr
     return readBounded(descriptor, limit: limit)
 }
 
-/// All that can be read from a descriptor, at most `limit` bytes.
+/// Reads everything from a descriptor, at most `limit` bytes.
 package func readBounded(_ descriptor: Int32, limit: Int) -> Result<[UInt8], SystemError> {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: min(limit + 1, 65_536))

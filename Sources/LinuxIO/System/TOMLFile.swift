@@ -2,7 +2,7 @@ import CTOML
 import Configuration
 import MeterDaemon
 
-/// Parses TOML 1.0. Positions are toml++'s; an implicit table stands where its first key does.
+/// Parses TOML 1.0. Positions are toml++'s; an implicit table has the position of its first key.
 package func parseTOML(_ bytes: [UInt8], file: String) throws(ConfigurationErrors) -> TOMLTable {
     let parsed = bytes.withUnsafeBytes { bytes in ctoml_parse(bytes.bindMemory(to: CChar.self).baseAddress, bytes.count) }
     guard let document = parsed else { throw ConfigurationErrors([ConfigurationError(file: file, "the memory is out")]) }
@@ -23,11 +23,11 @@ package func parseTOML(_ bytes: [UInt8], file: String) throws(ConfigurationError
     return table
 }
 
-/// The list in which each node stands before its children.
+/// The flat list of nodes, in which each node precedes its children.
 private struct TOMLNodes {
     var rest: Slice<UnsafeBufferPointer<ctoml_node>>
 
-    /// `nil` where it goes too deep; nothing we read does.
+    /// `nil` if it is nested too deeply; no configuration needs that.
     mutating func next(depth: Int) -> TOMLTable.Entry? {
         guard depth <= 32, let node = rest.popFirst() else { return nil }
         let text = String(node.text)
@@ -39,7 +39,7 @@ private struct TOMLNodes {
                 guard let child = next(depth: depth + 1) else { return nil }
                 children.append(child)
             }
-            // toml++ sorts by name.
+            // toml++ sorts by name; this restores the order in the file.
             if node.kind == CTOML_TABLE { children.sort { $0.position < $1.position } }
             content = node.kind == CTOML_TABLE ? .table(TOMLTable(children)) : .array(children.map(\.value))
         case CTOML_STRING: content = .string(text)
