@@ -4,8 +4,8 @@ import Metering
 /// Feeds the service's watchdog as long as each of the daemon's threads is alive, by its own heartbeat.
 ///
 /// The main loop and the pulse thread never block, so each answers in time or hangs. The storage thread waits for disks, and the broker's
-/// for names and connections: that may take minutes, and a restart would cure neither but cost the count. They only count as hung when no
-/// wait can explain it.
+/// for names and connections: that may take minutes, and a restart would cure neither, and would cost the count. They only count as hung
+/// when no wait can explain it.
 package struct ServiceWatchdog: Sendable {
     private struct Waiting {
         var name: String

@@ -17,7 +17,7 @@ package struct Signals: Sendable {
         self.loop = loop
     }
 
-    /// Sends the signal to this process.
+    /// Sends this process the signal that restarts it, as if it came from outside.
     package static func askForRestart() { kill(getpid(), SIGUSR1) }
 
     /// `nil` when the task was cancelled.

@@ -5,7 +5,7 @@ import Metering
 
 /// A serial port without hardware: programs open `path`, and this is the other end.
 package struct PseudoTerminal: SerialTerminal {
-    /// The link, if there is one: it names the same terminal in each run.
+    /// The link, if there is one, else the device. A link keeps its name in the next run.
     package let path: String
     private let device: String
     private let master: Int32

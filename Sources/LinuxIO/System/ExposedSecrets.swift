@@ -10,7 +10,7 @@ private func exposure(_ path: String) -> String? {
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o006 != 0, canBeReached(path) else { return nil }
     let verb = status.st_mode & 0o002 == 0 ? "read" : "change"
-    // Files of the group root get the daemon's group: otherwise the daemon might not be able to read them any more.
+    // For a file of the group root, advise the daemon's group: otherwise the daemon might not be able to read it any more.
     let group = status.st_gid == 0 ? daemonsGroup() : nil
     return "\(path) holds a password or key, and every user of this machine can \(verb) it: "
         + (group.map { "chgrp \($0) \(path) && " } ?? "") + "chmod 640 \(path)"

@@ -9,7 +9,7 @@ package protocol MeterMemoryStore: Sendable {
     func note(_ meter: String, _ memory: MeterMemory)
 }
 
-/// Keeps nothing: for processes and tests without restarts.
+/// Keeps nothing.
 package struct NoMeterMemory: MeterMemoryStore {
     package init() {}
     package func recall(_ meter: String) async -> MeterMemory { MeterMemory() }

@@ -38,7 +38,7 @@ package struct OpenLine: Sendable, Equatable {
     /// Distinguishes this request of the line from all others, including those of other processes.
     package var request: UInt64
     package var beginning: Beginning
-    /// The kernel drops pulses shorter than `minPulse`, and numbers the edges of the rest.
+    /// The kernel debounces the line by half of `minPulse`, and numbers the edges.
     package var isDebounced: Bool
     /// What differs from the requested settings, as text.
     package var remark: String?

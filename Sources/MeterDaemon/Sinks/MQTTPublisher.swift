@@ -124,7 +124,7 @@ package actor MQTTPublisher: Sink {
     }
 
     private func sayGoodbye() async {
-        // An answer may still be being sent: the farewell comes after it.
+        // An answer may still be in transit: the farewell comes after it.
         while isSending { await Task.yield() }
         let now = clock.now
         for line in logPace.due(now, isLast: true) { log.write(line.level, line.text) }

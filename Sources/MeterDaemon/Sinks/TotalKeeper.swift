@@ -88,7 +88,7 @@ package actor TotalKeeper: Sink {
                 await clock.sleep(until: deadline)
                 return .silentDisk
             }
-            // A `defer` in this closure stops Swift 6.0's compiler with an assertion.
+            // A `defer` in this closure crashes Swift 6.0's compiler with an assertion.
             let answer = await group.next() ?? nil
             group.cancelAll()
             return answer
