@@ -10,7 +10,7 @@ private func block(_ start: UInt8, _ text: String) -> [UInt8] {
     return [start] + content + [BlockCheck.of(content)]
 }
 
-/// What is left of bytes that came in portions of 16, 10 ms apart.
+/// The anonymized form of `bytes`, received in portions of 16 bytes, 10 ms apart.
 private func anonymized(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer {
     let portions = stride(from: 0, to: bytes.count, by: 16).map { start in
         Recording.Portion(at: .milliseconds(10 * (start / 16)), Array(bytes[start..<min(start + 16, bytes.count)]))
@@ -38,7 +38,7 @@ private let me162 =
         "C.1.0(28342193)\r\n0.0.0(28342193)\r\n1.8.0(0033402.264*kWh)\r\n2.8.0(0000013.465*kWh)\r\nF.F(0000000)\r\n!\r\n")
 
 @Suite struct AnonymizerTests {
-    /// The same values in the same places, but for `texts`; nothing damaged; none of the secrets.
+    /// Expects the same values at the same positions except for `texts`, no corrupted telegram, and none of `secrets` left.
     private func expectSame(
         _ original: [UInt8], but texts: [String: String], hiding secrets: [String], sourceLocation: SourceLocation = #_sourceLocation
     ) {
@@ -73,7 +73,7 @@ private let me162 =
         #expect(anonymized(original).recording.bytes.allSatisfy { $0.nonzeroBitCount % 2 == 0 })
     }
 
-    /// The echo of each question, a password on the way, and an answer that does not say what it is.
+    /// The echo of each request, a password, and an answer without its register's code.
     @Test func session() {
         let begin = Array("/ISK5ME162-0033\r\n\u{6}051\r\n".utf8) + block(ControlCharacter.soh, "P0\u{2}()")
         let password = block(ControlCharacter.soh, "P1\u{2}(87654321)")
@@ -85,7 +85,7 @@ private let me162 =
             begin + password + answers, but: ["96.1.0": anonymousSerial, "0.0.0": anonymousSerial], hiding: ["28342193", "87654321"])
     }
 
-    /// The password was the first name.
+    /// The number 1 was given to the password.
     private let anonymousSerial = "00000002"
 
     @Test func pushedWithoutChecksum() {
@@ -116,7 +116,7 @@ private let me162 =
             "0-1:96.1.0": "5830303030303033",
         ]
         for check in [P1Encoder.Check.padded, .unpadded, .none] {
-            // Without a CRC the version would give it away that it is lost.
+            // A telegram that states a version with CRC but has none would be rejected.
             let own = check == .none ? lines.filter { !$0.hasPrefix("1-3:0.2.8") && !$0.hasPrefix("0-0:96.1.4") } : lines
             let telegram = P1Encoder.telegram("/XYZ5\\2M550", own, check: check)
             expectSame(telegram + telegram, but: texts, hiding: ["30303433303037", "48656C6C6F", "3332353631"])
@@ -127,7 +127,7 @@ private let me162 =
         var encoder = SMLEncoder()
         (encoder.check, encoder.hasWideTags) = (check, isWide)
         let key = (0..<48).map { UInt8($0 * 5 + 1) }
-        // Many, so that message CRCs with a leading zero are among them before and after.
+        // Enough frames to include message CRCs with a leading zero, before and after masking.
         let frames = (UInt32(1)...60).flatMap { number in
             encoder.telegram(
                 server: serverISK,
@@ -151,7 +151,7 @@ private let me162 =
         #expect(!result.recording.bytes.holds(Array(key[10...20])))
     }
 
-    /// How the power of some DZG meters is read goes by the serial number: the millions of it stay.
+    /// For some DZG meters the serial number decides how the power is decoded, so its millions are kept.
     @Test func valuesThatGoByTheSerialNumber() {
         let server: [UInt8] = [0x0A, 0x01] + Array("DZG".utf8) + [0x00, 0x02, 0xC3, 0xA1, 0x23]
         let frame = SMLEncoder().telegram(server: server, [Entry(OBISCode(16, 7, 0), .signed(-29912, width: 2), unit: 27, scaler: -2)])
@@ -160,7 +160,7 @@ private let me162 =
         #expect(after.first?.serial == "1DZG0046000001")
     }
 
-    /// Masked bytes and CRCs may hold 1b in a row, and lose them: the frame's length changes.
+    /// Masked bytes and CRCs may no longer contain the runs of 1b that had to be escaped, which changes the frame's length.
     @Test func escapes() {
         let server: [UInt8] = [0x0A, 0x01] + Array("ISK".utf8) + [0x1B, 0x1B, 0x1B, 0x1B, 0x1B]
         let frame = SMLEncoder().telegram(
@@ -172,7 +172,7 @@ private let me162 =
         #expect(after.count == 2 && noise(result.recording.bytes) == [])
     }
 
-    /// The beginning of a recording is the rest of a telegram; and bits turn.
+    /// A recording that begins in the middle of a telegram and contains flipped bits.
     @Test func whatIsInNoWholeTelegramIsLeftOut() {
         var damaged = me162
         damaged[40] ^= 1
@@ -195,7 +195,7 @@ private let me162 =
         #expect(result.length == .seconds(1))
     }
 
-    /// Whatever is damaged: what is kept can be decoded, and holds no name.
+    /// Whatever is corrupted, the telegrams that are kept decode, and contain no serial number.
     @Test func damagedRecordings() {
         let p1 = P1Encoder.telegram("/XYZ5\\2M550", ["1-3:0.2.8(50)", "0-0:96.1.1(4530303433303037)", "1-0:1.8.1(000012.345*kWh)"])
         let original = me162 + smlTelegram() + p1 + smlTelegram() + me162

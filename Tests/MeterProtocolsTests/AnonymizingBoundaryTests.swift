@@ -18,7 +18,7 @@ extension [UInt8] {
     fileprivate func holds(_ part: [UInt8]) -> Bool { indices.contains { self[$0...].starts(with: part) } }
 }
 
-/// SML: what is masked, where it stands, and what the frame looks like then.
+/// SML: which elements are masked, at which positions, and the resulting frame.
 @Suite struct SMLMaskBoundaryTests {
     private static let signature = (1...20).map { UInt8($0) | 0x80 }
 
@@ -31,7 +31,7 @@ extension [UInt8] {
 
     private static let power = entry(OBISCode(16, 7, 0), [0x65, 0, 0, 0, 42])
 
-    /// A frame of three messages, whose lists have so many parts.
+    /// A frame of three messages whose lists have the given number of elements.
     private func frame(open: Int = 6, list: Int = 7, close: Int = 1, closeTag: UInt8 = 0x02, entries: [[UInt8]] = []) -> [UInt8] {
         let opening =
             [RawSML.missing, RawSML.octets([0x81, 0x82]), RawSML.octets([1]), RawSML.octets(serverISK), RawSML.missing, RawSML.missing]
@@ -48,7 +48,7 @@ extension [UInt8] {
                 + RawSML.message(closeTag, RawSML.list(Array(closing.prefix(close)))))
     }
 
-    /// Lists may have parts behind those that are known; where one of these is missing, nobody knows what the others are.
+    /// Lists may have additional elements after the specified ones. If a specified one is missing, the others can't be identified.
     @Test func partsOfMessages() {
         for open in 3...9 { #expect(kept(frame(open: open), .sml).telegrams == (open >= 4 ? 1 : 0), "\(open) in the opening") }
         for list in 5...10 { #expect(kept(frame(list: list), .sml).telegrams == (list >= 6 ? 1 : 0), "\(list) in the list") }
@@ -68,18 +68,18 @@ extension [UInt8] {
         }
     }
 
-    /// A serial number as a number: its header stays, and the number of the name stands in it.
+    /// A serial number encoded as a number: its header is kept, and its value becomes the pseudonym's number.
     @Test(arguments: [[0x65, 1, 2, 3, 4], [0x63, 0x11, 0x22], [0x62, 0x9A], [0x55, 0x7F, 2, 3, 4]] as [[UInt8]])
     func aNumberThatIsAName(_ value: [UInt8]) {
         let original = frame(entries: [Self.entry(OBISCode(96, 1, 0), value)])
         let bytes = kept(original, .sml).recording.bytes
         #expect(bytes.count == original.count && original.holds(value))
-        // The client was the first name, the server the second.
+        // The client is pseudonym 1, the server 2.
         let masked = [value[0]] + [UInt8](repeating: 0, count: value.count - 2) + [3]
         #expect(!bytes.holds(value) && bytes.holds([0x52, 0] + masked + [0x01]))
     }
 
-    /// What is printed on the meter may stand in a text: its eight digits are looked for, and no fewer.
+    /// The printed serial number may occur in a text: exactly its eight digits are searched for.
     @Test(arguments: [("x12345678", true), ("5512345678", true), ("x2345678x", false), ("0012345", false)])
     func theDigitsOfTheServerInATextOfItsOwn(_ content: String, _ isMasked: Bool) {
         let value = Array(content.utf8)
@@ -87,7 +87,7 @@ extension [UInt8] {
         #expect(!bytes.isEmpty && bytes.holds(value) != isMasked)
     }
 
-    /// What is no text and no number can't be masked.
+    /// A value that is neither a text nor a number can't be masked.
     @Test(arguments: [[0x42, 0x01], [0x71, 0x01], [0x72, 0x62, 0x01, 0x65, 0, 0, 0, 5]] as [[UInt8]]) func aNameOfAnotherKind(
         _ value: [UInt8]
     ) {
@@ -95,24 +95,24 @@ extension [UInt8] {
         #expect(kept(frame(entries: [Self.entry(OBISCode(96, 1, 0), RawSML.missing)]), .sml).telegrams == 1)
     }
 
-    /// Octets in which a name stands are no name that has a number: zeros.
+    /// Octets that contain a name but are not one themselves are replaced with zeros.
     @Test func aNameInOtherOctets() {
         let value = [0x81] + serverISK
         let bytes = kept(frame(entries: [Self.entry(OBISCode(1, 0, 96, 5, 0, 255), RawSML.octets(value))]), .sml).recording.bytes
         #expect(bytes.holds([0x0C] + [UInt8](repeating: 0, count: value.count) + [0x01]))
     }
 
-    /// Nothing else is changed: names, signatures, check sums.
+    /// Only names, signatures and checksums change.
     @Test func theRestStays() {
         let original = frame(entries: [Self.entry(OBISCode(1, 8, 0), [0x69, 0, 0, 0, 0, 7, 8, 9, 10])])
         let bytes = kept(original, .sml).recording.bytes
         #expect(bytes.count == original.count)
         let changed = zip(original, bytes).count { $0 != $1 }
-        // Two clients, four bytes of two servers, two signatures; two bytes of each of four check sums.
+        // Two clients, four bytes of each of two server IDs, two signatures, and two bytes of each of four checksums.
         #expect(changed > 40 && changed <= 2 * 2 + 2 * 4 + 2 * 20 + 4 * 2, "\(changed)")
     }
 
-    /// A frame of nothing; one that is shorter; and one with more fill bytes than there are.
+    /// An empty frame, a shorter one, and one with more fill bytes than content.
     @Test func theShortestFrame() {
         func frame(_ content: [UInt8], fill: UInt8) -> [UInt8] {
             let bytes = mark + [1, 1, 1, 1] + content + mark + [0x1A, fill]
@@ -123,13 +123,13 @@ extension [UInt8] {
         #expect(masked(frame([], fill: 0)) == frame([], fill: 0) && SMLMask(Array(frame([], fill: 0).dropFirst())) == nil)
         for fill in UInt8(0)...4 { #expect(masked(frame([0, 0, 0, 0], fill: fill)) == frame([0, 0, 0, 0], fill: fill), "\(fill)") }
         #expect(SMLMask(frame([0, 0, 0, 0], fill: 5)) == nil && SMLMask(frame([], fill: 1)) == nil)
-        // Fill bytes that were sent twice.
+        // Escaped fill bytes.
         #expect(masked(frame(mark + mark, fill: 4)) == frame([0, 0, 0, 0], fill: 4))
         #expect(SMLMask(frame(mark + mark, fill: 3)) == nil && SMLMask(frame(mark + mark, fill: 5)) == nil)
         #expect(SMLMask(frame([0x76, 0x01], fill: 0)) == nil)
     }
 
-    /// Check sums with a leading zero may be shorter, before or after: frames are filled up to four bytes again, with fewer than four.
+    /// Checksums with a leading zero may be encoded shorter, before or after masking: frames are padded to a multiple of four bytes again.
     @Test(arguments: [SMLEncoder.Check.x25, .kermit]) func framesAreFilled(_ check: SMLEncoder.Check) {
         var encoder = SMLEncoder()
         encoder.check = check
@@ -142,26 +142,26 @@ extension [UInt8] {
             let bytes = mask.masked(by: pseudonyms) ?? []
             #expect(bytes.count % 4 == 0 && bytes.count >= 16 && bytes[bytes.count - 3] < 4, "\(number)")
             lengths.insert(bytes.count - Int(bytes[bytes.count - 3]) - frame.count + Int(frame[frame.count - 3]))
-            // The messages' own check sums are looked at where there is no frame.
+            // The messages' own checksums are only checked where there is no frame.
             let bare = bytes[8..<(bytes.count - 8 - Int(bytes[bytes.count - 3]))]
             #expect(decoded(Array(bare), by: SMLDecoder()).count == 1, "\(number)")
         }
         #expect(lengths.contains(0) && lengths.contains(1) && lengths.allSatisfy { (0...3).contains($0) }, "\(lengths)")
-        // More fill bytes than needed stay as many.
+        // The number of surplus fill bytes is kept.
         encoder.extraFill = 4
         let filled = encoder.telegram(server: serverISK, [Entry(OBISCode(16, 7, 0), .signed(7, width: 4), unit: 27)], number: 3)
         #expect(SMLMask(filled)?.masked(by: Pseudonyms())?.count == filled.count)
     }
 }
 
-/// Telegrams of characters.
+/// Text telegrams.
 @Suite struct TextMaskBoundaryTests {
     private static let identifications: [(String, String)] = [
         ("ISK5ME1234", "ISK5ME1234"), ("ISK5ME12345", "ISK5ME00001"), ("ISK5A1234B12345C", "ISK5A1234B00001C"),
         ("ISK5\\2M550T-1012", "ISK5\\2M550T-1012"),
     ]
 
-    /// Four digits are a type; five may be a serial number.
+    /// Four digits are a model; five may be a serial number.
     @Test func numbersInAnIdentification() {
         for (identification, expected) in Self.identifications {
             let bytes = kept(Array("/\(identification)\r\n".utf8) + framed("1.8.0(1*kWh)\r\n!\r\n")).recording.bytes
@@ -169,7 +169,7 @@ extension [UInt8] {
         }
     }
 
-    /// The check of P1 is written as it was: with leading zeros where it had four digits, and without where not.
+    /// The CRC of P1 keeps its format: with leading zeros if it had four digits, without them otherwise.
     @Test func checksOfP1() {
         var leading = 0
         for number in 0..<160 {
@@ -189,7 +189,7 @@ extension [UInt8] {
         #expect(leading > 2)
     }
 
-    /// The equipment identifier of P1 is characters in hex: these are looked for, too, and only there.
+    /// The equipment identifier of P1 is hex-encoded text. The decoded text is searched for as well, but only in P1.
     @Test func whatStandsInHexIsLookedForInPlain() {
         let lines = ["0-0:96.1.1(4530303433303037)", "0-0:96.1.4(E0043007)", "1-0:1.8.1(000012.345*kWh)"]
         let bytes = kept(P1Encoder.telegram("/XYZ5M", lines), .p1).recording.bytes
@@ -215,14 +215,14 @@ extension [UInt8] {
     }
 }
 
-/// Which telegrams are found, and which are the same afterwards.
+/// Which telegrams are found, and which count as unchanged after masking.
 @Suite struct FoundTelegramBoundaryTests {
-    /// A slash may begin a telegram, so may STX; 64 of them are tried, from the end on.
+    /// A telegram may begin with a slash or with STX; 64 candidates are tried, backwards from the end.
     @Test(arguments: [60, 62, 63, 64]) func manyBeginnings(_ slashes: Int) {
         let line = "0.2.0(\(String(repeating: "/", count: slashes)))\r\n"
         let readout = Array("/ISK5ME162\r\n".utf8) + framed("1.8.0(1*kWh)\r\n" + line + "!\r\n")
         let result = kept(readout, .iec62056)
-        // The identification is the 64th beginning, or STX is.
+        // The 64th candidate is the identification or the STX.
         let leftOut = slashes <= 62 ? 0 : slashes == 63 ? "/ISK5ME162\r\n".utf8.count : readout.count
         #expect(result.telegrams == (slashes <= 63 ? 1 : 0) && result.leftOut == leftOut, "\(result.leftOut)")
     }
@@ -238,7 +238,7 @@ extension [UInt8] {
             "1.8.0(12.6*kWh)\r\n" + name, "1.8.0(12.50*kWh)\r\n" + name, "1.8.0(12.5*Wh)\r\n" + name, "2.8.0(12.5*kWh)\r\n" + name, total,
             total + name + "2.8.0(0*kWh)\r\n", name + total, "1.8.0(x)\r\n" + name,
         ] { #expect(!found.isSame(in: readout(other)), "\(other)") }
-        // Without its check it would be another.
+        // The same telegram without a checksum is a different one.
         let unchecked = Array("/ISK5ME162\r\n\r\n".utf8) + Array((total + name + "!\r\n").utf8)
         #expect(!found.isSame(in: unchecked) && !found.isSame(in: []) && !found.isSame(in: original + original))
     }
@@ -254,7 +254,7 @@ extension [UInt8] {
 }
 
 @Suite struct PseudonymsLimitTests {
-    /// A street of meters, and no more.
+    /// Enough for the meters of a street; more are refused.
     @Test func twoHundredSecrets() {
         var pseudonyms = Pseudonyms()
         for number in 1...200 {
@@ -264,7 +264,7 @@ extension [UInt8] {
         #expect(pseudonyms.isFull && pseudonyms.secrets.count == 200)
     }
 
-    /// Zeros and blanks around a name are no part of what may be nowhere.
+    /// Leading zeros and surrounding blanks are not part of the secret.
     @Test func whatIsKeptSecret() {
         var pseudonyms = Pseudonyms()
         for name in ["  00123456  ", "0012345", "12345 ", "      ", "123456"] { pseudonyms.keepSecret(Array(name.utf8)) }
@@ -283,7 +283,7 @@ extension [UInt8] {
     }
 }
 
-/// When the bytes of a telegram that has become shorter or longer come.
+/// The timestamps of bytes in a telegram that got shorter or longer.
 @Suite struct AnonymizedTimesTests {
     private func portions(_ bytes: [UInt8], size: Int) -> Recording {
         Recording(
@@ -309,7 +309,7 @@ extension [UInt8] {
     }
 
     @Test func aLongerOneEndsWithItsLastPortion() throws {
-        // Its check sums have leading zeros, which are left out, and those after masking have none.
+        // Its checksums have leading zeros, which are omitted, and don't have them after masking.
         let (frame, masked) = try #require(
             (UInt32(1)...1000).lazy.map { number -> ([UInt8], Int) in
                 let filler = Entry(OBISCode(1, 0, 96, 5, 0, 255), .octets([UInt8](repeating: 0x2E, count: Int(number % 4))))

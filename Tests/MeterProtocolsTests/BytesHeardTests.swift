@@ -21,7 +21,7 @@ import Testing
         #expect(heard.speeds == [usual: true, slow: true])
     }
 
-    /// What was heard there before was noise of another time.
+    /// What was received at this speed in an earlier turn was noise.
     @Test func listensAnew() {
         var heard = BytesHeard(isSpeedKnown: true)
         heard.listen(at: usual)
@@ -34,7 +34,7 @@ import Testing
         #expect(heard.description == "4 bytes at 9600 Bd 8N1, but no telegram; 7 bytes at 2400 Bd 8N1, but no telegram")
     }
 
-    /// The speed that brought a telegram is the only one that matters.
+    /// Once a speed has delivered a telegram, the other speeds no longer matter.
     @Test(arguments: [0, 1]) func aTelegramEndsTheSearch(_ place: Int) {
         var heard = BytesHeard(isSpeedKnown: true)
         heard.reset()

@@ -28,25 +28,25 @@ import Testing
         #expect(cadence.question(besides: registers, Self.at(61)) == Self.date && cadence.isAsking(for: Self.date))
         cadence.succeeded()
         #expect(cadence.question(besides: registers, Self.at(62)) == nil)
-        // An hour after the time was asked for.
+        // An hour after the time was requested.
         #expect(cadence.question(besides: registers, Self.at(3659.999)) == nil)
         #expect(cadence.question(besides: registers, Self.at(3660)) == Self.time)
     }
 
-    /// They are read in each round, with all else that was named.
+    /// Time and date are read in each round if the plan names them.
     @Test(arguments: [time, date]) func whoNamesThemHasThemAnyhow(_ code: OBISCode) {
         var cadence = cadence()
         #expect(cadence.question(besides: registers + [code], Self.at(100)) == nil)
         #expect(cadence.question(besides: registers, Self.at(100)) == Self.time)
     }
 
-    /// The first minute of each session belongs to the values; an hour that has not passed goes on.
+    /// The first minute of each session is for the values only; an hour that has begun continues in the next session.
     @Test func anotherSession() {
         var early = cadence()
         early.begin(Self.at(50))
         #expect(early.question(besides: registers, Self.at(109.999)) == nil)
         #expect(early.question(besides: registers, Self.at(110)) == Self.time)
-        // A time without its date is of no use: both are read again.
+        // A time without its date is useless, so both are read again.
         early.begin(Self.at(120))
         #expect(!early.isAsking(for: Self.time))
         #expect(early.question(besides: registers, Self.at(179.999)) == nil)
@@ -56,7 +56,7 @@ import Testing
         #expect(early.question(besides: registers, Self.at(260)) == Self.time)
         early.succeeded()
         early.succeeded()
-        // Both were read at 260: the next is due at 3860, or a minute after the session began.
+        // Both were read at 260 s: the next is due at 3860 s, or a minute after the session began.
         early.begin(Self.at(300))
         #expect(early.question(besides: registers, Self.at(3859.999)) == nil)
         early.begin(Self.at(3830))
@@ -75,7 +75,7 @@ import Testing
         #expect(cadence.question(besides: registers, Self.at(100_000)) == nil)
     }
 
-    /// Only a whole pair shows that the meter gives them.
+    /// Only reading both time and date proves that the meter has them.
     @Test func aPairMakesUpForFailures() {
         for isWhole in [false, true] {
             var cadence = cadence()
@@ -88,7 +88,7 @@ import Testing
             if isWhole { cadence.succeeded() } else { cadence.failed() }
             #expect(cadence.question(besides: registers, Self.at(10_860)) == (isWhole ? Self.time : nil))
             guard isWhole else { continue }
-            // From there three more are allowed.
+            // From then on three more failures are allowed.
             for hour in 3..<6 {
                 #expect(cadence.question(besides: registers, Self.at(Double(60 + 3600 * hour))) == Self.time)
                 cadence.failed()

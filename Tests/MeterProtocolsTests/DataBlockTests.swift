@@ -16,9 +16,9 @@ import Testing
             ])
     }
 
-    /// One line and what becomes of it: `code=value`, blank-separated; `!` where the line is bad.
+    /// One line and the resulting registers: `code=value`, separated by blanks; `!` if the line is malformed.
     @Test(arguments: [
-        // Several groups on a line: the first one counts; and several sets.
+        // Several groups on a line (the first one counts), and several data sets.
         ("1.6.1(01.25*kW)(24-05-06,07:15)", "1-0:1.6.1*255=1.25kW"),
         ("1.8.1(1*kWh)1.8.2(2*kWh)", "1-0:1.8.1*255=1kWh 1-0:1.8.2*255=2kWh"),
         // Empty.

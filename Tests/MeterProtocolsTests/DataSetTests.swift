@@ -4,7 +4,7 @@ import Testing
 @testable import MeterProtocols
 
 @Suite struct DataSetTests {
-    /// `address|value|unit`, with `-` where there is no unit; `nil` where the grammar is broken.
+    /// `address|value|unit`, with `-` if there is no unit; `nil` if the grammar is violated.
     private func parts(_ text: String, longest: Int? = nil) -> [String]? {
         let bytes = Array(text.utf8)
         var sets: [DataSet] = []
@@ -22,7 +22,7 @@ import Testing
         ("1.8.0(12*kWh)", ["1.8.0|12|kWh"]), ("(12)", ["|12|-"]), ("1.8.0()", ["1.8.0||-"]), ("1.8.0(*)", ["1.8.0||"]),
         ("1.8.0(12*)", ["1.8.0|12|"]), ("1.8.0(1*2*3)", ["1.8.0|1|2*3"]), ("a(1)(2)b(3*c)", ["a|1|-", "|2|-", "b|3|c"]), ("", []),
         ("1.8.0", nil), ("1.8.0(", nil), ("1.8.0(1", nil), ("1.8.0)", nil), ("1.8.0(1)x", nil), (")", nil), ("(", nil), ("a((1)", nil),
-        // Which characters an address may have, and which a value.
+        // Characters allowed in addresses and in values.
         ("a b(1)", nil), ("a\u{1F}(1)", nil), ("a\u{7F}(1)", nil), ("a/(1)", nil), ("a!(1)", nil), ("a\"(1)", ["a\"|1|-"]),
         ("a~(1)", ["a~|1|-"]), ("a'(1)", ["a'|1|-"]), ("a*(1)", ["a*|1|-"]), ("a.(1)", ["a.|1|-"]), ("a0(1)", ["a0|1|-"]),
         ("a(\u{1F})", nil), ("a(\u{7F})", nil), ("a(~)", ["a|~|-"]), ("a( )", ["a| |-"]), ("a(')", ["a|'|-"]), ("a(/!)", ["a|/!|-"]),
@@ -56,7 +56,7 @@ import Testing
         var (position, found) = (0, [String]())
         while let line = bytes.nextLine(&position, before: bytes.count) { found.append(bytes.string(line)) }
         #expect(found == expected && position == bytes.count)
-        // And no further than they go.
+        // Reading stops at the given end.
         let more = bytes + Array("zz\n".utf8)
         (position, found) = (0, [])
         while let line = more.nextLine(&position, before: bytes.count) { found.append(more.string(line)) }
@@ -83,7 +83,7 @@ import Testing
     private static let energy = OBISCode(1, 8, 0)
     private static let serial = OBISCode(96, 1, 0)
 
-    /// The content, what it is under a checksum, and without one.
+    /// The content, and the result with and without a checksum.
     private static let readings: [(code: OBISCode, content: String, checked: String, strict: String)] = [
         (energy, "1.5*kWh", "1.5kWh", "1.5kWh"), (energy, " 1.5 * kWh ", "1.5kWh", "1.5kWh"), (energy, "1.5", "1.5", "1.5"),
         (energy, "", "empty", "empty"), (energy, "   ", "empty", "empty"), (energy, "*kWh", "empty", "empty"),
@@ -101,7 +101,7 @@ import Testing
         #expect(reading(code, content, strict: true) == strict)
     }
 
-    /// Words that stand for no value.
+    /// Texts that meters send instead of a value.
     @Test(arguments: [
         ("", true), ("  ", true), ("ERROR", true), ("ER", true), ("er01", true), (" ERR3", true), ("E", false), ("R", false), ("Er", false),
         ("eR", false), ("1", false), ("*kWh", false), ("EX", false), ("xER", false),
@@ -132,7 +132,7 @@ import Testing
 
     @Test(arguments: kinds) func whatIsMeasured(_ code: OBISCode, _ isMeasured: Bool) { #expect(code.isMeasured == isMeasured) }
 
-    /// By C: 1 and 2 are active energy in both directions, 15 and 16 their sums, 3 to 8 reactive, 9 and 10 apparent; each phase 20 above.
+    /// By group C: 1 and 2 are active energy in each direction, 15 and 16 their sums, 3 to 8 reactive, 9 and 10 apparent; each phase is 20 higher.
     @Test func customaryUnits() {
         for c in UInt8(0)...255 {
             let inPhase = c % 20

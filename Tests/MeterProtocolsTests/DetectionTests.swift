@@ -3,7 +3,7 @@ import Metering
 import Testing
 import VirtualMeters
 
-/// A head in front of which something happens; time passes by deadlines.
+/// A head with simulated input; time advances from deadline to deadline.
 private struct Head {
     var detection = Detection()
     var now = Instant(nanoseconds: 1_000_000_000)
@@ -28,7 +28,7 @@ private struct Head {
 
     mutating func open() { note(detection.opened(now)) }
 
-    /// One step: its deadline, or what `speaks` says at this speed before it.
+    /// One step: receives what `speaks` returns for the current settings, or reaches the deadline if that is earlier.
     mutating func step(_ speaks: (LineSettings) -> [UInt8], every: Duration) {
         let bytes = speaks(line)
         if !bytes.isEmpty, detection.deadline.map({ now + every < $0 }) == true {
@@ -45,7 +45,7 @@ private struct Head {
         for _ in 0..<5000 where detection.outcome == nil { step(speaks, every: every) }
     }
 
-    /// In front of a meter that is asked, with all the times of its line.
+    /// Connects a meter that answers requests, with the real transmission times.
     mutating func run(_ meter: inout some VirtualMeter) {
         var emissions: [Emission] = []
         open()
@@ -129,7 +129,7 @@ private struct Head {
         #expect(heard == "no data at 9600 Bd 8N1; no data at 115200 Bd 8N1; 22 bytes at 2400 Bd 8N1, but no telegram")
     }
 
-    /// Where bytes always wait, no deadline is ever told.
+    /// If bytes are always pending, `timedOut` is never called.
     @Test func endsInTimeWhereBytesAlwaysWait() {
         var head = Head()
         head.open()
@@ -147,7 +147,7 @@ private struct Head {
         #expect(head.now - head.began <= Detection.limit + every)
     }
 
-    /// Its own light, seen by the head, is nobody else's.
+    /// The head's own echo must not be taken for a meter.
     @Test func anEchoIsNoMeter() {
         var head = Head()
         head.open()
@@ -164,7 +164,7 @@ private struct Head {
         #expect(echoed > 0 && head.detection.outcome == .silent)
     }
 
-    /// At 300 Bd a readout takes minutes, and who answers is known before.
+    /// At 300 Bd a readout takes minutes, but the identification comes first.
     @Test func namesAMeterWhoseReadoutDoesNotEnd() {
         var head = Head()
         let identification = Array("/XYZMODEA\r\n".utf8)

@@ -7,7 +7,7 @@ import VirtualMeters
 
 private let start = Instant(nanoseconds: 0)
 
-/// CPU time of this thread, the least of three tries: what else the machine does is not in it.
+/// CPU time of this thread, the minimum of three runs, so that other load on the machine doesn't count.
 private func cost(_ work: () -> Void) -> Int64 {
     (0..<3).map { _ in
         var before = timespec()
@@ -19,7 +19,7 @@ private func cost(_ work: () -> Void) -> Int64 {
     }.min() ?? 0
 }
 
-/// Four times as much costs four times as much, and not sixteen times.
+/// Expects that four times the input takes about four times as long, not sixteen times.
 private func expectLinear(
     _ name: String, _ count: Int, _ work: (_ count: Int) -> Void, sourceLocation: SourceLocation = #_sourceLocation
 ) {
@@ -31,7 +31,7 @@ private func bytes(_ pattern: String, _ count: Int) -> [UInt8] {
     Array(Array(repeating: Array(pattern.utf8), count: count / pattern.utf8.count + 1).joined().prefix(count))
 }
 
-/// The frame of an SML meter that seems to begin again and again, and whose checksum is wrong.
+/// An SML frame that contains many apparent starts and ends with a wrong checksum.
 private let manyStarts: [UInt8] = {
     let mark: [UInt8] = [0x1B, 0x1B, 0x1B, 0x1B]
     let frameStart = mark + [1, 1, 1, 1]
@@ -39,7 +39,7 @@ private let manyStarts: [UInt8] = {
     return frameStart + hidden + mark + [0x1A, 0, 0, 0]
 }()
 
-/// Whatever is sent, by whomever: a byte costs what a byte costs, and what comes behind is found.
+/// Whatever is sent: the cost per byte is bounded, and the telegram after it is found.
 @Suite struct HostileBytesTests {
     private static let patterns = [
         "(/ABC5)\r\n", String(repeating: "(/ABC5)\r\n", count: 1700) + "x\r\n", "/ABC5)\r\n(1)\r\n\u{2}", "\u{2}x/ABC5a\r\n\r\n(1)",
@@ -62,7 +62,7 @@ private let manyStarts: [UInt8] = {
         #expect(decoder.push(smlTelegram(), at: start).map(shown).last == smlShown)
     }
 
-    /// Bits of everything in any order, for each decoder.
+    /// Random mixtures of all patterns, for each decoder.
     @Test func seededMixtures() {
         let parts =
             Self.patterns.map { Array($0.utf8.prefix(200)) }
@@ -91,7 +91,7 @@ private let manyStarts: [UInt8] = {
                 for byte in bytes(pattern, count) { _ = decoder.push([byte], at: start) }
             }
         }
-        // Byte by byte, in one frame.
+        // One frame, pushed byte by byte.
         let escapes = Array([[0x1B, 0x1B, 0x1B, 0x1B, 1, 1, 1, 1], [UInt8](repeating: 0x1B, count: 16_000)].joined())
         expectLinear("SML", 3500) { count in
             var decoder = SMLDecoder()
@@ -114,7 +114,7 @@ private let manyStarts: [UInt8] = {
         }
     }
 
-    /// Few registers and many are settled by the same rules.
+    /// The rules for duplicate registers don't depend on the number of registers.
     @Test(arguments: [0, 100]) func manyRegistersAreReadAsFew(_ others: Int) {
         let text =
             (0..<others).map { "0.4.\($0)(1)\r\n" }.joined()
@@ -126,7 +126,7 @@ private let manyStarts: [UInt8] = {
         #expect(Array(found) == expected)
     }
 
-    /// Where bytes come one by one, what was there is not searched again.
+    /// When bytes arrive one at a time, the earlier ones are not searched again.
     @Test(arguments: ["x", "/", "/a", "\r", "/\r", "\u{2}", "\u{2}1.8.0(1)\r\n", "\u{15}x"])
     func theTimeOfASessionGrowsWithItsBytes(_ pattern: String) {
         let plan = ReadingPlan(read: .readout, registers: [], every: .seconds(1))
@@ -146,7 +146,7 @@ private let manyStarts: [UInt8] = {
         }
     }
 
-    /// What looks like a beginning is tried as one, but not for ever.
+    /// The number of candidates for a telegram's beginning is limited.
     @Test func theTimeOfAnonymizingGrowsWithItsBytes() {
         expectLinear("beginnings", 2000) { count in
             let recorded = question + bytes("/", count) + framed("(0000123.457*kWh)")
@@ -154,7 +154,7 @@ private let manyStarts: [UInt8] = {
         }
     }
 
-    /// Each name is looked for in each telegram.
+    /// Each name is searched for in each telegram, so their number is limited.
     @Test func tooManyNamesAreLeftOut() {
         let recorded = (0..<250).flatMap { number in
             Array("/EBZ5X\r\n\r\n1-0:96.1.0*255(1EBZ\(10_000_000 + number))\r\n1-0:1.8.0*255(12.5*kWh)\r\n!\r\n".utf8)

@@ -4,9 +4,9 @@ import VirtualMeters
 
 @testable import MeterProtocols
 
-/// Counts and times that come from outside, and end somewhere.
+/// Extreme counts and times from outside must not overflow.
 @Suite struct HostileCountsTests {
-    /// After a day of noise the next telegram is usual again.
+    /// After a day of noise the next telegram is handled as usual.
     @Test func countsEndSomewhere() {
         for speed in BaudRate.allCases {
             let line = LineSettings(speed)
@@ -19,7 +19,7 @@ import VirtualMeters
         }
     }
 
-    /// The kernel's numbers are believed, and whatever they are, no count falls and none ends the process.
+    /// The kernel's edge numbers are trusted, but no value makes a count decrease or crashes the process.
     @Test func hostileEdges() {
         let numbers: [UInt64] = [0, 1, 2, 3, 1 << 32, UInt64(Int64.max), 1 << 63, .max - 1, .max]
         let counts: [Int64] = [0, 1, .max - 1, .max]
@@ -44,7 +44,7 @@ import VirtualMeters
         }
     }
 
-    /// A clock that was set back between two pulses that were reported.
+    /// A clock that was set back between two reported pulses.
     @Test func aClockThatRunsBackwards() {
         var pace = ReportPace(listenedEvery: .seconds(1), keptEvery: .seconds(60))
         for seconds in [100, 10, 11, 12] as [Int64] {

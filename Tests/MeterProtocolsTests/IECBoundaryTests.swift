@@ -3,13 +3,13 @@ import Metering
 import Testing
 import VirtualMeters
 
-/// Where the limits of IEC 62056-21 telegrams are, and how its kinds are told apart.
+/// The limits of IEC 62056-21 telegrams, and how their kinds are distinguished.
 @Suite struct IECBoundaryTests {
     private func readouts(_ bytes: [UInt8]) -> [Readout] {
         decoded(bytes).compactMap { if case .readout(let readout) = $0 { readout } else { nil } }
     }
 
-    /// A data line of so many characters.
+    /// A data line of the given length.
     private func line(_ length: Int) -> String {
         let first = "0.2.0(" + String(repeating: "1", count: 150) + ")"
         return first + "(" + String(repeating: "2", count: length - first.utf8.count - 2) + ")"
@@ -28,7 +28,7 @@ import VirtualMeters
         }
     }
 
-    /// It is too long before it ends.
+    /// An endless line is rejected before its end.
     @Test(arguments: [
         (256, "!a telegram is cut off"), (257, "!a telegram or a line is too long"), (300, "!a telegram or a line is too long"),
     ])
@@ -39,14 +39,14 @@ import VirtualMeters
         }
     }
 
-    /// The first line of a block has no line end before it.
+    /// The first line of a block is not preceded by a line end.
     @Test(arguments: [(255, true), (256, false)]) func theFirstLine(_ length: Int, _ isRead: Bool) {
         #expect((readouts(framed("\(line(length))\r\n1.8.0(1*kWh)\r\n!\r\n")).count == 1) == isRead)
     }
 
     private static func digits(_ count: Int) -> String { String(repeating: "1", count: count) }
 
-    /// The address has 32 characters at most, a content 160.
+    /// An address has at most 32 characters, a value at most 160.
     private static let lines: [(String, Bool)] = [
         (digits(31) + ".(1)", false), ("1-0:0.2.0(" + digits(160) + ")", true),
         ("1-0:0.2.0(" + digits(161) + ")", false), ("1-0:0.2.0()", true), ("1-0:0.2.0( ~)", true),
@@ -61,12 +61,12 @@ import VirtualMeters
         #expect((found.count == 1 && found[0].first != "!") == isGood, "\(found)")
     }
 
-    /// No more than 16 KiB.
+    /// At most 16 KiB.
     @Test func longTelegrams() {
         func text(_ length: Int) -> String {
             var text = "1.8.0(1*kWh)\r\n"
             while case let rest = length - text.utf8.count - 3, rest > 0 {
-                // No line has fewer than nine characters.
+                // The shortest line has nine characters.
                 let next = rest > 120 && rest < 130 ? 100 : min(rest, 120)
                 text += "0.2.0(" + String(repeating: "1", count: next - 9) + ")\r\n"
             }
@@ -76,12 +76,12 @@ import VirtualMeters
             let text = text(length)
             return text.utf8.count == length && readouts(Array("/ISK5ME162\r\n".utf8) + framed(text)).count == 1
         }
-        // STX, the text, ETX.
+        // STX, the text and ETX together.
         #expect(longest == 16_382)
         #expect(IECDecoder.longestTelegram == 16_384 && IECDecoder.longestLine == 256)
     }
 
-    /// A blank line makes it mode D, the start character a readout that was asked for.
+    /// A blank line means mode D; STX, or no blank line, means a requested readout.
     @Test func kinds() {
         let lines = "1-0:1.8.0*255(1*kWh)\r\n1-0:2.8.0*255(2*kWh)\r\n!\r\n"
         #expect(readouts(Array("/ISK5ME162\r\n\r\n\(lines)".utf8)).map(\.source) == [.d0Push])
@@ -91,13 +91,13 @@ import VirtualMeters
         #expect(readouts(Array("/ISK5ME162\r\n".utf8) + framed(lines)).map(\.source) == [.iec62056])
         #expect(readouts(Array("/ISK5ME162\r\n\r\n\(lines)".utf8)).map(\.isChecked) == [false])
         #expect(readouts(Array("/ISK5ME162\r\n".utf8) + framed(lines)).map(\.isChecked) == [true])
-        // The end mark may stand behind the last data set, and nowhere else.
+        // The end mark may follow the last data set, but nothing else on its line.
         #expect(readouts(Array("/ISK5ME162\r\n\r\n1-0:1.8.0(1*kWh)!\r\n".utf8)).count == 1)
         #expect(readouts(Array("/ISK5ME162\r\n\r\n1-0:1.8.0(1*kWh)\r\n1!\r\n".utf8)).isEmpty)
         #expect(readouts(Array("/ISK5ME162\r\n\r\n!\r\n".utf8)).isEmpty)
     }
 
-    /// What was asked for says what the answer is; only a read asks.
+    /// An answer without an address takes the code of the request before it; only read commands count.
     @Test(arguments: [
         ("R1\u{2}1.8.0()", true), ("R5\u{2}1.8.0()", true), ("R0\u{2}1.8.0()", true), ("R9\u{2}1.8.0()", true), ("W1\u{2}1.8.0()", false),
         ("E2\u{2}1.8.0()", false), ("P1\u{2}1.8.0()", false), ("B0", false), ("R1\u{2}", false), ("R1", false), ("R/\u{2}1.8.0()", false),
@@ -108,13 +108,13 @@ import VirtualMeters
         let found = scanned(bytes)
         #expect(found.contains("ISK:1-0:1.8.0*255=123.457kWh") == isAnswered, "\(found)")
         #expect(isAnswered == (found.count == 1 && found[0].first != "!"), "\(found)")
-        // An answer that names its register needs none, but one question has one answer.
+        // An answer with its register's code needs no request, and each request has only one answer.
         let twice = scanned(bytes + framed("(0000123.458*kWh)"))
         #expect(twice.count { $0.first != "!" } == (isAnswered ? 1 : 0))
         #expect(scanned(bytes + framed("2.8.0(0000001.000*kWh)")).last == "ISK:1-0:2.8.0*255=1.000kWh")
     }
 
-    /// A tty that reads CR as LF, whatever the check character is.
+    /// A terminal that turns CR into LF, with any check character.
     @Test func withoutReturns() {
         var checks: Set<UInt8> = []
         for number in 0..<300 {
@@ -122,7 +122,7 @@ import VirtualMeters
             checks.insert(telegram[telegram.count - 1])
             let found = scanned(telegram.map { $0 == 0x0D ? 0x0A : $0 })
             #expect(found == ["ISK:1-0:1.8.0*255=\(number)kWh 1-0:2.8.0*255=2kWh"], "\(number)")
-            // Any other character in place of the check is wrong.
+            // Any other check character is wrong.
             var damaged = telegram
             damaged[telegram.count - 1] ^= 0x40
             #expect(readouts(damaged.map { $0 == 0x0D ? 0x0A : $0 }).isEmpty)
@@ -130,7 +130,7 @@ import VirtualMeters
         #expect(checks.count > 10)
     }
 
-    /// Blocks that end with EOT go on in the next one.
+    /// Blocks that end with EOT are continued in the next one.
     @Test func blocks() {
         let (first, second) = ("1.8.0(1*kWh)\r\n2.8", ".0(2*kWh)\r\n!\r\n")
         let whole = Array("/ISK5ME162\r\n".utf8) + framed(first, end: ControlCharacter.eot) + framed(second)
@@ -140,7 +140,7 @@ import VirtualMeters
     }
 }
 
-/// How a telegram begins and ends, and what is in the way.
+/// How telegrams begin and end, and what may come in between.
 @Suite struct IECTelegramEndsTests {
     private static let lines = "1.8.0(1*kWh)\r\n2.8.0(2*kWh)\r\n"
     private static let read = "ISK:1-0:1.8.0*255=1kWh 1-0:2.8.0*255=2kWh"
@@ -148,7 +148,7 @@ import VirtualMeters
     private static let corrupt = "!a telegram without checksum has a corrupt line"
     private static let unasked = "!an answer does not belong to the question before it"
 
-    /// What is left when the recording is over.
+    /// Incomplete telegrams at the end of a recording.
     private static let ends: [(String, [String])] = [
         ("/", []), ("/ISK", []), ("/ISK5x", []), ("/ISK5x\r", []), ("/ISK5x\r\n", []), ("/ISK5x\r\n\r\n", []),
         ("/ISK5x\r\na", [cutOff]), ("/ISK5x\r\n\(lines)", [cutOff]), ("/ISK5x\r\n\(lines)3", [cutOff]), ("/ISK5x\r\n\(lines)!", [read]),
@@ -167,11 +167,11 @@ import VirtualMeters
         #expect(decoder.push(modeC, at: now).map(shown) == [modeCShown] && decoder.finish() == [], "it begins anew")
     }
 
-    /// Between an identification and its data may be line ends, the echo of the acknowledgement, and the noise of a change of speed.
+    /// Between an identification and its data there may be line ends, the echo of the acknowledgement, and noise from the change of speed.
     private static let between: [(String, [String])] = [
         ("", [read]), ("\r\n", [read]), ("\u{6}050\r\n", [read]), ("\u{6}\u{6}050\r\n\u{6}050\n", [read]), ("\u{0}\u{7F}\u{1F}", [read]),
         ("\r\n\u{15}", [read]), ("\u{6}/x\n", [read]), ("/ISK5y\r\n", [read]), ("\u{6}050\r", ["ISK:1-0:2.8.0*255=2kWh"]),
-        // A character that is none, in a line or behind one.
+        // An invalid character in a line or after it.
         ("a\u{7F}\r\n", []), ("a\u{6}", []), ("1.8.1(1)\r\n\u{7F}", [corrupt]), ("1.8.1(1)\r\n\u{6}", [corrupt]),
         ("1.8.1(1)\r\n2\u{1F}", [corrupt]),
         ("x\r\n", [corrupt]), ("1.8.1(1)\r\n/", [cutOff]), ("a~", [corrupt]),
@@ -184,7 +184,7 @@ import VirtualMeters
         #expect(scanned(bytes + modeC).last == modeCShown)
     }
 
-    /// A block goes on to its check; what begins in it cuts it off.
+    /// A block lasts until its check character; a new beginning within it cuts it off.
     private static let blocks: [(String, [String])] = [
         ("\(lines)!\r\n", [read]), ("\(lines)xyz\r\n!\r\n", [read, "!a line is not a data line"]),
         ("x\r\n\(lines)y\r\n!\r\n", [read, "!2 lines are not data lines"]), ("\(lines)!\r\n\r\n\r\n", [read]), ("\(lines)!", [read]),
@@ -209,11 +209,11 @@ import VirtualMeters
             #expect(scanned(bytes).first == noise && scanned(bytes).last == modeCShown, "\(character)")
         }
         #expect(scanned([ControlCharacter.stx] + modeC) == [Self.cutOff, modeCShown])
-        // In a line a `/` is a character like others.
+        // Within a line a `/` is an ordinary character.
         #expect(scanned(framed("0.0.0(a/b)\r\n!\r\n")) == ["-:1-0:0.0.0*255=t:a/b"])
     }
 
-    /// An answer to what was asked, with something between.
+    /// An answer to a request, with something in between.
     @Test func whatEndsAQuestion() {
         let answer = framed("(1*kWh)")
         let shown = "1-0:1.8.0*255=1kWh"
@@ -231,14 +231,14 @@ import VirtualMeters
         }
     }
 
-    /// A command has a letter, a digit, and STX if it goes on; 255 characters at most.
+    /// A command is a letter and a digit, followed by STX if there are data; at most 255 characters.
     @Test func commands() {
         for command in ["B0", "E0", "P0\u{2}()", "P1\u{2}(00000000)", "R9\u{2}x", "W0\u{2} ~"] {
             let bytes = framed(command, by: ControlCharacter.soh)
             #expect(
                 scanned(bytes) == [] && scanned(bytes.dropLast() + [bytes[bytes.count - 1] ^ 1]) == ["!a checksum is wrong"], "\(command)")
         }
-        // Not even a damaged one.
+        // These are not even reported as corrupted.
         for command in ["A0", "C0", "Q0", "S0", "X0", "B/", "B:", "B", "R1x", "R1\u{2}\u{1F}", "R1\u{2}\u{7F}"] {
             let bytes = [ControlCharacter.soh] + Array(command.utf8) + [ControlCharacter.etx, 0x7A]
             #expect(scanned(bytes + modeC) == [modeCShown] || command.hasPrefix("R1\u{2}"), "\(command)")
@@ -251,7 +251,7 @@ import VirtualMeters
         }
     }
 
-    /// The line ends behind an identification: a blank line makes it mode D.
+    /// The line ends after an identification: a blank line means mode D.
     @Test(arguments: [
         ("\r\n\r\n", true), ("\n\n\n\n", true), ("\r\n", false), ("\n", false), ("\n\n", false), ("\n\n\n", false), ("\r\n\r", false),
         ("\r\n\n", false), ("\r\n\n\n", false), ("\n\n\r\n", false), ("\r\r\r\r", false), ("\n\r\n\r", false), ("\r\r\n\n", false),
@@ -263,7 +263,7 @@ import VirtualMeters
         #expect(sources == [isPush ? .d0Push : .iec62056], "\(found)")
     }
 
-    /// Blocks that go on have 16 KiB together.
+    /// Continued blocks have at most 16 KiB in total.
     @Test(arguments: [(16_384, true), (16_385, false)]) func theLongestOfManyBlocks(_ length: Int, _ isRead: Bool) {
         let first = "1.8.0(1*kWh)\r\n"
         var (rest, bytes) = (length - first.utf8.count, Array("/ISK5x\r\n".utf8) + framed(first, end: ControlCharacter.eot))
@@ -277,7 +277,7 @@ import VirtualMeters
         #expect(found.contains("!a telegram or a line is too long") == !isRead)
     }
 
-    /// The last of several blocks says whether it was all.
+    /// The last of several blocks decides whether the readout is complete.
     @Test(arguments: [("2.8.0(2*kWh)\r\n!\r\n", true), ("2.8.0(2*kWh)\r\n", false)]) func aWholeReadoutEnds(_ last: String, _ isWhole: Bool)
     {
         let bytes = Array("/ISK5x\r\n".utf8) + framed("1.8.0(1*kWh)\r\n", end: ControlCharacter.eot) + framed(last)
@@ -285,14 +285,14 @@ import VirtualMeters
         #expect(found == [isWhole])
     }
 
-    /// Without a block check what could be a turned bit makes the whole telegram noise; with one the line is only text.
+    /// Without a block check, a possible bit error makes the whole telegram noise; with one, the value becomes text.
     @Test(arguments: ["1.7.0(1*kWj)", "1.7.0(1x)", "1.7.0(,5*kW)"]) func whatCouldBeATurnedBit(_ line: String) {
         #expect(scanned(Array("/ISK5x\r\n\r\n1.8.0(1*kWh)\r\n\(line)\r\n!\r\n".utf8)) == [Self.corrupt])
         let checked = scanned(Array("/ISK5x\r\n".utf8) + framed("1.8.0(1*kWh)\r\n\(line)\r\n!\r\n"))
         #expect(checked.count == 1 && checked[0].hasPrefix("ISK:1-0:1.8.0*255=1kWh 1-0:1.7.0*255="))
     }
 
-    /// 64 characters name a meter, more do not.
+    /// An identification has at most 64 characters.
     @Test(arguments: [(59, "ISK"), (60, "-")]) func theLongestIdentification(_ model: Int, _ name: String) {
         let bytes = Array("/ISK5\(String(repeating: "x", count: model))\r\n".utf8) + framed("1.8.0(1*kWh)\r\n!\r\n")
         #expect(scanned(bytes) == ["\(name):1-0:1.8.0*255=1kWh"])
@@ -300,7 +300,7 @@ import VirtualMeters
     }
 }
 
-/// What is on the way of a line of characters: ten bit times each.
+/// The transmission time of characters: ten bit times each.
 @Suite struct LineSettingsTests {
     @Test func duration() {
         #expect(LineSettings(.b300).duration(of: 30) == .seconds(1) && LineSettings(.b9600).duration(of: 960) == .seconds(1))

@@ -2,7 +2,7 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// What a decoder makes of bytes: a telegram as `ISK:code=value …` (`-` without manufacturer), noise as `!reason`.
+/// Decoder output as text: a telegram as `ISK:code=value …` (`-` without manufacturer), noise as `!reason`.
 func scanned(_ bytes: [UInt8], in chunks: Int = .max, by decoder: some PushDecoder = IECDecoder()) -> [String] {
     decoded(bytes, in: chunks, by: decoder).map(shown)
 }
@@ -32,7 +32,7 @@ func scanned(_ bytes: [UInt8], cutAt cut: Int, by decoder: some PushDecoder = IE
     return (decoder.push(Array(bytes[..<cut]), at: now) + decoder.push(Array(bytes[cut...]), at: now) + decoder.finish()).map(shown)
 }
 
-/// STX or SOH, the text, ETX and the block check.
+/// STX or SOH, the text, ETX and the check character.
 func framed(_ text: String, by start: UInt8 = ControlCharacter.stx, end: UInt8 = ControlCharacter.etx) -> [UInt8] {
     let content = Array(text.utf8) + [end]
     return [start] + content + [BlockCheck.of(content)]
@@ -138,7 +138,7 @@ let sessionShown = ["ISK:1-0:1.8.0*255=123.457kWh", "!the meter refused a regist
         #expect(scanned(question + question + answer) == ["-:1-0:1.8.0*255=123.457kWh"])
     }
 
-    /// An answer is one register, a readout all of them, whatever stands in them.
+    /// An answer holds one register; only a readout is complete, whatever it contains.
     @Test func onlyAReadoutIsWhole() {
         func whole(_ bytes: [UInt8]) -> [Bool] {
             decoded(bytes).compactMap { if case .readout(let readout) = $0 { readout.isWhole } else { nil } }

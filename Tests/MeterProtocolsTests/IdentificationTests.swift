@@ -36,7 +36,7 @@ import Testing
     ])
     func isNotAnIdentification(_ line: String) { #expect(Identification(line: line.utf8) == nil) }
 
-    /// Which characters the letters may be, and which the rest.
+    /// Characters allowed as manufacturer letters and in the rest.
     private static let characters: [(line: String, isGood: Bool)] = [
         ("/ISK5", true), ("/AZa5", true), ("/zAZ5", true), ("/@SK5", false), ("/[SK5", false), ("/`SK5", false), ("/{SK5", false),
         ("/I@K5", false), ("/IS[5", false), ("/IS`5", false), ("/I{K5", false), ("/ISK ", true), ("/ISK~", true), ("/ISK\u{1F}", false),
@@ -59,7 +59,7 @@ import Testing
         #expect(found.escapes == Array(escapes.utf8) && found.model == model)
     }
 
-    /// A small third letter promises to be quick; whose company it is does not change.
+    /// A lower-case third letter announces a reaction time of 20 ms; the manufacturer stays the same.
     @Test(arguments: [("/ISK5", 200), ("/ISk5", 20), ("/Isk5", 20), ("/isK5", 200)] as [(String, Int64)])
     func theReactionTime(_ line: String, _ milliseconds: Int64) throws {
         let found = try #require(Identification(line: line.utf8))

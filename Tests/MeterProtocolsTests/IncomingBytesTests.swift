@@ -10,7 +10,7 @@ import Testing
         return incoming
     }
 
-    /// What is found, in words.
+    /// The result as text.
     private func taken(_ incoming: inout IncomingBytes) -> String {
         switch incoming.takeMessage() {
         case nil: "nothing"
@@ -21,23 +21,23 @@ import Testing
         }
     }
 
-    /// Exclusive or of `1` and ETX is `2`, of `1` and EOT `5`.
+    /// `1` xor ETX is `2`, `1` xor EOT is `5`.
     private static let messages: [(bytes: String, found: String, rest: Int)] = [
         ("", "nothing", 0), ("\u{2}", "nothing", 1), ("\u{2}1", "nothing", 2), ("\u{2}1\u{3}", "nothing", 3), ("\u{2}1\u{3}2", "1", 0),
         ("\u{2}1\u{3}3", "1 damaged", 0), ("\u{2}1\u{4}5", "1 …", 0), ("\u{2}1\u{4}2", "1 … damaged", 0), ("\u{1}1\u{3}2", "command 1", 0),
-        // The check character may be any, ETX itself, too; only one is taken.
+        // The check character may have any value, even ETX; only one is consumed.
         ("\u{2}\u{3}\u{3}", "", 0), ("\u{2}\u{3}\u{3}\u{3}", "", 1), ("\u{2}1\u{3}2\u{2}", "1", 1), ("\u{2}11\u{3}\u{3}x", "11", 1),
-        // Noise in front, and none behind.
+        // Noise may precede a message, but not follow it.
         ("xyz\u{2}1\u{3}2", "1", 0), ("\u{3}1\u{2}1\u{3}2", "1", 0), ("\u{15}\u{2}1\u{3}2", "1", 0),
         ("\u{1}P0\u{2}()\u{3}`", "command P0\u{2}()", 0),
-        // NAK alone asks for it again, what is followed by more was noise.
+        // A single NAK is a request to repeat; followed by other bytes it is noise.
         ("\u{15}", "again", 0), ("xx\u{15}", "again", 0), ("\u{15}x", "nothing", 2), ("x", "nothing", 1), ("\u{2}\u{15}", "nothing", 2),
     ]
 
     @Test(arguments: messages) func messagesAreFound(_ bytes: String, _ found: String, _ rest: Int) {
         var whole = incoming(bytes)
         #expect(taken(&whole) == found && whole.count == rest && whole.isEmpty == (rest == 0))
-        // Byte by byte, and looked at each time; with noise behind, only a message stands for itself.
+        // The same byte by byte, searched after each one. A NAK that is the newest byte would be taken for a lone one.
         guard found != "again" || bytes.utf8.count == 1 else { return }
         var slow = IncomingBytes()
         var results: [String] = []
@@ -56,7 +56,7 @@ import Testing
         #expect(taken(&both) == "5" && both.isEmpty)
     }
 
-    /// A head that sees its own light: the echo goes, and up to 16 characters of noise in front of it.
+    /// A head that sees its own light: the echo is removed, with up to 16 characters of noise before it.
     private static let echoes: [(heard: String, count: Int, isAwaited: Bool)] = [
         ("", 0, false), ("a", 1, true), ("ab", 2, true), ("abc", 0, false), ("abcd", 1, false), ("xabc", 0, false),
         ("0123456789ABCDEFabc", 0, false), ("0123456789ABCDEFGabc", 20, true), ("abxabc1", 1, false), ("aabc", 0, false), ("abd", 3, true),
@@ -82,7 +82,7 @@ import Testing
         #expect(incoming.count == 3)
     }
 
-    /// What was searched before the echo was known is searched again.
+    /// Bytes that were searched before the echo was complete are searched again.
     @Test func theEchoOfARequestIsNoMessage() {
         var incoming = incoming("\u{1}R1\u{2}()\u{3}", after: "\u{1}R1\u{2}()\u{3}T")
         #expect(taken(&incoming) == "nothing")
@@ -115,7 +115,7 @@ import Testing
 
     // MARK: Identifications
 
-    /// The model that is found, and how many characters stay.
+    /// The model that is found, and how many characters remain.
     private static let identifications: [(bytes: String, model: String?, rest: Int)] = [
         ("/ISK5A\r\n", "A", 0), ("/ISK5A\n", "A", 0), ("/ISK5A\r\n\u{2}1", "A", 2), ("xy/ISK5A\r\n", "A", 0), ("/ISK5A\r", nil, 7),
         ("/ISK5A", nil, 6), ("", nil, 0), ("xy\r\n", nil, 4), ("/?!\r\n/ISK5A\r\n", "A", 0), ("/?!\r\n", nil, 0),
@@ -142,7 +142,7 @@ import Testing
         #expect(taken(&incoming) == "1")
     }
 
-    /// The CR may be the last that comes.
+    /// The CR may be the last byte that arrives.
     private static let unfinished: [(bytes: String, isUnfinished: Bool, model: String?)] = [
         ("/ISK5A\r", true, "A"), ("xx/ISK5A\r", true, "A"), ("/ISK5A", false, nil), ("ISK5A\r", false, nil), ("", false, nil),
         ("/ISK5A\r\n", false, nil), ("/ISK5A\rx", false, nil), ("/?!\r", true, nil), ("\r", false, nil),
@@ -152,17 +152,17 @@ import Testing
         var untouched = incoming(bytes)
         #expect(untouched.hasUnfinishedIdentification == isUnfinished)
         #expect(untouched.takeUnfinishedIdentification()?.model == model)
-        // After it was looked at.
+        // The same after a search.
         var searched = incoming(bytes)
         if searched.takeIdentification() == nil {
             #expect(searched.hasUnfinishedIdentification == isUnfinished)
             #expect(searched.takeUnfinishedIdentification()?.model == model)
         }
-        // A head that does not see its own light brings no echo.
+        // A head that doesn't see its own light sends no echo.
         #expect(incoming(bytes, after: "/?0123456789!\r\n").hasUnfinishedIdentification == isUnfinished)
     }
 
-    /// Our own request is on its way back, and a meter may answer to half of it.
+    /// The echo of our own request may still be arriving, and a meter may answer an incomplete request.
     @Test(arguments: [("/?!\r", false), ("x/?!\r", false), ("/?!", false), ("/?\r", true), ("/?!\r/ISK5A\r", true), ("/ISK5A\r", true)])
     func theEchoIsNotUnfinished(_ bytes: String, _ isUnfinished: Bool) {
         #expect(incoming(bytes, after: "/?!\r\n").hasUnfinishedIdentification == isUnfinished)

@@ -24,7 +24,7 @@ private let good = MeterAction.deliver(Readout([], at: start))
         #expect(half.share(now) == 50)
         let (none, last) = quality([bad, bad])
         #expect(none.share(last) == 0 && !none.isSilent(last))
-        // The bad time is over after ten good ones, and still counted.
+        // Ten good telegrams restore the quality, but the wrong checksums stay counted.
         let (mended, end) = quality([MeterAction](repeating: bad, count: 20) + [MeterAction](repeating: good, count: 9))
         #expect(mended.share(end) == 90)
         var better = mended
@@ -40,7 +40,7 @@ private let good = MeterAction.deliver(Readout([], at: start))
         #expect(quality.share(now) == 100 / 7)
     }
 
-    /// A head that was turned away is not as good as what came before.
+    /// When nothing arrives, for example because the head was moved, the quality falls in spite of earlier telegrams.
     @Test func fallsWhenNothingComes() {
         let (everySecond, now) = quality([good, good, good])
         #expect(everySecond.share(now + .seconds(5)) == 100)
@@ -62,7 +62,7 @@ private let good = MeterAction.deliver(Readout([], at: start))
 }
 
 @Suite struct LinkQualityBoundaryTests {
-    /// Bytes of the last five seconds; what comes within a tenth of a second is one portion, of its first byte's time.
+    /// Bytes of the last five seconds; everything within 100 ms is one portion, timed by its first byte.
     @Test func theBytesOfFiveSeconds() {
         var quality = LinkQuality()
         quality.received(100, at(0))
@@ -75,7 +75,7 @@ private let good = MeterAction.deliver(Readout([], at: start))
         #expect(quality.bytesPerSecond(at(6)) == 2)
     }
 
-    /// After three times the usual pause, and not before five seconds; twelve where there was only one.
+    /// Silence begins after three times the usual pause, at least five seconds; twelve seconds after a single telegram.
     private static let pauses: [(pace: Double?, limit: Double)] = [
         (nil, 12), (0.5, 5), (1, 5), (1.666, 5), (1.667, 5.001), (2, 6), (10, 30),
     ]
@@ -85,7 +85,7 @@ private let good = MeterAction.deliver(Readout([], at: start))
         if let pace { quality.note(good, at(-pace)) }
         #expect(!quality.isSilent(at(1000)) || pace != nil)
         quality.note(good, at(0))
-        // Noise is no sign of life.
+        // Noise doesn't count as data from the meter.
         quality.note(.noise(.damaged), at(1))
         #expect(!quality.isSilent(at(limit)) && quality.share(at(limit)) == (pace == nil ? 50 : 66))
         #expect(quality.isSilent(at(limit + 0.001)) && quality.share(at(limit + 0.001)) == 0)
@@ -117,7 +117,7 @@ private let good = MeterAction.deliver(Readout([], at: start))
         #expect(watch.timedOut(at(1.5)) == [] && !watch.isDue)
     }
 
-    /// Its own steps must not take the session's deadlines away.
+    /// The watch's own wake-ups must not replace the session's deadlines.
     @Test func theSessionKeepsItsDeadlines() {
         var watch = LinkWatch(PushSession(.d0Push), every: .seconds(1))
         var speeds = watch.opened(start).count
@@ -125,7 +125,7 @@ private let good = MeterAction.deliver(Readout([], at: start))
         #expect(speeds >= 4 && watch.problem?.hasPrefix("no data at 9600 Bd 8N1") == true)
     }
 
-    /// It waits for nothing, and complains of each time-out.
+    /// A session that waits for nothing and reports a problem at each timeout.
     private struct Patient: MeterSession {
         var deadline: Instant?
         var gathering: Duration? { .milliseconds(7) }

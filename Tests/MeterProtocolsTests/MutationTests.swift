@@ -2,7 +2,7 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// SplitMix64: the same mutations in every run.
+/// SplitMix64, so that each run makes the same mutations.
 struct Seeded: RandomNumberGenerator {
     var state: UInt64
 
@@ -16,8 +16,8 @@ struct Seeded: RandomNumberGenerator {
 }
 
 @Suite struct MutationTests {
-    /// Exclusive or sees every change of one character, so nothing changed between STX and the check may ever come out as a value:
-    /// not even where the new character is STX, ETX or another control character and cuts the block in two.
+    /// The xor check detects every change of one character, so no value may come out if a character between STX and the check is changed, even
+    /// if it becomes STX, ETX or another control character and splits the block.
     @Test func oneChangedCharacterUnderABlockCheckGivesNoValue() {
         for index in 17..<modeC.count {
             for character in UInt8(0)..<128 where character != modeC[index] {
@@ -28,9 +28,9 @@ struct Seeded: RandomNumberGenerator {
         }
     }
 
-    /// In blocks that are built so that one of their halves passes the check as well: a value that was cut off whole is still true.
+    /// Blocks in which one of the two parts passes the check as well: a value that was completely cut off may be missing, but none is invented.
     @Test func aCutThatPassesTheCheckByChanceMakesNoValueUp() {
-        // 1.8.0(5*kWh) is what is left of 21.8.0 when its 2 becomes STX; the padding makes the first half vanish in the check.
+        // 1.8.0(5*kWh) is left of 21.8.0(5*kWh) when its 2 becomes STX; the padding makes the xor of the first part zero.
         for padding in UInt8(0x2B)..<0x7F {
             let text = "0.2.2(" + String(UnicodeScalar(padding)) + ")\r\n21.8.0(5*kWh)\r\n!\r\n"
             for start in ["/ABC5x\r\n", ""] {
@@ -50,8 +50,8 @@ struct Seeded: RandomNumberGenerator {
         }
     }
 
-    /// 10^5 damaged streams. One change may cost a telegram and must never make a value that was not sent; any number of changes
-    /// must neither trap nor grow.
+    /// 10^5 corrupted streams. One change may lose a telegram but must never create a value that was not sent. Any number of changes must
+    /// neither trap nor let memory grow.
     @Test func seededMutations() {
         var random = Seeded(state: 62056)
         let stream =
@@ -76,7 +76,7 @@ struct Seeded: RandomNumberGenerator {
         }
     }
 
-    /// Noise of all kinds, and telegrams in between: what is whole is found, at a bounded price.
+    /// Noise of all kinds with telegrams in between: complete telegrams are found, at bounded cost.
     @Test func garbageAround() {
         var random = Seeded(state: 1107)
         var telegrams = 0
@@ -84,7 +84,7 @@ struct Seeded: RandomNumberGenerator {
             var bytes: [UInt8] = []
             for _ in 0..<3 {
                 bytes += (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
-                // A line end at least: garbage that joins the identification is part of it.
+                // At least one line end: garbage right before the identification would become part of it.
                 bytes += Array("\r\n".utf8) + (Bool.random(using: &random) ? modeC : modeD)
             }
             telegrams += scanned(bytes, in: 7).filter { $0 == modeCShown || $0 == modeDShown }.count

@@ -10,12 +10,12 @@ import Testing
         NumberedEdges(active: .falling, minPulse: .milliseconds(20), number: number, activeSince: activeSince)
     }
 
-    /// Hum is shorter than 15 ms, and with the rest before it shorter than 30 ms: three quarters of `minPulse`, and one and a half of it.
+    /// A pulse is hum if it is shorter than 15 ms and, with the pause before it, shorter than 30 ms: 0.75 and 1.5 times `minPulse`.
     private static let widths: [(rest: Int64, pulse: Int64, isHum: Bool)] = [
         (10_000_000, 14_999_999, true), (10_000_000, 15_000_000, false), (15_000_000, 14_999_999, true), (15_000_001, 14_999_999, false),
         (29_999_998, 1, true), (29_999_999, 1, false), (0, 10_000_000, true), (20_000_000, 20_000_000, false),
         (1_000_000_000, 10_000_000, false),
-        // Times that run backwards, or stand still, say nothing.
+        // Times that run backwards or don't advance prove nothing.
         (5_000_000, 0, false), (5_000_000, -1, false),
     ]
 
@@ -32,19 +32,19 @@ import Testing
         #expect(edges.activeSince == nil && edges.number == 4)
     }
 
-    /// Nobody knows how long the line had rested before the request: as if it had not.
+    /// The length of the pause before the request is unknown and treated as zero.
     @Test(arguments: [(14_999_999, true), (15_000_000, false)] as [(Int64, Bool)])
     func theFirstPulseMayBeHum(_ pulse: Int64, _ isHum: Bool) {
         var edges = Self.edges()
         _ = edges.push(Edge(.falling, at: Self.begin, number: 1))
         #expect(edges.push(Edge(.rising, at: Self.begin + .nanoseconds(pulse), number: 2)).isHum == isHum)
-        // Another process goes on in a pulse, and knows nothing of the rest before it.
+        // A process that takes over within a pulse doesn't have the length of the pause before it.
         var later = Self.edges(number: 3, activeSince: Self.begin)
         let found = later.push(Edge(.rising, at: Self.begin + .nanoseconds(pulse), number: 4))
         #expect(found.pulses == 1 && !found.isHum && found.at == Self.begin)
     }
 
-    /// Which edges were lost, and what is known of the pulses then: all that ended are counted, and those that nobody saw are recovered.
+    /// The number of lost edges and the resulting pulses: all that ended are counted, and those without any edge seen count as recovered.
     private static let gaps: [(lost: UInt64, toActive: Bool, pulses: Int64, recovered: Int64)] = [
         (0, true, 0, 0), (1, false, 1, 0), (2, true, 1, 1), (3, false, 2, 1), (4, true, 2, 2), (5, false, 3, 2), (6, true, 3, 3),
     ]
@@ -67,7 +67,7 @@ import Testing
         #expect(found.pulses == pulses && found.recovered == recovered)
     }
 
-    /// A pulse of which an edge was lost is not measured, so it is no hum, however short it seems.
+    /// A pulse with a lost edge can't be measured, so it is never hum, however short it seems.
     @Test func whatIsNotSeenWholeIsNoHum() {
         var edges = Self.edges()
         _ = edges.push(Edge(.falling, at: Self.begin, number: 1))
@@ -82,7 +82,7 @@ import Testing
             let found = edges.push(Edge(.rising, at: Self.begin, number: number))
             #expect(found.pulses == 0 && found.recovered == 0 && !found.isHum && found.at == Self.begin && edges.number == 4)
         }
-        // Of a request whose place is lost the first edge counts, and none before it.
+        // Without the request's position the first edge received counts, and none before it.
         var unknown = Self.edges(number: nil)
         #expect(unknown.push(Edge(.rising, at: Self.begin, number: 9)).pulses == 1 && unknown.number == 9)
         unknown = Self.edges(number: nil)

@@ -3,14 +3,14 @@ import Metering
 import Testing
 import VirtualMeters
 
-/// The registers by which P1 is told from mode D, and the lines that have more than one group.
+/// The registers that distinguish P1 from mode D, and the lines with more than one group.
 @Suite struct P1CodesTests {
     private func source(_ line: String) -> MeterProtocol? {
         let telegram = P1Encoder.telegram("/XYZ5M", ["1-0:1.8.1(00012.345*kWh)", line], check: .none)
         return decoded(telegram, by: AutoDecoder()).compactMap { if case .readout(let readout) = $0 { readout.source } else { nil } }.first
     }
 
-    /// Without a CRC: what no other protocol has makes it P1, what only versions with a CRC have makes it damaged.
+    /// Without a CRC: a code that only P1 has makes it P1; a code that only versions with a CRC have means it is corrupted.
     @Test(
         arguments: [
             ("0-0:96.14.0(0001)", .p1), ("0-1:24.4.0(1)", .p1), ("0-0:24.1.0(1)", .p1), ("0-2:24.1.0(003)", .p1),
@@ -40,7 +40,7 @@ import VirtualMeters
         ("0-1:24.2.1(200512134558S)(00112.384*m3)", "0-1:24.2.1*255=112.384m³"),
         ("0-1:24.2.1(200512134558W)(00112.384*m3)", "0-1:24.2.1*255=112.384m³"),
         ("0-1:24.2.1(099999999990W)(00112.384*m3)", "0-1:24.2.1*255=112.384m³"),
-        // No time stamps.
+        // Invalid timestamps.
         ("0-0:96.9.0(200512134558X)(5)", "0-0:96.9.0*255=t:200512134558X"),
         ("0-0:96.9.0(20051213455S)(5)", "0-0:96.9.0*255=t:20051213455S"),
         ("0-0:96.9.0(2005121345580S)(5)", "0-0:96.9.0*255=t:2005121345580S"),
@@ -48,10 +48,10 @@ import VirtualMeters
         ("0-0:96.9.0(20051213455:S)(5)", "0-0:96.9.0*255=t:20051213455:S"),
         ("0-0:96.9.0(200512134558*S)(5)", "0-0:96.9.0*255=200512134558s"),
         ("0-0:96.9.0(200512134558S)(5)", "0-0:96.9.0*255=t:5"),
-        // Another group names the register; there are six, or seven.
+        // A later group contains the register's code; there are six or seven groups.
         ("0-1:24.3.0(120517020000)(08)(60)(1)(0-1:24.2.1)(m3)\r\n(00124.477)", "0-1:24.2.1*255=124.477m³"),
         ("0-2:24.3.0(120517020000)(08)(60)(1)(0-2:24.2.1)(GJ)(124.477)", "0-2:24.2.1*255=124.477GJ"),
-        // Fewer groups, or another register's, name none.
+        // Too few groups, or a different register's: no code is taken from them.
         ("0-1:24.3.0(12)(08)(60)(1)(0-1:24.2.1)", "0-1:24.3.0*255=t:12"),
         ("0-1:24.2.0(12)(08)(60)(1)(0-1:24.2.1)(m3)", "0-1:24.2.0*255=t:12"),
         ("0-1:24.4.0(12)(08)(60)(1)(0-1:24.2.1)(m3)", "0-1:24.4.0*255=t:12"),
@@ -73,7 +73,7 @@ import VirtualMeters
         #expect(found.count == 2 && found.last == "!a line is not a data line", "\(found)")
     }
 
-    /// A message to the customer has 1024 characters, which are 2048 in hex.
+    /// A message to the consumer has at most 1024 characters, 2048 in hex.
     @Test func theLongestMessage() {
         for (count, isGood) in [(2048, true), (2049, false)] {
             let line = "0-0:96.13.0(\(String(repeating: "4", count: count)))"
@@ -82,7 +82,7 @@ import VirtualMeters
         }
     }
 
-    /// Every hex digit, large and small, in every place of the check; and no other character.
+    /// Every hex digit, lower and upper case, in every position of the CRC; no other character.
     @Test func theCheckInHex() {
         var seen: Set<String> = []
         for number in 0..<1500 {

@@ -75,13 +75,13 @@ let dsmr3Shown =
         #expect(found == ["XYZ:1-0:1.8.0*255=1kWh", "!3 lines are not data lines"])
     }
 
-    /// CRC-16 sees every change of one byte; the telegram that says its version must not lose its CRC.
+    /// CRC-16 detects every change of one byte. A telegram whose version requires a CRC is rejected without one.
     @Test func changedBytesGiveNoValue() {
         for index in dsmr5.indices.dropLast(2) {
             for change in [1, 4, 32, 128, 255] as [UInt8] {
                 var bytes = dsmr5
                 bytes[index] ^= change
-                // The digits of the CRC may be small or capital letters.
+                // The CRC's digits may be lower or upper case.
                 let isCase = change == 32 && index >= dsmr5.count - 6 && dsmr5[index] >= UInt8(ascii: "A")
                 let isParity = change == 128 && index >= dsmr5.count - 6
                 #expect(isCase || isParity || !scanned(bytes, by: P1Decoder()).contains { $0.first != "!" }, "\(change) at \(index)")
@@ -125,14 +125,14 @@ let dsmr3Shown =
         #expect(scanned(endless, by: P1Decoder()) == ["!a telegram or a line is too long"])
     }
 
-    /// No more than 16 KiB from the `/` to the `!`; the check comes on top.
+    /// At most 16 KiB from the `/` to the `!`, not counting the CRC.
     @Test(arguments: [(16_383, true), (16_384, true), (16_385, false), (16_386, false)])
     func theLongestTelegram(_ length: Int, _ isRead: Bool) {
         #expect(P1Decoder.longestTelegram == 16_384)
         var lines: [String] = []
         var rest = length - "/XYZ5M\r\n\r\n1-0:1.8.0(1*kWh)\r\n!".utf8.count
         while rest > 0 {
-            // No line has fewer than 15 characters.
+            // The shortest line has 15 characters.
             let count = rest > 2000 ? 1900 : rest
             lines.append("0-0:96.13.0(" + String(repeating: "4", count: count - 15) + ")")
             rest -= count
@@ -146,7 +146,7 @@ let dsmr3Shown =
         }
     }
 
-    /// Behind the `!` come up to four digits and a line end, or the next telegram.
+    /// The `!` is followed by up to four digits and a line end, or by the next telegram.
     @Test func whatStandsBehindTheEnd() {
         let telegram = P1Encoder.telegram("/XYZ5M", ["1-0:1.8.1(1*kWh)"])
         let (body, digits) = (Array(telegram.dropLast(6)), Array(telegram.suffix(6).prefix(4)))
@@ -162,7 +162,7 @@ let dsmr3Shown =
         }
     }
 
-    /// What may be another protocol's is no noise of this one, unless it has a check.
+    /// With `mustBeCertain`, a telegram that could belong to another protocol is only reported if it has a CRC.
     @Test func whoMustBeCertainSaysLess() {
         let damaged = Array(dsmr5.dropLast(6))
         let unmistakable = P1Encoder.telegram("/XYZ5M", dsmr3Lines, check: .none)
@@ -178,14 +178,14 @@ let dsmr3Shown =
             #expect(scanned(bytes, by: P1Decoder()).count == usual, "\(index)")
             #expect(scanned(bytes, by: P1Decoder(mustBeCertain: true)).count == certain, "\(index)")
         }
-        // And it goes on so.
+        // The flag stays in effect after `finish()`.
         var decoder = P1Decoder(mustBeCertain: true)
         _ = decoder.finish()
         let now = Instant(nanoseconds: 0)
         #expect((decoder.push(plain, at: now) + decoder.finish()).isEmpty)
     }
 
-    /// Without a check, parity is looked at: of all characters or of none.
+    /// Without a CRC the parity is checked: either all characters have it or none.
     @Test func parityWithoutACheck() {
         for index in dsmr3.indices.dropLast(2) {
             var marked = withParity(dsmr3)
@@ -194,7 +194,7 @@ let dsmr3Shown =
         }
     }
 
-    /// A line begins with a `/` only where a telegram begins; in a line it may be text, or a telegram that was cut off before it.
+    /// A `/` at the start of a line begins a telegram; within a line it may be text, or begin a telegram after one that was cut off.
     @Test func whatBeginsInALine() {
         let cut = Array(dsmr5.prefix(120))
         for decoder in [P1Decoder(), P1Decoder(mustBeCertain: true)] {
@@ -247,7 +247,7 @@ let dsmr3Shown =
         #expect(scanned(bytes, by: AutoDecoder()) == expected)
     }
 
-    /// Until the first telegram nobody knows whose noise it was; no more than 64 of each are kept.
+    /// Until the first telegram the protocol is unknown, so each decoder's noise is kept, at most 64 entries.
     @Test(arguments: [0, 1, 63, 64, 65, 200]) func theNoiseBeforeTheFirstTelegram(_ count: Int) {
         let damaged = smlTelegram().dropLast() + [0]
         let noise = [[UInt8]](repeating: Array(damaged), count: count).flatMap { $0 }

@@ -9,9 +9,9 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
     Anonymizer(Recording([Recording.Portion(at: .zero, bytes)], length: .seconds(1)), name)
 }
 
-/// What becomes of each character and each byte of a name.
+/// What each character and each byte of a name is replaced with.
 @Suite struct PseudonymsTests {
-    /// The register 0.0.0 of a readout, which holds `name`, after masking.
+    /// Register 0.0.0 of a readout that contains the given names, after masking.
     private func masked(_ names: [String]) -> [String] {
         let lines = names.map { "0.0.0(\($0))\r\n" }.joined()
         let readout = Array("/ISK5ME162\r\n".utf8) + framed("1.8.0(0033402.264*kWh)\r\n" + lines + "!\r\n")
@@ -20,7 +20,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
         return text.split(separator: "0.0.0(").dropFirst().map { String($0.prefix { $0 != ")" }) }
     }
 
-    /// Digits become 0, letters X, or 0 where all are hex digits; the rest stays. The last ones are the number of the name.
+    /// Digits become 0, letters X, or 0 if all are hex digits; the rest is kept. The last characters become the name's number.
     @Test(arguments: [
         ("0099887766", "0000000001"), ("09/:", "01/:"), ("AMZ@[x", "XXX@[1"), ("amz`{X", "XXX`{1"),
         ("0123456789ABCDEFabcdef", "0000000000000000000001"),
@@ -28,7 +28,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
     ])
     func eachCharacter(_ name: String, _ expected: String) { #expect(masked([name]) == [expected]) }
 
-    /// The tenth name gets a number of two digits, and the same name the same number.
+    /// The tenth name gets a number of two digits; the same name always gets the same number.
     @Test func numbersOfNames() {
         let names = (0..<12).map { "\(77_000_000 + $0 * 11)" }
         let numbers = (1...12).map { String(repeating: "0", count: $0 < 10 ? 7 : 6) + "\($0)" }
@@ -36,7 +36,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
         #expect(masked(["000000", "      ", "12345678"]) == ["000000", "      ", "00000001"], "nothing to hide is no name")
     }
 
-    /// A name of six characters is looked for everywhere, one of five may be there by chance: in the identification, and in a status.
+    /// A name of six characters is searched for everywhere. One of five may occur by chance, for example in the identification or a status.
     @Test(arguments: [("0123456", "0000000"), ("0012345", "0012345"), ("123456", "000001"), ("12345", "12345")])
     func whatIsTooShortForASecret(_ name: String, _ elsewhere: String) {
         let readout = Array("/ISK5ME162\r\n".utf8) + framed("C.1.0(\(name))\r\n0.2.0(\(name))\r\n1.8.0(1*kWh)\r\n!\r\n")
@@ -46,7 +46,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
 
     // MARK: Bytes
 
-    /// A name in an SML list, masked; `nil` where the telegram was not kept.
+    /// A name in an SML list after masking; `nil` if the telegram was dropped.
     private func masked(octets: [UInt8]) -> [UInt8]? {
         let entries = [
             Entry(OBISCode(0, 0, 0), .octets(octets)), Entry(OBISCode(1, 8, 0), .unsigned(5, width: 4), unit: 30, scaler: -1),
@@ -58,7 +58,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
         return Array(bytes[place..<(place + octets.count)])
     }
 
-    /// Which registers name somebody: their texts are masked, those of the others stay.
+    /// Registers that identify a meter are masked, the texts of the others are kept.
     @Test(arguments: [
         (OBISCode(0, 0, 0), true), (OBISCode(0, 0, 9), true), (OBISCode(0, 1, 0), false), (OBISCode(1, 0, 1), false),
         (OBISCode(42, 0, 0), true),
@@ -82,7 +82,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
     private static let isk = Array("ISK".utf8)
     private static let dzg = Array("DZG".utf8)
 
-    /// Ten bytes are a server id: medium and letters stay, the number goes; all else is zeros and the number of the name.
+    /// Ten bytes are a server ID: medium and letters are kept, the number is replaced. Anything else becomes zeros and the name's number.
     @Test(
         arguments: [
             ([0x0A, 0x01] + isk + [0x00, 0x00, 0xBC, 0x61, 0x4E], [0x0A, 0x01] + isk + [0x00, 0, 0, 0, 1]),
@@ -93,7 +93,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
             ([0x0A, 0x01] + Array("AZA".utf8) + [0x00, 0x00, 0xBC, 0x61, 0x4E], [0x0A, 0x01] + Array("AZA".utf8) + [0x00, 0, 0, 0, 1]),
             ([0x0B, 0x01] + isk + [0x00, 0x00, 0xBC, 0x61, 0x4E], [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
             ([0x08, 0x01] + isk + [0x00, 0x00, 0xBC, 0x61, 0x4E], [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
-            // The millions of a DZG stay, and of no other.
+            // The millions are kept for DZG only.
             ([0x0A, 0x01] + dzg + [0x00, 0x03, 0x0D, 0x40, 0x85], [0x0A, 0x01] + dzg + [0x00, 0x03, 0x0A, 0x32, 0xC1]),
             ([0x0A, 0x01] + Array("DZH".utf8) + [0x00, 0x03, 0x0D, 0x40, 0x85], [0x0A, 0x01] + Array("DZH".utf8) + [0x00, 0, 0, 0, 1]),
             ([0x81, 0x02, 0x03], [0, 0, 1]), ([0x81, 0x02, 0x03, 0, 0, 0, 0, 0, 0x09], [0, 0, 0, 0, 0, 0, 0, 0, 1]),
@@ -103,7 +103,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
     func eachByte(_ octets: [UInt8], _ expected: [UInt8]) { #expect(masked(octets: octets) == expected) }
 }
 
-/// Telegrams in a row, with and without something between them: each is found from its first byte to its last.
+/// Consecutive telegrams, with and without bytes in between: each is found from its first to its last byte.
 @Suite struct FoundTelegramTests {
     private static let p1Lines = ["0-0:96.1.1(4530303433303037)", "1-0:1.8.1(000012.345*kWh)", "0-0:96.14.0(0002)"]
     private static let kinds: [(String, [UInt8], MeterProtocol)] = [
@@ -116,7 +116,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
         let (name, telegram, source) = Self.kinds[index]
         let single = kept(telegram, source)
         #expect(single.telegrams == 1 && single.recording.bytes.count + single.leftOut == telegram.count, "\(name)")
-        // The line end behind the last character is no part of what has a check.
+        // In telegrams with a checksum the line end after the last character is not included.
         #expect(single.leftOut <= 2, "\(name): \(single.leftOut)")
         let one = single.recording.bytes
         for separator in [[], [0x0D, 0x0A], [0x00], [0x00, 0x00, 0x00], [UInt8](repeating: 0xFF, count: 300)] as [[UInt8]] {
@@ -128,7 +128,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
         }
     }
 
-    /// What was found may begin anywhere in the pieces in which it is looked for.
+    /// A telegram may begin anywhere in the pieces that are searched.
     @Test func whereverItBegins() {
         for shift in [0, 1, 100, 254, 255, 256, 257, 511, 512, 513] {
             for (name, telegram, source) in Self.kinds.prefix(5) {
@@ -138,7 +138,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
         }
     }
 
-    /// As long as P1 may be: 16 KiB and some noise.
+    /// The longest P1 telegram, 16 KiB, with some noise.
     @Test func longTelegrams() {
         let message = String(repeating: "41", count: 500)
         let lines = (0..<14).map { "0-0:96.13.\($0)(\(message))" } + ["1-0:1.8.1(000012.345*kWh)"]
@@ -148,7 +148,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
     }
 }
 
-/// The parts of SML that are masked, and those that stay.
+/// Which elements of SML are masked, and which are kept.
 @Suite struct SMLMaskTests {
     private func entry(_ code: OBISCode, _ value: [UInt8], signature: [UInt8]) -> [UInt8] {
         RawSML.list([
@@ -168,7 +168,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
         ])
         let entries = RawSML.list([
             entry(OBISCode(1, 8, 0), [0x65, 0, 1, 0xE2, 0x40], signature: RawSML.octets(Self.entrySignature)),
-            // A serial number that is sent as a number, and a text in which it stands.
+            // A serial number encoded as a number, and a text that contains it.
             entry(OBISCode(96, 1, 0), number, signature: RawSML.missing),
             entry(OBISCode(1, 0, 96, 5, 0, 255), RawSML.octets(Array("by".utf8) + serverISK), signature: RawSML.missing),
             entry(OBISCode(1, 0, 96, 5, 1, 255), RawSML.octets(Array("free".utf8)), signature: RawSML.missing),
@@ -203,12 +203,12 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
     @Test func allThatIsSigned() {
         let bytes = expectMasked(frame(check: RawSML.x25))
         #expect(!bytes.indices.contains { bytes[$0...].starts(with: [0x65, 0x01, 0x02, 0x03, 0x04]) })
-        // Zeros in its place, and as many.
+        // Replaced with the same number of zeros.
         #expect(bytes.count == frame(check: RawSML.x25).count)
         #expect(bytes.indices.contains { bytes[$0...].starts(with: [UInt8](repeating: 0, count: 40)) })
     }
 
-    /// Some meters' own check sums are wrong, and stay; some use the other kind, and it stays right.
+    /// Wrong checksums of messages stay wrong; correct ones of the other kind stay correct.
     @Test func checkSumsOfMessages() {
         let wrong = expectMasked(frame(check: { _ in [0x63, 0x12, 0x34] }))
         #expect(wrong.indices.count { wrong[$0...].starts(with: [0x63, 0x12, 0x34]) } == 3)
@@ -217,7 +217,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
                 let crc = CRC16.kermit(bytes)
                 return [0x63, UInt8(crc >> 8), UInt8(crc & 0xFF)]
             }))
-        // A wide check sum stays wide.
+        // A wide checksum stays wide.
         let wide = expectMasked(
             frame(check: { bytes in
                 let crc = CRC16.x25(bytes).byteSwapped
@@ -226,7 +226,7 @@ private func kept(_ bytes: [UInt8], _ name: MeterProtocol? = nil) -> Anonymizer 
         for bytes in [kermit, wide] {
             var damaged = bytes
             #expect(damaged.count > 200)
-            // The frame's own check is right; those of the messages are looked at where there is no frame.
+            // The frame's CRC is correct; the messages' checksums are only checked without a frame.
             damaged.removeFirst(8)
             damaged.removeLast(8 + Int(bytes[bytes.count - 3]))
             let bare = decoded(damaged, by: SMLDecoder())

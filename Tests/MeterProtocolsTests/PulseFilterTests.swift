@@ -2,7 +2,7 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// A line that edges are made on, by their distance.
+/// A line whose edges are given by the time since the previous one.
 private struct Wire {
     var filter: PulseFilter
     var now = Instant(nanoseconds: 1_000_000_000)
@@ -14,7 +14,7 @@ private struct Wire {
         filter = PulseFilter(active: active, minPulse: minPulse)
     }
 
-    /// The line becomes active or inactive after `rest`.
+    /// The line becomes active or inactive `rest` after the previous edge.
     @discardableResult
     mutating func edge(_ isActive: Bool, after rest: Duration) -> Pulse? {
         now = now + rest
@@ -30,7 +30,7 @@ private struct Wire {
     }
 }
 
-/// SplitMix64: the same train for the same seed.
+/// SplitMix64, so that the same seed gives the same train.
 private struct Dice: RandomNumberGenerator {
     var state: UInt64
 
@@ -49,7 +49,7 @@ private struct Dice: RandomNumberGenerator {
     enum From: CaseIterable { case start, active, inactive }
     enum Length: CaseIterable { case backwards, shorter, exact, longer }
 
-    /// What one edge does, by the level before, whether a pulse was counted since the line last rested, the time at that level, and the edge.
+    /// The effect of one edge for each previous level, latch state (a pulse was counted since the last rest), time at that level, and edge.
     @Test(arguments: [Edge.Direction.falling, .rising], From.allCases)
     func truthTable(active: Edge.Direction, from: From) {
         for length in Length.allCases {
@@ -81,7 +81,7 @@ private struct Dice: RandomNumberGenerator {
         let isGap = from == .active && isActive || from == .inactive && !isActive
         #expect(wire.filter.missed == (isGap && isLong ? 1 : 0), row)
 
-        // Is it latched now? A pulse that follows without a rest counts only when it is not.
+        // Checks the latch: a following pulse without a rest counts only if the filter is not latched.
         var probe = wire
         if !isActive { probe.edge(true, after: .milliseconds(1)) }
         let next = probe.edge(false, after: .milliseconds(30))
@@ -162,7 +162,7 @@ private struct Dice: RandomNumberGenerator {
         #expect(wire.pulses.count == 2)
     }
 
-    // MARK: What is not proven
+    // MARK: Unproven pulses
 
     @Test func pulseThatBeganBeforeTheStart() {
         var wire = Wire()
@@ -191,7 +191,7 @@ private struct Dice: RandomNumberGenerator {
         #expect(wire.pulses.count == 2)
     }
 
-    /// The kernel looks at the line a little after the edge: a glitch that is over by then is the same level twice.
+    /// The kernel reads the level a little after the edge, so a glitch that is already over is reported as the same level twice.
     @Test func glitchTooShortToSeeHidesNoPulse() {
         var wire = Wire()
         wire.edge(true, after: .zero)
@@ -214,7 +214,7 @@ private struct Dice: RandomNumberGenerator {
 
     // MARK: Long trains
 
-    /// Every train that a meter may legally send, with a contact that bounces for up to 3 ms at each end.
+    /// Random trains within the limits for meters, with contacts that bounce for up to 3 ms at each edge.
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func legalTrains(seed: UInt64) {
         var dice = Dice(state: seed)
@@ -239,7 +239,7 @@ private struct Dice: RandomNumberGenerator {
         }
     }
 
-    /// With edges lost anywhere nothing is counted that was not there.
+    /// With edges lost anywhere, no pulse is counted that didn't exist.
     @Test(arguments: [5, 6, 7] as [UInt64])
     func lossesNeverAdd(seed: UInt64) {
         var dice = Dice(state: seed)

@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    /// As it is on the disk of a machine that was updated: what an older version has written is read.
+    /// The format on disk: marks written by an older version must stay readable.
     @Test func theWordsNeverChange() {
         let title = "jouled".utf8.reduce(0 as UInt64) { $0 << 8 | UInt64($1) } << 16 | 2
         let counting = PulseMark(pulses: 12, request: 34, position: LinePosition(number: 56, activeSince: Instant(nanoseconds: 78)))

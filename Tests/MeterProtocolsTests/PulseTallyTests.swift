@@ -3,7 +3,7 @@ import Metering
 import Testing
 import VirtualMeters
 
-/// A debounced line, as the kernel numbers its edges; what the reader is given of them is up to the test.
+/// A debounced line with the kernel's edge numbers; each test decides which edges the reader gets.
 private struct Train {
     var level = Edge.Direction.rising
     var number: UInt64 = 0
@@ -19,7 +19,7 @@ private struct Train {
     mutating func edges(_ count: Int) -> [Edge] { (0..<count).map { _ in edge() } }
 }
 
-/// What the kernel's debouncing makes of a line: it looks at it some time after each change, and not at all when the next one comes before.
+/// The kernel's debouncing: it reads the line some time after each change, and skips a change if the next one comes earlier.
 private struct LateKernel {
     var edges: [Edge] = []
     private var isActive = false
@@ -58,13 +58,13 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         #expect(tally.position == LinePosition(number: 21, activeSince: train.now))
     }
 
-    /// Whatever is missing, and wherever it begins and ends: the sum is what was sent.
+    /// Whichever edges are missing, the total equals the number of pulses sent.
     @Test func gapsAreCountedAsTheyWere() {
         for start in 0..<4 {
             for missing in 0..<9 {
                 for isActive in [false, true] {
                     var train = Train()
-                    // Taken in the middle of a pulse, the first edge ends it.
+                    // If the request begins within a pulse, the first edge ends it.
                     if isActive { train.level = .falling }
                     var tally = tally()
                     for edge in train.edges(start) { tally.push(edge) }
@@ -80,7 +80,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         }
     }
 
-    /// It is stopped anywhere, also in the middle of a pulse, and another one goes on at its position.
+    /// A process stops at any point, even within a pulse, and the next one continues at its position.
     @Test func nobodyCountsTwiceOrNotAtAll() throws {
         for stop in 0..<6 {
             for unread in 0..<6 {
@@ -100,18 +100,18 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         }
     }
 
-    /// The edges are there, but not where the one before stood: those that it can have read are not counted again.
+    /// Pending edges without the previous position: edges that the previous process may have read are not counted again.
     @Test func withoutAMarkItCountsFromWhatWaits() {
         var train = Train()
         _ = train.edges(11)
         var tally = tally(at: nil)
         for edge in train.edges(4) { tally.push(edge) }
-        // The twelfth edge ends a pulse whose begin the other one saw.
+        // The twelfth edge ends a pulse whose beginning the previous process saw.
         #expect(tally.reading.counted == 2)
         #expect(tally.reading.recovered == 0)
     }
 
-    /// Half waves of 50 Hz that the kernel let pass.
+    /// Half-waves of 50 Hz that passed the kernel's debouncing.
     @Test func humIsNoPulse() {
         var tally = tally()
         for index in 1...40 {
@@ -133,7 +133,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         var whole = tally()
         for edge in kernel.edges { whole.push(edge) }
         #expect(whole.reading.counted == 4)
-        // Another process may begin anywhere.
+        // The next process may take over anywhere.
         for stop in 0...8 {
             var first = tally()
             for edge in kernel.edges.prefix(stop) { first.push(edge) }
@@ -143,7 +143,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         }
     }
 
-    /// However late the kernel looks: what it has seen at all, and no shorter than `minPulse`, is counted.
+    /// However late the kernel reads the line: every pulse that it saw and that is at least `minPulse` long is counted.
     @Test(arguments: [20, 30] as [Int64])
     func whatTheKernelHasSeenCounts(shortest: Int64) {
         var dice = SeededGenerator(seed: UInt64(shortest))
@@ -152,7 +152,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
             var now: Int64 = 1_000_000_000
             for index in 0..<20_000 {
                 let late = Int64.random(in: 10_000_000...longest * 1_000_000, using: &dice)
-                // Where the first pulse begins is no question of lateness.
+                // The first edge is always read with the minimum delay.
                 kernel.change(index % 2 == 0, at: now, late: index == 0 ? 10_000_000 : late)
                 now += Int64.random(in: shortest * 1_000_000...2 * shortest * 1_000_000, using: &dice)
             }
@@ -172,7 +172,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         #expect(tally.reading.counted == 5)
     }
 
-    /// Without debouncing a gap may be bounce: no count, but a bound.
+    /// Without debouncing a gap may be bounce: nothing is counted, but the lost edges give an upper bound.
     @Test func whatMayBeBounceIsNotCounted() {
         var train = Train()
         var tally = tally(isDebounced: false)
@@ -204,9 +204,9 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
             #expect(PulseMark(words) == nil)
         }
         #expect(PulseMark((0, 0, 0, 0, 0, 0)) == nil)
-        // The words of two marks, mixed: as a write would leave it that was cut in the middle.
+        // The words of two marks mixed, as after an interrupted write.
         let next = PulseMark(pulses: 13, request: 34, position: LinePosition(number: 58))
-        // They begin alike.
+        // Both begin with the same words.
         for cut in stride(from: 16, to: PulseMark.size, by: 8) {
             var words = mark.words
             withUnsafeMutableBytes(of: &words) { torn in withUnsafeBytes(of: next.words) { torn.copyBytes(from: $0.prefix(cut)) } }
@@ -216,10 +216,10 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
 
     // MARK: What an edge changes
 
-    /// Edges by number, whether the line becomes active, and the time in milliseconds.
+    /// Edges by number, the new level, the time in milliseconds, and the result.
     private static let numbered: [(number: UInt64, toActive: Bool, at: Int64, news: PulseTally.News)] = [
         (1, true, 1000, .nothing), (2, false, 1030, .pulse), (2, false, 1030, .nothing), (3, true, 1040, .nothing),
-        // Hum counts nothing, but whoever goes on has to know that it is over.
+        // Hum counts nothing, but the position after it must be saved.
         (4, false, 1050, .place), (5, true, 2000, .nothing), (8, false, 3000, .more), (9, true, 4000, .nothing), (12, false, 5000, .more),
         (13, true, 5100, .nothing), (14, false, 5200, .pulse), (17, true, 5300, .more),
     ]
@@ -229,17 +229,17 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         for (number, toActive, at, news) in Self.numbered {
             #expect(tally.push(Edge(toActive ? .falling : .rising, at: Instant(nanoseconds: at * 1_000_000), number: number)) == news)
         }
-        // 2, 6, 8, 10, 12, 14, 16 ended a pulse; 4 was hum. 6, 10 and 16 were not seen.
+        // Edges 2, 6, 8, 10, 12, 14 and 16 ended a pulse; 4 was hum. 6, 10 and 16 were not seen.
         #expect(tally.reading.counted == 7 && tally.reading.recovered == 3 && tally.reading.lost == 0)
         #expect(tally.position == LinePosition(number: 17, activeSince: Instant(nanoseconds: 5_300_000_000)))
     }
 
     private static let unfiltered: [(number: UInt64, toActive: Bool, at: Int64, news: PulseTally.News)] = [
         (1, true, 1000, .place), (2, false, 1030, .pulse), (3, true, 1031, .place), (4, false, 1032, .place), (5, true, 1100, .place),
-        // One is missing before edge 8, and may have ended a pulse.
+        // Edge 7 is missing and may have ended a pulse.
         (6, false, 1130, .pulse), (8, true, 1200, .more), (9, false, 1230, .pulse), (10, true, 1300, .place), (13, false, 1330, .more),
         (14, true, 1400, .place), (18, false, 1430, .more),
-        // Twice the same level for long: the edge between them never came.
+        // The same level twice after a long time: the edge in between was lost.
         (19, false, 1500, .more), (20, false, 1501, .place),
     ]
 
@@ -254,7 +254,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         #expect(tally.reading.lost == 5)
     }
 
-    /// Edges without numbers are all numbered 0: nothing is missing before them.
+    /// Edges without numbers are all numbered 0, so no gap is assumed.
     @Test func edgesWithoutNumbersLoseNothing() {
         var tally = tally(isDebounced: false, at: nil)
         for index in 0..<6 {
@@ -263,7 +263,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         #expect(tally.reading.counted == 3 && tally.reading.lost == 0)
     }
 
-    /// The time between two pulses says how much power flows: of those that nobody saw it is not known.
+    /// The power is computed from the interval between two pulses, which is unknown for unseen pulses.
     @Test func afterAGapTheIntervalIsUnknown() {
         var tally = tally()
         for (number, at) in [(1, 1000), (2, 1030), (3, 2000), (4, 2030)] as [(UInt64, Int64)] {
@@ -275,7 +275,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         #expect(tally.reading.pulseBefore == nil && tally.reading.lastPulse == Instant(nanoseconds: 9_000_000_000))
     }
 
-    /// So many pulses and rests of 20 ms have room since the newest edge; before the first there is nothing to measure from.
+    /// How many pulses and pauses of 20 ms fit into the time since the newest edge; before the first edge there is no reference.
     @Test(arguments: [(0, 0), (39_999_999, 0), (40_000_000, 1), (79_999_999, 1), (80_000_000, 2), (-40_000_000, 0)] as [(Int64, Int64)])
     func whatAFullQueueMayHaveLost(_ nanoseconds: Int64, _ lost: Int64) {
         var tally = tally(isDebounced: false)

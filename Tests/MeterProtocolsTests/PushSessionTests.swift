@@ -16,7 +16,7 @@ extension [MeterAction] {
     fileprivate var sends: Bool { contains { if case .send = $0 { true } else { false } } }
 }
 
-/// `modeD` with another total; all else stays.
+/// `modeD` with a different total.
 private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8] {
     Array("/EBZ5XY12\r\n\r\n1-0:96.1.0*255(\(serial))\r\n1-0:1.8.0*255(\(total)*kWh)\r\n!\r\n".utf8)
 }
@@ -28,14 +28,14 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
     func delivers(_ name: MeterProtocol, _ settings: LineSettings, _ telegram: [UInt8]) {
         var session = PushSession(name)
         #expect(session.opened(start) == [.apply(settings)])
-        // The one without a checksum waits for its neighbours.
+        // A telegram without a checksum is held back until the next ones confirm it.
         if name == .d0Push { #expect(session.received(telegram + telegram, start) == []) }
         let found = session.received(telegram, start + .seconds(1))
         #expect(found.readouts.map(\.source) == [name] && found.count == 1)
         #expect(session.deadline.map { $0 > start + .seconds(60) } == true)
     }
 
-    /// A telegram is asked for when it should be there, if it is as long as the one before; nothing is waited for that may not come.
+    /// If a telegram is as long as the previous one, the session waits until it should be complete; otherwise it doesn't wait.
     @Test func gathersWhatIsOnItsWay() {
         var session = PushSession(.sml)
         let telegram = smlTelegram()
@@ -109,7 +109,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(problem == "\(bytes) bytes at 9600 Bd 8N1, but no telegram: check the head's position, and `protocol`")
     }
 
-    /// What was heard at which speed; said again when that changes, and not because there are more bytes.
+    /// The problem names what was received at which speed. It is repeated when that changes, not for each additional byte.
     @Test func saysWhatWasHeardAtWhichSpeed() {
         var session = PushSession(.d0Push)
         _ = session.opened(start)
@@ -131,7 +131,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(problems == expected)
     }
 
-    /// The speed of a remote head is not ours to say or to change.
+    /// The speed of a remote head can't be changed, and is not mentioned.
     @Test func aRemoteHeadHasOneSpeed() {
         var session = PushSession(nil, hasFixedSpeed: true)
         let first = session.opened(start).settings
@@ -140,7 +140,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(actions.settings == first && actions.problems == ["3 bytes, but no telegram: check the head's position, and `protocol`"])
     }
 
-    /// Without a checksum the next telegram has to agree.
+    /// Without a checksum the next telegram has to confirm the values.
     @Test func uncheckedTelegramsWaitForTheNext() {
         var session = PushSession(.d0Push)
         _ = session.opened(start)
@@ -158,20 +158,20 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(deliver("00.5") == noise && deliver("10.6") == ["1-0:1.8.0*255=10.4kWh"], "and so is what was too low")
         #expect(deliver("10.7") == ["1-0:1.8.0*255=10.6kWh"])
         #expect(deliver("10.8", serial: "1EBZ0100000043") == noise && deliver("10.9") == ["1-0:1.8.0*255=10.7kWh"])
-        // Another meter, with lower totals, is believed in the end.
+        // Another meter with lower totals is accepted eventually.
         var last: [String] = []
         for total in 1...9 { last = deliver("0.\(total)", serial: "2") }
         #expect(last == ["1-0:1.8.0*255=0.8kWh"])
     }
 }
 
-/// How long is listened at which speed while nothing comes.
+/// The search of speeds while nothing arrives: how long it stays at each.
 @Suite struct PushSessionPatienceTests {
     private struct Search: Sendable {
         var name: MeterProtocol?
         var missesNothing = false
         var hasFixedSpeed = false
-        /// Speed and seconds.
+        /// Speed in Bd and duration in seconds.
         var steps: [(Int, Int64)]
     }
 
@@ -179,7 +179,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         Search(name: .sml, steps: [(9600, 6), (9600, 6)]), Search(name: .iec62056, steps: [(9600, 6), (9600, 6)]),
         Search(name: .p1, steps: [(115_200, 12), (9600, 12), (115_200, 12)]),
         Search(name: .d0Push, steps: [(9600, 6), (2400, 12), (9600, 6)]),
-        // The speed that few have is tried in every other round.
+        // The rare speed is tried in every other round.
         Search(name: nil, steps: [(9600, 6), (115_200, 12), (2400, 12), (9600, 6), (115_200, 12), (9600, 6), (115_200, 12), (2400, 12)]),
         Search(name: nil, missesNothing: true, steps: [(9600, 12), (115_200, 12), (2400, 12), (9600, 12), (115_200, 12), (2400, 12)]),
         Search(name: nil, hasFixedSpeed: true, steps: [(9600, 12), (9600, 12)]),
@@ -209,7 +209,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.deadline == start + .seconds(6))
     }
 
-    /// A round ends with what was heard in it.
+    /// A round ends by reporting what was received in it.
     @Test(arguments: [false, true]) func aRoundWithoutATelegram(_ isHeard: Bool) {
         var session = PushSession(.d0Push)
         _ = session.opened(start)
@@ -220,7 +220,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(second.first == .noise(isHeard ? .damaged : .silence) && second.count == 3 && second.last == .apply(usual))
     }
 
-    /// Two minutes of silence are nothing; then it is said, and listened to at the same speed first.
+    /// Two minutes of silence are ignored. Then they are reported, and the same speed is tried first.
     @Test func aSpeedThatHasWorked() {
         var session = PushSession(.p1)
         _ = session.opened(start)
@@ -231,7 +231,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.timedOut(heard + .seconds(119)).isEmpty)
         let silent = heard + .seconds(120)
         #expect(session.timedOut(silent).settings == [usual] && session.deadline == silent + .seconds(12))
-        // Then it looks for another.
+        // Then another speed is tried.
         #expect(session.timedOut(silent + .seconds(12)).settings == [port])
     }
 }
@@ -266,14 +266,14 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(word(unchecked.admit(readout(7))) == "wait", "and is no measure for others")
     }
 
-    /// Totals that came, and what became of each.
+    /// Incoming totals and the result for each.
     private static let trains: [(totals: [Int64], words: [String])] = [
         ([1, 2, 3, 4], ["wait", "wait", "2", "3"]), ([5, 5, 5, 5], ["wait", "wait", "5", "5"]),
-        // One that is too high is known by the next, one that is too low by the one before.
+        // A total that is too high is detected by the next one, one that is too low by the previous one.
         ([1, 2, 3, 90, 4, 5], ["wait", "wait", "2", "3", "refuse", "4"]), ([5, 6, 7, 1, 8, 9], ["wait", "wait", "6", "refuse", "7", "8"]),
-        // The first was too high.
+        // The first one was too high.
         ([90, 1, 2, 3, 4], ["wait", "refuse", "wait", "2", "3"]),
-        // Another meter: five are refused, then it is the measure.
+        // Another meter: five readouts are refused, then its totals are accepted.
         (
             [10, 11, 12, 1, 2, 3, 4, 5, 6, 7, 8],
             ["wait", "wait", "11", "refuse", "refuse", "refuse", "refuse", "refuse", "wait", "6", "7"]
@@ -287,7 +287,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(totals.map { word(unchecked.admit(readout($0))) } == words)
     }
 
-    /// What differs in the third of three makes it another meter's, or damaged.
+    /// Differences in the third of three readouts that make it another meter's, or corrupted.
     @Test func theSameMeter() {
         let cases: [(Readout, fits: Bool)] = [
             (readout(3), true), (readout(2), true), (readout(1), false), (readout(3, power: 1), true), (readout(3, power: 9), true),
@@ -313,7 +313,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
 @Suite struct AutoSessionTests {
     private static let plan = ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1))
 
-    /// When it begins to listen and to ask where nothing answers: in seconds, from the beginning.
+    /// When the session begins to listen and to ask while nothing answers, in milliseconds from the start.
     private func turns(listensFirst: Bool, until end: Int64) -> [String] {
         var session = AutoSession(plan: Self.plan, listensFirst: listensFirst)
         var now = start
@@ -332,7 +332,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         return turns
     }
 
-    /// It asks for 8 s first, later for 75 s; it listens for 6 s, 12 s and, in every other round, 12 s.
+    /// It asks for 8 s at first, later for 75 s. It listens for 6 s, 12 s and, in every other round, another 12 s.
     @Test func takesTurns() {
         #expect(
             turns(listensFirst: false, until: 320) == [
@@ -341,7 +341,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(turns(listensFirst: true, until: 160) == ["listens 0", "asks 36000", "listens 111000", "asks 147000"])
     }
 
-    /// Whose turn it is says how long bytes may gather.
+    /// The active session decides how long bytes are gathered.
     @Test func gathersForWhoeverHasItsTurn() {
         var asking = AutoSession(plan: Self.plan)
         _ = asking.opened(start)
@@ -357,7 +357,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(listening.gathering == min(usual.duration(of: smlTelegram().count - 1), .milliseconds(250)))
     }
 
-    /// A telegram that is damaged may be anything: it goes on asking.
+    /// A corrupted telegram doesn't prove a protocol, so it continues to ask.
     @Test func noiseIsNoMeterThatSpeaks() {
         var session = AutoSession(plan: Self.plan)
         _ = session.opened(start)
@@ -366,7 +366,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.received(smlTelegram(), start + .milliseconds(20)).readouts.count == 1 && session.farewell == [])
     }
 
-    /// With the port its turns begin anew.
+    /// Reopening the port restarts the turns.
     @Test func anotherPortIsAskedFirst() {
         var session = AutoSession(plan: Self.plan)
         _ = session.opened(start)
@@ -386,7 +386,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(now - opened == .seconds(8))
     }
 
-    /// The speed that few meters have takes time from the others, so only every other round has it, and at the end.
+    /// The rare speed takes time from the others, so it is only tried in every other round, as the last one.
     @Test func listensAtTheRareSpeedInEveryOtherRound() {
         var session = AutoSession(plan: Self.plan)
         var now = start
@@ -402,7 +402,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(slowAt.first == .seconds(26), "a `read` that gives up after 90 s hears it")
     }
 
-    /// What is said until the port is set for listening.
+    /// All actions until the port is set for listening.
     private func untilItListens(_ session: inout AutoSession) -> (actions: [MeterAction], now: Instant) {
         var now = start
         var all = session.opened(now)
@@ -422,7 +422,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.timedOut(now).settings == [LineSettings(.b300)])
         now = now + .seconds(1)
         _ = session.received(Array("/ISK5ME162-0033\r\n".utf8), now)
-        // It has answered: the session goes on for as long as the port is there.
+        // The meter has answered, so the session continues until the port is closed.
         var settings: [LineSettings] = []
         for _ in 0..<50 {
             now = max(now, session.deadline ?? now)
@@ -441,7 +441,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.deadline.map { $0 - now > .seconds(60) } == true)
     }
 
-    /// At another machine's port the meter is understood while it is asked; that its name looks like an answer leads nowhere.
+    /// On a remote port, telegrams that the meter pushes are decoded even while it is asked; an identification in them doesn't confuse the session.
     @Test(arguments: [dsmr5, modeD, smlTelegram()])
     func overhearsWhatSpeaksByItself(_ telegram: [UInt8]) {
         var plan = Self.plan

@@ -1,6 +1,6 @@
 import MeterProtocols
 
-/// The elements of SML by themselves, for telegrams that no encoder of ours writes.
+/// Raw SML elements, for telegrams that `SMLEncoder` can't produce.
 enum RawSML {
     static let missing: [UInt8] = [0x01]
 
@@ -11,7 +11,7 @@ enum RawSML {
             ? [UInt8(bytes.count + 1)] + bytes : [0x80 | UInt8((bytes.count + 2) >> 4), UInt8((bytes.count + 2) & 0xF)] + bytes
     }
 
-    /// `check` gives the element of the check sum.
+    /// `check` returns the checksum's element.
     static func message(_ tag: UInt8, _ content: [UInt8], check: (ArraySlice<UInt8>) -> [UInt8] = x25) -> [UInt8] {
         let checked = [0x76] + octets([0, 0, 0, 1]) + [0x62, 0, 0x62, 0] + list([[0x63, tag, 0x01], content])
         return checked + check(checked[...]) + [0]

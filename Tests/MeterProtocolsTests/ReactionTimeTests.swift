@@ -6,7 +6,7 @@ import Testing
 @Suite struct ReactionTimeTests {
     private let start = Instant(nanoseconds: 0)
 
-    /// So many answers, each after the wait that it asks for.
+    /// Reports `count` answers, each after the requested wait. Returns the different waits in milliseconds.
     private func answered(_ count: Int, _ reaction: inout ReactionTime, at now: Instant) -> [Int64] {
         var waits: [Int64] = []
         for _ in 0..<count {
@@ -26,7 +26,7 @@ import Testing
         #expect(quick.beforeOthers == .milliseconds(25))
     }
 
-    /// What was lost at once is not tried again for some time, and then ever more rarely.
+    /// A wait whose first use was lost is not tried again for some time, and less often after each loss.
     @Test func isPutBackAtTheFirstLoss() {
         var reaction = ReactionTime()
         var now = start
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    /// After so many answers it was the line.
+    /// After that many answers the line is to blame for the loss.
     @Test func aLateLossTeachesNothing() {
         var reaction = ReactionTime()
         _ = answered(1000, &reaction, at: start)
@@ -48,7 +48,7 @@ import Testing
         #expect(answered(1000, &reaction, at: start) == [205, 102, 51, 25, 20])
     }
 
-    /// A session that rests between its rounds asks late: that says nothing about shorter waits, lost or not.
+    /// A session that pauses between rounds asks late, which proves nothing about shorter waits, whether answered or lost.
     @Test func whatWaitedLongerProvesNothing() {
         var reaction = ReactionTime()
         _ = answered(8, &reaction, at: start)
@@ -58,7 +58,7 @@ import Testing
         #expect(answered(1000, &reaction, at: start) == [205, 102, 51, 25, 20])
     }
 
-    /// The small letter does not keep what it promises: then everything waits as for the others.
+    /// If a meter is slower than its lower-case letter announces, the usual wait is used for everything.
     @Test func aMeterThatIsSlowerThanItSaysIsGivenMore() {
         var reaction = ReactionTime(named: .milliseconds(20))
         reaction.lost(after: reaction.beforeOthers, start)
@@ -66,7 +66,7 @@ import Testing
         #expect(answered(1000, &reaction, at: start) == [205, 102, 51, 25])
     }
 
-    /// Eight answers are enough to try half of it; 20 ms are the least.
+    /// Eight answers are enough to try half of the wait; the minimum is 20 ms.
     @Test func eachStepTakesEightAnswers() {
         var reaction = ReactionTime()
         for microseconds in [205_000, 102_500, 51_250, 25_625] as [Int64] {
@@ -80,7 +80,7 @@ import Testing
         #expect(reaction.beforeRegister == .milliseconds(20))
     }
 
-    /// When a wait that was too short is tried again, eight answers are needed, too, whatever came before.
+    /// Before a wait that was too short is tried again, eight answers are needed as well, whatever came before.
     @Test func eightAnswersBeforeItIsTriedAgain() {
         var reaction = ReactionTime()
         _ = answered(8, &reaction, at: start)
@@ -93,7 +93,7 @@ import Testing
         #expect(reaction.beforeRegister == .microseconds(102_500))
     }
 
-    /// An answer to what waited twice as long proves nothing.
+    /// Only answers within less than twice the wait count as proof.
     @Test func anAnswerProvesWhatItWaited() {
         var reaction = ReactionTime()
         for _ in 0..<8 { reaction.answered(after: .seconds(10), start) }
@@ -104,7 +104,7 @@ import Testing
         #expect(reaction.beforeRegister == .microseconds(51_250))
     }
 
-    /// 200 answers prove the wait: what is lost then was lost by the line.
+    /// 200 answers prove a wait: later losses are blamed on the line.
     @Test(arguments: [(199, [205, 102, 51, 25]), (200, [205, 102, 51, 25, 20])] as [(Int, [Int64])])
     func aLossAfterManyAnswers(_ answers: Int, _ waits: [Int64]) {
         var reaction = ReactionTime()
@@ -114,7 +114,7 @@ import Testing
         #expect(answered(1000, &reaction, at: start) == waits)
     }
 
-    /// How long a wait that was too short is not tried again: twice as long each time, a day at most.
+    /// The time before a wait that was too short is tried again doubles each time, up to a day.
     @Test func patienceEndsSomewhere() {
         var (reaction, now, patience) = (ReactionTime(), start, Int64(600))
         for _ in 0..<11 {
@@ -127,7 +127,7 @@ import Testing
         #expect(patience == 86_400)
     }
 
-    /// After a day without a loss the patience is that of the beginning.
+    /// After a day without a loss the retry time is reset.
     @Test func proofEndsThePatience() {
         var (reaction, now) = (ReactionTime(), start)
         for seconds in [600, 1200] as [Int64] {
@@ -144,7 +144,7 @@ import Testing
         #expect(answered(100, &reaction, at: now + .seconds(600)) == [205, 102, 51, 25, 20])
     }
 
-    /// The longest wait is nobody's fault; a shorter one than is known to be too short tells nothing new.
+    /// A loss after the longest wait, or after one shorter than the known limit, changes nothing.
     @Test func whichLossTeaches() {
         var quick = ReactionTime(named: .milliseconds(20))
         quick.lost(after: .milliseconds(205), start)
@@ -153,7 +153,7 @@ import Testing
         #expect(quick.beforeOthers == .milliseconds(25))
         quick.lost(after: .milliseconds(25), start)
         #expect(quick.beforeOthers == .milliseconds(205))
-        // What is too short stays so for as long as was said then.
+        // The time until the retry is not extended by further losses.
         for wait in [24, 25] as [Int64] { quick.lost(after: .milliseconds(wait), start + .seconds(1000)) }
         quick.answered(after: .milliseconds(205), start + .seconds(1199))
         #expect(quick.beforeOthers == .milliseconds(205))

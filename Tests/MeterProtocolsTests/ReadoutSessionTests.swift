@@ -3,7 +3,7 @@ import Testing
 
 @testable import MeterProtocols
 
-/// A script: what happens, and what must be said. Time passes by the session's own deadlines.
+/// A scripted dialogue: events and the expected actions. Time advances by the session's own deadlines.
 private struct Dialogue {
     var session: ReadoutSession
     var now = Instant(nanoseconds: 0)
@@ -18,7 +18,7 @@ private struct Dialogue {
         return session.timedOut(now)
     }
 
-    /// Waits until something is said.
+    /// Advances until the session returns actions.
     mutating func wait() -> [MeterAction] {
         for _ in 0..<20 {
             let actions = waitForDeadline()
@@ -49,7 +49,7 @@ private let identification = "/ISK5ME162-0033\r\n"
 private let breakMessage: [UInt8] = [0x01, 0x42, 0x30, 0x03, 0x71]
 private let plan = ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0), OBISCode(2, 8, 0)], every: .seconds(1))
 
-/// Opens, breaks, signs on and receives the identification; what is said then is left to the test.
+/// Opens the port, sends the break, signs on and receives the identification; the following actions are left to the test.
 private func signedOn(_ plan: ReadingPlan = plan, as text: String = identification) -> Dialogue {
     var dialogue = Dialogue(plan)
     _ = dialogue.open()
@@ -72,7 +72,7 @@ private func inSession(_ plan: ReadingPlan = plan) -> Dialogue {
     return dialogue
 }
 
-/// What has no quantity and is asked for by itself is not taken from the readout: the session might refuse it, and it would never change.
+/// A named register without a quantity is not taken from the readout: if the session then refused it, its value would never change.
 @Test func theSessionReadsWhatWasNamed() {
     var dialogue = signedOn(ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0), OBISCode(96, 7, 21)], every: .seconds(1)))
     _ = dialogue.wait()
@@ -94,7 +94,7 @@ private func inSession(_ plan: ReadingPlan = plan) -> Dialogue {
     #expect(printed.map { OBISCode($0)?.printed } == printed)
 }
 
-/// All that it says would stand still, or is what the session reads: nothing was read yet.
+/// Every register of the readout would become outdated or is read by the session, so nothing is delivered yet.
 @Test func aReadoutOfNothingThatLastsIsNone() {
     var dialogue = signedOn(ReadingPlan(read: .auto, registers: [OBISCode(2, 8, 0)], every: .seconds(1)))
     _ = dialogue.wait()
@@ -104,7 +104,7 @@ private func inSession(_ plan: ReadingPlan = plan) -> Dialogue {
     #expect(dialogue.wait() == [.send(breakMessage)], "the session goes on")
 }
 
-/// Of a meter that sends only tariffs, their sum is published: of a whole readout, whatever the mode, and of nothing less.
+/// If a meter sends only tariffs, their sum is published, in any mode, but only from a complete readout.
 @Test(
     arguments: [
         (true, "/XYZxmodeA\r\n", ReadingPlan.Read.readout), (true, "/XYZCmodeB\r\n", .auto), (true, "/XYZ5modeC\r\n", .readout),
@@ -127,7 +127,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     #expect(values?[.energyImport]?.text == (isWhole ? "4.750" : nil) && values?[.energyImportT2]?.text == "3.500")
 }
 
-/// Each portion would wake the process.
+/// The bytes of a message are gathered, because each portion would wake the process.
 @Test func aMessageGathersWhileItComes() {
     var dialogue = Dialogue(ReadingPlan(read: .readout, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
     _ = dialogue.open()
@@ -222,7 +222,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         var dialogue = Dialogue(addressed)
         _ = dialogue.open()
         #expect(dialogue.wait() == [.apply(LineSettings(.b300)), .send(Array("/?0042!\r\n".utf8))])
-        // With its echo.
+        // With the echo.
         #expect(dialogue.receive("/?0042!\r\n" + identification, after: .milliseconds(1000)) == [])
         #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))])
     }
@@ -248,7 +248,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         _ = dialogue.wait()
         let first = Array("\u{2}C.1.0(28342193)\r\n1.8".utf8) + [ControlCharacter.eot]
         let check = BlockCheck.of(first.dropFirst())
-        // Damaged, asked for again, and then the rest.
+        // Corrupted, requested again, then the rest.
         #expect(dialogue.receive(first + [check ^ 1]) == [.noise(.damaged)])
         #expect(dialogue.wait() == [.send([ControlCharacter.nak])])
         #expect(dialogue.receive(first + [check]) == [])
@@ -269,13 +269,13 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(answers.last?.first == .noise(.unexpected))
     }
 
-    /// `\@` says that the meter has R5; and a meter that refuses everything by one command is asked by the other.
+    /// `\@` in the identification means that the meter supports R5. If a meter refuses every register with one command, the other is tried.
     @Test(arguments: [("/ELS5\\@V10.04\r\n", "R5", "R1"), (identification, "R1", "R5")])
     func theCommandThatReads(_ text: String, _ first: String, _ second: String) {
         var dialogue = Dialogue(plan)
         _ = dialogue.open()
         var asked: [String] = []
-        // An answer for each thing that is said; all registers are refused.
+        // Answers each message; all registers are refused.
         var actions = dialogue.wait()
         for _ in 0..<400 {
             guard asked.filter({ $0 == second }).isEmpty else { break }
@@ -391,7 +391,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
     }
 
-    /// Answered twice, the second answer would be taken for the next register's.
+    /// If a NAK made the meter answer twice, the second answer would be taken for the next register's.
     @Test func noiseBeforeAnAnswerIsNoNAK() {
         var dialogue = inSession()
         _ = dialogue.wait()
@@ -450,7 +450,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait() == [.send(Array("\u{1}R1\u{2}1.8.0()\u{3}Z".utf8))])
     }
 
-    /// What was asked for besides 1.8.0 within `seconds`, and when.
+    /// The registers other than 1.8.0 that were requested within `seconds`, and when.
     private func questions(_ dialogue: inout Dialogue, for seconds: Int64, answer: (String) -> [UInt8]?) -> [String] {
         let (begin, end) = (dialogue.now, dialogue.now + .seconds(seconds))
         var asked: [String] = []
@@ -484,14 +484,14 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(asked == ["1 0.9.1", "1 0.9.2", "61 0.9.1", "61 0.9.2", "121 0.9.1", "121 0.9.2"])
     }
 
-    /// No noise, and no end of the session.
+    /// A refused clock causes neither noise nor the end of the session.
     @Test func aClockThatIsRefusedIsLeftAlone() {
         var dialogue = inSession(Self.oneRegister)
         let asked = questions(&dialogue, for: 5 * 3600) { $0 == "0.9.1" ? framed(ControlCharacter.stx, "(ERROR)") : nil }
         #expect(asked == ["1 0.9.1", "61 0.9.1", "121 0.9.1"])
     }
 
-    /// It delays a register by one read at most, and spoils a session once an hour at most.
+    /// A clock that doesn't answer delays a register by one read at most, and breaks a session once an hour at most.
     @Test func aClockThatIsNotAnsweredEndsTheSessionOnce() {
         var dialogue = inSession(Self.oneRegister)
         while dialogue.now < Instant(nanoseconds: 70_000_000_000) {
@@ -526,7 +526,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     @Test func aSpeedThatFailsTwiceGivesWayAndIsTriedAgainLater() {
         var dialogue = signedOn(ReadingPlan(read: .readout, registers: [], every: .seconds(1)))
         var acknowledgements: [String] = []
-        // Nothing ever comes at a negotiated speed; at 300 Bd it does.
+        // The meter never answers at a negotiated speed, only at 300 Bd.
         while dialogue.now < Instant(nanoseconds: 1_500_000_000_000), acknowledgements.count < 14 {
             for action in dialogue.wait() {
                 guard case .send(let bytes) = action else { continue }
@@ -609,7 +609,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait() == [.send(breakMessage)])
     }
 
-    /// Each byte comes before the silence is too long, and none is the last.
+    /// Each byte arrives before the timeout, but the message never ends.
     @Test(arguments: ["sign-on", "readout", "password", "register"]) func bytesThatDribbleAreNoAnswer(_ awaited: String) {
         var dialogue = Dialogue(plan)
         switch awaited {
@@ -646,7 +646,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(problems.count == 1 && took <= .seconds(patience) + .milliseconds(1800), "\(took): \(problems)")
     }
 
-    /// The longest known has 4 KiB; this one has almost twice as much, and pauses.
+    /// The longest known readout has 4 KiB; this one has almost twice as much, with pauses.
     @Test func aLongReadoutAtThreeHundredBaudIsWaitedFor() {
         var dialogue = signedOn(
             ReadingPlan(read: .readout, registers: [], every: .seconds(1)), as: "/XYZ0long\r\n")
@@ -675,7 +675,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait() == [.send(Array("\u{6}050\r\n".utf8))], "the readout comes first again: it may be another meter")
     }
 
-    /// A head on another machine stands at one speed: what is at that speed is read, and nothing else is tried.
+    /// A remote head has a fixed speed: only data at that speed are read, and no other is tried.
     @Test func aPortWithAFixedSpeedIsReadWithoutAcknowledgement() {
         var plan = plan
         plan.hasFixedSpeed = true
@@ -709,11 +709,11 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
     }
 }
 
-/// When what is said is said, to the nanosecond: what a character takes, and what the standard allows.
+/// The exact times of the actions: transmission times, and the limits of the standard.
 @Suite struct ReadoutSessionTimesTests {
-    /// So many characters at 300 Bd, with ten bits each.
+    /// The duration of `count` characters of ten bits at 300 Bd.
     private func slow(_ count: Int64) -> Duration { .nanoseconds(count * 1_000_000_000 / 30) }
-    /// At 9600 Bd.
+    /// The same at 9600 Bd.
     private func fast(_ count: Int64) -> Duration { .nanoseconds(count * 1_000_000_000 / 960) }
 
     private func left(_ dialogue: Dialogue) -> Duration? { dialogue.session.deadline.map { $0 - dialogue.now } }
@@ -740,7 +740,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.waitForDeadline().first == .noise(.damaged))
     }
 
-    /// With all its pauses an identification takes no longer than twice the longest line, a readout than 16 KiB and half a minute more.
+    /// With all pauses, an identification may take twice as long as the longest line, a readout as long as 16 KiB plus half a minute.
     @Test func theLongestAnswers() {
         var dialogue = Dialogue(plan)
         _ = dialogue.open()
@@ -762,7 +762,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.session.received([0x31], limit).first == .noise(.damaged))
     }
 
-    /// The readout is awaited.
+    /// Returns a dialogue that awaits the readout.
     private func signedOnTwice() -> Dialogue {
         var dialogue = signedOn()
         _ = dialogue.wait()
@@ -780,7 +780,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.session.deadline == limit)
     }
 
-    /// Modes A and B send at once; a meter that is not acknowledged thinks for some time before.
+    /// Modes A and B send at once; a meter that isn't acknowledged waits for some time first.
     @Test func withoutAcknowledgement() {
         let modeA = signedOn(as: "/XYZxmodeA\r\n")
         #expect(left(modeA) == .seconds(2) && modeA.session.line == LineSettings(.b300))
@@ -794,7 +794,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(left(dialogue) == .seconds(4))
     }
 
-    /// A head that shows its own light: the acknowledgement is waited for, 120 ms at most.
+    /// With a head that sees its own light, the echo of the acknowledgement is awaited for 120 ms at most.
     @Test func theEchoOfTheAcknowledgement() {
         var dialogue = signedOn()
         _ = dialogue.wait()
@@ -808,7 +808,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.waitForDeadline() == [.apply(LineSettings(.b9600))])
     }
 
-    /// Nobody answers: 1, 3, 10, 42 and then 65 s until it is tried again. The third time it may be another meter.
+    /// Without an answer it retries after 1, 3, 10, 42 and then every 65 s. From the third time on another meter is assumed.
     @Test func pausesAfterSilence() {
         var dialogue = Dialogue(plan)
         _ = dialogue.open()
@@ -823,7 +823,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         }
     }
 
-    /// Rounds begin in time, however long one takes; a session is never left alone for more than half a minute.
+    /// Rounds start on schedule, however long one takes; a session never idles for more than half a minute.
     @Test(arguments: [(1, 1), (29, 29), (30, 30), (31, 30), (3600, 30)] as [(Int64, Int64)])
     func roundsInASession(_ every: Int64, _ seconds: Int64) {
         var dialogue = inSession(ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(every)))
@@ -834,7 +834,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait().count == 1 && dialogue.now == began + .seconds(seconds))
     }
 
-    /// A round that lasts longer than it should is followed by the next when the meter listens again.
+    /// After a round that takes too long the next one starts as soon as the meter is ready again.
     @Test(arguments: [(794, 1000), (795, 1000), (796, 1001), (900, 1105)] as [(Int64, Int64)])
     func aRoundThatTakesLong(_ answered: Int64, _ next: Int64) {
         var dialogue = inSession(ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
@@ -845,7 +845,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait().count == 1 && dialogue.now == began + .milliseconds(next))
     }
 
-    /// Whole readouts begin at the set times, or at once where they take longer.
+    /// Readouts start on schedule, or immediately if one takes longer than the interval.
     @Test(arguments: [(60, 60), (1, 0)] as [(Int64, Int64)]) func readouts(_ every: Int64, _ seconds: Int64) {
         var dialogue = signedOn(ReadingPlan(read: .readout, registers: [], every: .seconds(every)))
         _ = dialogue.wait()
@@ -853,7 +853,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         _ = dialogue.receive(readout)
         let due = seconds == 0 ? dialogue.now : Instant(nanoseconds: 0) + .seconds(seconds)
         #expect(dialogue.session.deadline == due)
-        // And the next one, a round later.
+        // And the following one, a round later.
         var said = dialogue.wait()
         while said == [.send(breakMessage)] { said = dialogue.wait() }
         _ = dialogue.receive(identification, after: .milliseconds(1000))
@@ -863,8 +863,8 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.session.deadline == (seconds == 0 ? dialogue.now : due + .seconds(seconds)))
     }
 
-    /// A meter that gives no session is read out for five minutes, then for ten, up to an hour, before it is asked for one again. Where
-    /// nothing but the session is wanted, a minute is enough.
+    /// A meter without sessions is read out for five minutes, then ten, up to an hour, before a session is tried again. If the plan only allows
+    /// sessions, it is a minute.
     @Test(
         arguments: [(ReadingPlan.Read.auto, [300, 600, 1200, 2400, 3600, 3600]), (.registers, [60, 60, 60])]
             as [(ReadingPlan.Read, [Int64])])
@@ -878,7 +878,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
                 if bytes.first == UInt8(ascii: "/") { _ = dialogue.receive(identification, after: .milliseconds(1000)) }
                 guard bytes.first == ControlCharacter.ack else { continue }
                 _ = dialogue.waitForDeadline()
-                // Instead of the password prompt comes another readout.
+                // Another readout instead of the password prompt.
                 _ = dialogue.receive(readout)
             }
             if let again = dialogue.session.registersAgainAt, until.last != again {
@@ -889,7 +889,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(waits == expected.map { .seconds($0) })
     }
 
-    /// A head that is taken off just after the session was asked for says nothing of the meter.
+    /// A head that is removed right after the session was requested proves nothing about the meter.
     @Test func aPortThatGoesIsNoEmptySession() {
         var dialogue = Dialogue(plan)
         for _ in 0..<4 {
@@ -910,11 +910,11 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         }
     }
 
-    /// All blocks of a message have 16 KiB together.
+    /// All blocks of a message have at most 16 KiB in total.
     @Test(arguments: [(4096, true), (4097, false)]) func theLongestOfManyBlocks(_ last: Int, _ goesOn: Bool) {
         var dialogue = signedOnTwice()
         for count in [4096, 4096, 4096, last] {
-            // Exclusive or of an even number of characters is nothing; of an odd one, `1`.
+            // The xor of an even number of equal characters is zero, of an odd number `1`.
             let check: UInt8 = count % 2 == 0 ? 0x04 : 0x35
             let block = [ControlCharacter.stx] + [UInt8](repeating: 0x31, count: count) + [ControlCharacter.eot, check]
             let isTooMuch = count == last && !goesOn
@@ -923,7 +923,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         }
     }
 
-    /// The break is for whom may still be in a session: at the speed at which that was opened, and never at 300 Bd.
+    /// The break ends a session that may still be open: it is sent at the speed of that session, and never at 300 Bd.
     @Test(arguments: [("/ISK4x\r\n", nil), ("/ISK0x\r\n", .b9600)] as [(String, BaudRate?)])
     func theSpeedOfTheBreak(_ text: String, _ speed: BaudRate?) {
         var dialogue = signedOn(ReadingPlan(read: .readout, registers: [], every: .seconds(1)), as: text)
@@ -933,7 +933,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait() == (speed.map { [.apply(LineSettings($0))] } ?? []) + [.send(breakMessage)])
     }
 
-    /// Twice without an answer it is the same meter, and its session goes on; after three times it may be another one.
+    /// After two requests without an answer it is still the same meter, and its session continues; after three it may be another one.
     @Test(arguments: [(1, "1"), (2, "1"), (3, "0"), (4, "0")]) func whenItMayBeAnotherMeter(_ silences: Int, _ goal: String) {
         var dialogue = inSession()
         _ = dialogue.wait()
@@ -948,7 +948,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait() == [.send(Array("\u{6}05\(goal)\r\n".utf8))])
     }
 
-    /// Three sessions may break before it is a problem; what is delivered makes up for them.
+    /// Three sessions may break before a problem is reported; a delivered readout resets the count.
     @Test func brokenSessions() {
         var dialogue = signedOn()
         var problems: [Int] = []

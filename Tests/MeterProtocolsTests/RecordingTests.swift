@@ -42,7 +42,7 @@ import Testing
         #expect(throws: Recording.Fault(line: 3)) { try Recording(file: Array(text.utf8)) }
     }
 
-    /// Power went while it was written.
+    /// Power failed during the write.
     @Test func aTornEnd() throws {
         let text = Self.recording.text("x")
         for length in 20..<text.utf8.count {
@@ -73,7 +73,7 @@ import Testing
         #expect(recording.text("x").hasSuffix("123456789.987 0123456789abcdefabcdef\n123456789.987\n"))
     }
 
-    /// A line has 32 bytes; times are cut to milliseconds, and none is before the beginning.
+    /// A line holds 32 bytes; times are truncated to milliseconds and never negative.
     private static let written: [(count: Int, at: Duration, expected: [String])] = [
         (0, .zero, []), (1, .milliseconds(7), ["0.007 55"]), (2, .milliseconds(70), ["0.070 5555"]),
         (2, .milliseconds(700), ["0.700 5555"]), (1, .milliseconds(999), ["0.999 55"]), (1, .seconds(1), ["1.000 55"]),
@@ -87,7 +87,7 @@ import Testing
         #expect(Recording.lines(portion) == expected.map { $0 + "\n" }.joined())
     }
 
-    /// Portions of 15 bytes, as an adapter hands them over: each is there when its last byte is, 1 / 960 s for each.
+    /// Portions of 15 bytes, as from a USB adapter, each timed by its last byte at 1/960 s per byte.
     @Test(arguments: [0, 1, 14, 15, 16, 30, 31]) func thePaceOfTheLine(count: Int) throws {
         let paced = try Recording(file: [UInt8](repeating: 0x55, count: count))
         let sizes = paced.portions.map(\.bytes.count)

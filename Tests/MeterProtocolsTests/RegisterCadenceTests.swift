@@ -10,7 +10,7 @@ import Testing
         Register(code, .number(Quantity(wattHours, exponent: -3), .kilowattHours))
     }
 
-    /// It has seen the register step.
+    /// A cadence that has seen the active register step.
     private func cadence(every: Duration, active: OBISCode, isEven: Bool = false) -> RegisterCadence {
         var cadence = RegisterCadence(every: every, isEven: isEven)
         #expect(cadence.note(register(active, 1)) == false)
@@ -43,7 +43,7 @@ import Testing
         #expect(rounds[0] == rounds[2] && rounds[1] == rounds[3])
     }
 
-    /// A change of direction is seen within five seconds, or within a round.
+    /// A change of direction is noticed within two seconds, or within a round if rounds are longer.
     @Test func atSetTimesTheIdleDirectionIsReadEveryTwoSeconds() {
         var everySecond = cadence(every: .seconds(1), active: imported)
         let short = (0..<4).map { _ in everySecond.round(of: [imported, exported]).count }
@@ -61,7 +61,7 @@ import Testing
         #expect(pulsed.round(of: [imported, exported]) == [imported, exported])
     }
 
-    /// Every so many rounds, so that a look comes every two seconds at the latest, or in each round.
+    /// The number of rounds per look at the idle direction: a look every two seconds, or in each round if rounds are longer.
     private static let looks: [(every: Duration, rounds: Int)] = [
         (.milliseconds(100), 20), (.milliseconds(500), 4), (.milliseconds(700), 2), (.milliseconds(1000), 2), (.milliseconds(1001), 1),
         (.milliseconds(1500), 1), (.seconds(2), 1), (.milliseconds(2001), 1), (.seconds(3600), 1),
@@ -85,7 +85,7 @@ import Testing
         #expect(negative.round(of: [imported]) == [imported, imported, imported, imported])
     }
 
-    /// Any power register tells the power, and a direction that is not read tells nothing.
+    /// Any power register gives the power; a direction that is not read provides nothing.
     @Test func whenAllAreAlike() {
         for power in [OBISCode(16, 7, 0), OBISCode(1, 7, 0), OBISCode(2, 7, 0)] {
             var cadence = cadence(every: .zero, active: imported)
@@ -99,7 +99,7 @@ import Testing
         #expect(elsewhere.round(of: [imported]) == [imported])
     }
 
-    /// Only a step of the other direction turns it.
+    /// Only a step of the other direction's total changes the direction.
     @Test func whichStepTurnsIt() {
         var cadence = cadence(every: .zero, active: imported)
         #expect(cadence.note(register(imported, 3)) == false)

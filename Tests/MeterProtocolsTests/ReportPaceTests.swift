@@ -2,7 +2,7 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// A counter that settles at each pulse, and when it is due.
+/// A counter that reports when due.
 private struct Listener {
     var pace: ReportPace
     var isListening = true
@@ -23,7 +23,7 @@ private struct Listener {
         now = end
     }
 
-    /// A pulse that ends so long after the one before. Says whether it was heard at once.
+    /// A pulse that ends `milliseconds` after the previous one. Returns whether it was reported immediately.
     @discardableResult
     mutating func pulse(after milliseconds: Int) -> Bool {
         let end = now + .milliseconds(milliseconds)
@@ -53,7 +53,7 @@ private struct Listener {
         for (before, next) in zip(listener.heard, listener.heard.dropFirst(4)) { #expect(next - before <= .milliseconds(4 * 1070)) }
     }
 
-    /// As often as it is saved; but as soon as somebody listens, he hears.
+    /// Without a listener, reports are as rare as saves; with one, the next pulse is reported immediately.
     @Test func whatNobodyListensToIsKept() {
         var listener = Listener()
         listener.isListening = false
@@ -64,7 +64,7 @@ private struct Listener {
         #expect(isHeard)
     }
 
-    /// What was counted is told when the next pulse is overdue, so that silence is silence.
+    /// When the next pulse is overdue the count is reported, so that the end of the stream shows.
     @Test func theEndOfAStreamIsHeard() {
         var listener = Listener()
         for _ in 0..<100 { listener.pulse(after: 60) }
@@ -74,7 +74,7 @@ private struct Listener {
         #expect((listener.heard.last ?? last) - last <= .milliseconds(66))
     }
 
-    /// Two pulses after the change and 0.2 s it is known.
+    /// A changed interval is reported within two pulses plus 0.2 s.
     @Test(arguments: [30, 52, 70, 90, 120, 300]) func aChangeIsHeardSoon(interval: Int) {
         for steady in 40..<60 {
             var listener = Listener()
@@ -89,7 +89,7 @@ private struct Listener {
         }
     }
 
-    /// Whatever comes, it is heard within a second, and nobody is woken more often than ten times in one.
+    /// Every pulse is reported within a second, with at most ten reports per second.
     @Test func aRestlessStreamIsBounded() {
         var listener = Listener()
         var state = UInt64(7)
@@ -124,7 +124,7 @@ private struct Listener {
 
     private static func at(_ microseconds: Int64) -> Instant { Instant(nanoseconds: microseconds * 1000) }
 
-    /// A pulse every 60 ms, reported at 1, 1.1 and 1.2 s: all that comes now is expected.
+    /// A pulse every 60 ms, reported at 1, 1.1 and 1.2 s; the following pulses are as expected.
     private func steady(every: Duration = .seconds(1)) -> ReportPace {
         var pace = ReportPace(listenedEvery: every, keptEvery: .seconds(60))
         pace.count(at: Self.at(1_000_000), isListenedTo: true)
@@ -142,7 +142,7 @@ private struct Listener {
         return pace
     }
 
-    /// A sixteenth of 60 ms and 2 ms are 5.75 ms.
+    /// The tolerance is 60 ms / 16 + 2 ms = 5.75 ms.
     private static let intervals: [(nanoseconds: Int64, isUnexpected: Bool)] = [
         (60_000_000, false), (65_750_000, false), (65_750_001, true), (54_250_000, false), (54_249_999, true), (-60_000_000, true),
     ]
@@ -154,7 +154,7 @@ private struct Listener {
         #expect(pace.due == (isUnexpected ? Self.at(1_300_000) : pulse + .microseconds(65_750)))
     }
 
-    /// When the next pulse is overdue, and once a second.
+    /// Due when the next pulse is overdue, at least once a second.
     @Test func aSteadyStreamIsDue() {
         var pace = steady()
         var pulse: Int64 = 1_180_000
@@ -165,7 +165,7 @@ private struct Listener {
         }
         #expect(pulse == 2_200_000 && pace.due == Self.at(2_200_000) && pace.isDue(Self.at(2_200_000)))
         #expect(!pace.isDue(Instant(nanoseconds: 2_199_999_999)))
-        // Nobody listens: once a minute is enough.
+        // Without a listener once a minute is enough.
         var kept = steady()
         for pulse in stride(from: 1_240_000, through: 61_180_000, by: 60_000) as StrideThrough<Int64> {
             kept.count(at: Self.at(pulse), isListenedTo: false)
@@ -175,7 +175,7 @@ private struct Listener {
         #expect(kept.due == Self.at(61_240_000), "at once, because it is late")
     }
 
-    /// Who wants to hear more often than ten times a second does.
+    /// A listener may ask for more than ten reports a second.
     @Test func aShortPauseIsTheLeast() {
         var pace = ReportPace(listenedEvery: .milliseconds(50), keptEvery: .seconds(60))
         pace.count(at: Self.at(1_000_000), isListenedTo: true)

@@ -6,7 +6,7 @@ import VirtualMeters
 @Suite struct SMLDamageTests {
     private static let frame = smlTelegram()
 
-    /// CRC-16 sees every change of up to three bits, and of any bits within two bytes.
+    /// CRC-16 detects every change of up to three bits, and any change within two bytes.
     @Test func changedBytesGiveNoValue() {
         for index in Self.frame.indices {
             for bit in UInt8(0)..<8 {
@@ -20,19 +20,19 @@ import VirtualMeters
         }
     }
 
-    /// Whatever happens to one frame, the ones before and behind it are read.
+    /// Whatever happens to one frame, the frames before and after it are read.
     @Test func aHurtFrameCostsNoOther() {
         let (before, behind) = (smlTelegram(watts: 1), smlTelegram(watts: 2))
         let others = [before, behind].flatMap { scanned($0, by: SMLDecoder()) }
         var streams: [[UInt8]] = []
         for count in 0..<Self.frame.count {
-            // Truncated, beheaded, a byte lost, a byte doubled.
+            // Truncated at the end or the beginning, a byte lost, a byte doubled.
             streams.append(Array(Self.frame[..<count]))
             streams.append(Array(Self.frame[count...].dropFirst()))
             streams.append(Array(Self.frame[..<count] + Self.frame[(count + 1)...]))
             streams.append(Array(Self.frame[...count] + Self.frame[count...]))
         }
-        // Cut off where a payload holds 1b: what follows looks like the rest of an escaped run.
+        // Cut off within a run of 1b: the following bytes look like the rest of an escape sequence.
         for frame in SMLDecoderTests.escaped { streams += frame.indices.suffix(24).map { Array(frame[..<$0]) } }
         for (index, hurt) in streams.enumerated() {
             let found = scanned(before + hurt + behind, by: SMLDecoder()).filter { $0.first != "!" && others.contains($0) }
@@ -40,7 +40,7 @@ import VirtualMeters
         }
     }
 
-    /// Seeded streams of three frames: a value that comes out was sent.
+    /// Seeded mutations of three frames: every value that comes out was sent.
     @Test func seededMutations() {
         var random = Seeded(state: 62056)
         let frames = [smlTelegram(watts: 1), smlTelegram(watts: -2), smlTelegram(watts: 3)]
@@ -62,7 +62,7 @@ import VirtualMeters
         }
     }
 
-    /// Payloads that pass the CRC and are nonsense: neither a trap nor a value.
+    /// Corrupted payloads with a correct CRC: neither a trap nor a value.
     @Test func nonsenseWithARightCheck() {
         var random = Seeded(state: 1)
         let payload = SMLEncoder().payload(server: serverISK, [SMLEncoder.Entry(OBISCode(1, 8, 0), .unsigned(7, width: 4), unit: 30)])
@@ -74,7 +74,7 @@ import VirtualMeters
             if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
             #expect(scanned(SMLEncoder().framed(bytes), by: SMLDecoder()).count <= 2)
         }
-        // Lengths that promise more than there is, and lists in lists without an end.
+        // Lengths beyond the end, and endlessly nested lists.
         for start in [[0xF0, 0x80, 0x80, 0x01], [0xFF, 0x8F, 0x8F, 0x0F], [0x8F, 0x0F], [0x76, 0x76, 0x76]] as [[UInt8]] {
             let bytes = (0..<500).flatMap { _ in start }
             #expect(scanned(SMLEncoder().framed(bytes), by: SMLDecoder()) == ["!a telegram passes its checksum and breaks the grammar"])
@@ -93,7 +93,7 @@ import VirtualMeters
                 #expect(!scanned(bytes, in: 4096, by: SMLDecoder()).contains { $0.first != "!" })
             }
         }
-        // What is too long ends, and the next one is read.
+        // Frames that are too long are dropped, and the next one is read.
         #expect(scanned(start + [UInt8](repeating: 0x55, count: 40_000) + Self.frame, by: SMLDecoder()).last == smlShown)
     }
 }

@@ -6,7 +6,7 @@ import VirtualMeters
 private typealias Entry = SMLEncoder.Entry
 let serverISK: [UInt8] = [0x0A, 0x01] + Array("ISK".utf8) + [0x00, 0x00, 0xBC, 0x61, 0x4E]
 
-/// The frame of a meter with a text, two totals and power.
+/// The telegram of a meter with a text, two totals and power.
 func smlTelegram(_ encoder: SMLEncoder = SMLEncoder(), watts: Int64 = 1234) -> [UInt8] {
     encoder.telegram(
         server: serverISK,
@@ -21,7 +21,7 @@ func smlTelegram(_ encoder: SMLEncoder = SMLEncoder(), watts: Int64 = 1234) -> [
 let smlShown =
     "ISK:1-0:96.50.1*1=t:ISK 1-0:96.1.0*255=t:0a0149534b0000bc614e 1-0:1.8.0*255=12345678.9Wh 1-0:2.8.0*255=4.2Wh 1-0:16.7.0*255=1234W"
 
-/// One register's worth of telegram, and what is shown of it.
+/// The decoded registers of a telegram with one entry, as text.
 private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
     decoded(SMLEncoder().telegram(server: server, [entry]), by: SMLDecoder()).map(shown).joined(separator: " ")
 }
@@ -33,7 +33,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
         #expect(CRC16.x25([]) == 0 && CRC16.arc(text[3..<4]) == CRC16.arc([0x34]))
     }
 
-    /// Bit by bit, as the definition says it.
+    /// The CRC bit by bit, as in its definition.
     private func slow(_ bytes: ArraySlice<UInt8>, polynomial: UInt16, start: UInt16) -> UInt16 {
         bytes.reduce(start) { remainder, byte in
             (0..<8).reduce(remainder ^ UInt16(byte)) { rest, _ in rest % 2 == 1 ? (rest / 2) ^ polynomial : rest / 2 }
@@ -64,7 +64,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
         return [SMLEncoder(), kermit, wide, bare, filled]
     }()
 
-    /// Frames whose payload holds 1b in every way: 0 to 17 of them at each place of a text, and at the end of the list.
+    /// Frames with runs of 0 to 17 bytes 1b, at each alignment in a text and at the end of the list.
     static let escaped: [[UInt8]] = (0...17).flatMap { count in
         (0..<4).map { offset in
             let text = [UInt8](repeating: 0x20, count: offset) + [UInt8](repeating: 0x1B, count: count)
@@ -102,14 +102,14 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
             let expected = count == 0 && offset == 0 ? "ISK:1-0:96.1.0*255=t:" : "ISK:1-0:96.1.0*255=t:" + text
             let found = scanned(frame, in: 1, by: SMLDecoder())
             #expect(count + offset == 0 ? found == ["!a telegram holds no register"] : found == [expected], "\(count) at \(offset)")
-            // The payload ends with a run, just before the end sequence.
+            // The payload ends with a run of 1b, just before the end sequence.
             let bare = [UInt8](repeating: 0x20, count: offset) + [UInt8](repeating: 0x1B, count: count)
             let malformed = SMLEncoder().framed(bare)
             #expect(scanned(malformed, by: SMLDecoder()).allSatisfy { $0.hasPrefix("!a telegram") }, "\(count) at \(offset)")
         }
     }
 
-    /// From the sml-rs project's description of the transport: a payload, and how it looks on the wire.
+    /// The example from the sml-rs project's description of the transport: a payload and its encoding.
     @Test func framesAsOthersDo() {
         let frame: [UInt8] = [
             0x1B, 0x1B, 0x1B, 0x1B, 0x01, 0x01, 0x01, 0x01, 0x12, 0x34, 0x56, 0x78, 0x1B, 0x1B, 0x1B, 0x1B, 0x1A, 0x00, 0xB8, 0x7B,
@@ -132,7 +132,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
         #expect(shown(Entry(total, .unsigned(2043, width: 2), unit: 30, scaler: 3)) == "ISK:1-0:1.8.0*255=2043000Wh")
         #expect(shown(Entry(total, .unsigned(45_009_189_911, width: 5), unit: 30, scaler: -5)) == "ISK:1-0:1.8.0*255=450091.89911Wh")
         #expect(shown(Entry(OBISCode(81, 7, 1), .signed(120, width: 2), unit: 8)) == "ISK:1-0:81.7.1*255=120°")
-        // Without a unit energy is in Wh; in one that has no name here it is no number.
+        // Without a unit, energy is in Wh; with an unsupported unit the value becomes text.
         #expect(shown(Entry(total, .unsigned(7, width: 1))) == "ISK:1-0:1.8.0*255=7Wh")
         #expect(shown(Entry(total, .unsigned(7, width: 1), unit: 26)) == "ISK:1-0:1.8.0*255=t:7")
         #expect(shown(Entry(total, .unsigned(7, width: 1), unit: 30, scaler: 100)) == "!a telegram holds no register")
@@ -147,7 +147,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
         #expect(shown(Entry(code, .octets([0x00, 0xFF]))) == "ISK:1-0:96.50.2*6=t:00ff")
     }
 
-    /// Positive values that look negative in two bytes, of the meters that were built like that, and of no others.
+    /// Positive values that look negative in two bytes: only the affected meters are corrected.
     @Test func unsignedShortPower() {
         func dzg(_ number: UInt32) -> [UInt8] {
             [0x0A, 0x01] + Array("DZG".utf8) + [0x00] + (0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) }
@@ -163,7 +163,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
             #expect(shown(short, server: dzg(other)) == "DZG:1-0:16.7.0*255=-299.12W")
         }
         #expect(shown(short) == "ISK:1-0:16.7.0*255=-299.12W")
-        // Of any width below four, whatever stands before the number; of power alone.
+        // All widths below four bytes and any prefix of the server ID, but only for power.
         func power(_ number: Int64, width: Int) -> Entry { Entry(OBISCode(16, 7, 0), .signed(number, width: width), unit: 27) }
         #expect(shown(power(-1, width: 1), server: dzg(42_000_000)) == "DZG:1-0:16.7.0*255=255W")
         #expect(shown(power(-1, width: 3), server: dzg(42_000_000)) == "DZG:1-0:16.7.0*255=16777215W")
@@ -217,7 +217,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
         }
     }
 
-    /// The frame's CRC decides, until it is known that this meter's messages have right ones of their own.
+    /// The frame's CRC decides. Once this meter has sent messages with correct checksums of their own, these count as well.
     @Test func wrongMessageChecks() {
         let good = SMLEncoder().payload(server: serverISK, [Entry(OBISCode(1, 8, 0), .unsigned(7, width: 4), unit: 30)])
         guard let place = good.indices.first(where: { good[$0...].starts(with: serverISK) && $0 > 60 }) else { return }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MeterProtocols
 
-/// The elements of SML by themselves (BSI TR-03109-1, annex IV: a type and a length, then that many bytes or elements).
+/// Single SML elements (BSI TR-03109-1, annex IV): a type and a length, then that many bytes or elements.
 @Suite struct SMLReaderTests {
     private func reader(_ bytes: [UInt8], from: Int = 0, to end: Int? = nil) -> SMLReader {
         SMLReader(bytes, from: from, to: end ?? bytes.count)
@@ -22,12 +22,12 @@ import Testing
     @Test(arguments: values) func next(_ bytes: [UInt8], _ expected: SMLReader.Value?) {
         var reader = reader(bytes)
         #expect(reader.next() == expected)
-        // What follows the end is not looked at.
+        // Bytes after the end are not read.
         var longer = self.reader(bytes + [0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01], to: bytes.count)
         #expect(longer.next() == expected)
     }
 
-    /// Each byte of a header has four bits of the length, and says whether there is one more; of four bytes there are enough.
+    /// Each byte of a header has four bits of the length and a flag for another byte; at most four bytes are accepted.
     private static let headers: [([UInt8], Int, Bool)] = [
         ([0x0F], 14, true), ([0x81, 0x00], 14, true), ([0x81, 0x01], 15, true), ([0x82, 0x03], 33, true), ([0x80, 0x81, 0x04], 17, true),
         ([0x80, 0x80, 0x81, 0x05], 17, true), ([0x80, 0x80, 0x80, 0x81, 0x06], 17, false),
@@ -40,7 +40,7 @@ import Testing
         #expect(whole.isAtEnd)
         var short = reader(header + [UInt8](repeating: 0x55, count: length - 1))
         #expect(short.next() == nil)
-        // A list counts its elements alone.
+        // The length of a list is the number of its elements, without the header.
         var listHeader = header
         listHeader[0] |= 0x70
         var list = reader(listHeader + [UInt8](repeating: 0x01, count: length + header.count))
@@ -71,7 +71,7 @@ import Testing
         #expect(isNoneSkipped && none.position == 0)
     }
 
-    /// Numbers that may be missing; `nil` outside where something else stands there.
+    /// Optional numbers; the outer `nil` means that the element is not a number.
     @Test func optionalNumbers() {
         func unsigned(_ bytes: [UInt8]) -> UInt64?? {
             var reader = reader(bytes)

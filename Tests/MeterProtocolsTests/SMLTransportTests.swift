@@ -8,7 +8,7 @@ private typealias Entry = SMLEncoder.Entry
 private let mark: [UInt8] = [0x1B, 0x1B, 0x1B, 0x1B]
 private let startMark: [UInt8] = mark + [0x01, 0x01, 0x01, 0x01]
 
-/// What is pushed, without an end behind it.
+/// The findings of `push` alone, without `finish`.
 private func pushed(_ bytes: [UInt8], cutAt cut: Int = 0) -> [Finding] {
     var decoder = SMLDecoder()
     let now = Instant(nanoseconds: 0)
@@ -17,18 +17,18 @@ private func pushed(_ bytes: [UInt8], cutAt cut: Int = 0) -> [Finding] {
 
 private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding { true } else { false } }
 
-/// Where frames begin and end, and what becomes of those that don't.
+/// Where frames begin and end, and how malformed ones are handled.
 @Suite struct SMLTransportTests {
     private static let payload = SMLEncoder().payload(server: serverISK, [Entry(OBISCode(1, 8, 0), .unsigned(7, width: 4), unit: 30)])
 
-    /// A frame with any content and any count of fill bytes, and a right check.
+    /// A frame with the given content, number of fill bytes and a correct CRC.
     private func frame(_ content: [UInt8], fill: UInt8) -> [UInt8] {
         let bytes = startMark + content + mark + [0x1A, fill]
         let crc = CRC16.x25(bytes[...])
         return bytes + [UInt8(crc & 0xFF), UInt8(crc >> 8)]
     }
 
-    /// More messages do not fit: the frame is let go, and what follows is read.
+    /// A frame that is too long is dropped, and what follows is read.
     @Test(arguments: [-4, -1, 0, 1, 2, 4, 16, 20]) func theLongestFrame(_ beyond: Int) {
         let length = 16_384 + beyond
         let zeros = [UInt8](repeating: 0, count: length - startMark.count - Self.payload.count)
@@ -46,7 +46,7 @@ private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding 
         #expect(scanned(bytes, by: SMLDecoder()) == (length <= 16_384 ? ["ISK:1-0:1.8.0*255=7Wh"] : []))
     }
 
-    /// Fill bytes are part of what stands between start and end, and nothing more.
+    /// Fill bytes are part of the content: there can't be more of them than bytes between start and end.
     @Test func fillBytes() {
         for fill in UInt8(0)...4 {
             #expect(pushed(frame([0, 0, 0, 0], fill: fill)) == [.noise(.withoutRegisters)], "\(fill)")
@@ -54,12 +54,12 @@ private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding 
         for fill in [UInt8(5), 6, 8, 12, 13, 100, 255] {
             #expect(pushed(frame([0, 0, 0, 0], fill: fill)) == [.noise(.wrongCheck)], "\(fill)")
         }
-        // Of those that were sent twice, each counts twice here and once there.
+        // The content is escaped: each of its bytes counts twice on the wire.
         for (fill, noise) in [(UInt8(0), Finding.Noise.malformed), (3, .malformed), (4, .withoutRegisters), (8, .withoutRegisters)] {
             #expect(pushed(frame(mark + mark, fill: fill)) == [.noise(noise)], "\(fill)")
         }
         #expect(pushed(frame(mark + mark, fill: 9)) == [.noise(.wrongCheck)])
-        // Real ones: a value is read with each.
+        // With real fill bytes, the values are read.
         for fill in 0...7 {
             let found = pushed(frame(Self.payload + [UInt8](repeating: 0xEE, count: fill), fill: UInt8(fill)))
             #expect(found.count == 1 && isReadout(found[0]), "\(fill)")
@@ -69,7 +69,7 @@ private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding 
         }
     }
 
-    /// What ends with 1b: the end is found with its last byte, whether these are escaped or not.
+    /// Content that ends with 1b: the end is found with the frame's last byte, whether the run is escaped or not.
     @Test func aRunBeforeTheEnd() {
         for count in 1...9 {
             let bytes = SMLEncoder().framed([UInt8](repeating: 0x1B, count: count))
@@ -79,7 +79,7 @@ private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding 
         }
     }
 
-    /// 1b right before a frame do not hide it, however many.
+    /// Any number of 1b right before a frame doesn't hide it.
     @Test(arguments: 0...9) func aRunBeforeTheStart(_ count: Int) {
         let bytes = [0x00] + [UInt8](repeating: 0x1B, count: count) + smlTelegram()
         for cut in 0...20 {
@@ -88,7 +88,7 @@ private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding 
         }
     }
 
-    /// Behind other bytes, in two portions, with bytes that were sent twice.
+    /// After other bytes, in two portions, with escaped bytes.
     @Test func whatIsEscapedMayComeInPortions() {
         for count in [3, 4, 5, 8, 9] {
             let text = [UInt8](repeating: 0x1B, count: count)
@@ -113,10 +113,10 @@ private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding 
 
     // MARK: Starts that look like escaped bytes
 
-    /// Cut off behind four 1b: the start of the next frame looks as if they had been sent twice.
+    /// Cut off after four 1b, so that the next frame's start looks like an escape sequence.
     private static let cut = startMark + [0x76, 0x05] + mark
 
-    /// A frame in whose text four 1b and four 01 stand, as at a start.
+    /// A frame whose text contains four 1b and four 01, like a start.
     private static let quoting = SMLEncoder().telegram(
         server: serverISK, [Entry(OBISCode(96, 1, 0), .octets(mark + [0x01, 0x01, 0x01, 0x01, 0x22]))])
 
@@ -133,20 +133,20 @@ private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding 
         }
     }
 
-    /// The text of the hidden frame has such bytes itself: the first start is the right one.
+    /// The hidden frame contains such bytes itself, so the first start must be tried first.
     @Test func theFirstHiddenStartIsTakenFirst() {
         let alone = pushed(Self.quoting)
         #expect(alone.count == 1 && isReadout(alone[0]))
         #expect(pushed(Self.cut + Self.quoting + smlTelegram()) == [.noise(.wrongCheck)] + alone + pushed(smlTelegram()))
     }
 
-    /// Two in a row are cut off: each costs one look.
+    /// Two consecutive frames are cut off: each costs one attempt.
     @Test func oneHiddenStartAfterAnother() {
         let alone = pushed(smlTelegram())
         #expect(pushed(Self.cut + Self.cut + smlTelegram()) == [.noise(.wrongCheck), .noise(.wrongCheck)] + alone)
     }
 
-    /// Where there was no end in sight, the last start is the next.
+    /// If no end was found, decoding continues at the last start.
     @Test func afterTooMuchTheLastHiddenStartIsTaken() {
         let alone = pushed(smlTelegram())
         let long = Self.cut + startMark + [UInt8](repeating: 0x55, count: 16_340) + mark
@@ -163,13 +163,13 @@ private func isReadout(_ finding: Finding) -> Bool { if case .readout = finding 
         var damaged = Self.payload
         damaged[damaged.count - 3] ^= 1
         #expect(scanned(damaged, by: SMLDecoder()) == [value, "!a checksum is wrong"])
-        // They are read with the end, and only where no frame came.
+        // They are read at the end of the input, and only if no frame came.
         #expect(pushed(Self.payload) == [])
         #expect(scanned(Self.payload + smlTelegram(), by: SMLDecoder()) == [smlShown])
         #expect(scanned(Self.payload + Array(smlTelegram().prefix(60)), by: SMLDecoder()) == ["!a telegram is cut off"])
     }
 
-    /// Each decoder begins anew after its end.
+    /// After `finish` each decoder starts from scratch.
     @Test func anEndForgetsAll() {
         var decoder = SMLDecoder()
         let now = Instant(nanoseconds: 0)

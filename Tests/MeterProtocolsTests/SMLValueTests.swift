@@ -3,12 +3,12 @@ import Metering
 import Testing
 import VirtualMeters
 
-/// What each element of an SML list may look like, and what is made of it.
+/// The valid forms of each element of an SML list, and the decoded results.
 @Suite struct SMLValueTests {
     private static let number: [UInt8] = [0x65, 0x00, 0x00, 0x00, 0x2A]
     private static let power: [UInt8] = [0x77, 0x07, 1, 0, 16, 7, 0, 255, 0x01, 0x01, 0x62, 27, 0x52, 0, 0x53, 0x04, 0xD2, 0x01]
 
-    /// A list with these entries, and power behind them: what is shown of it.
+    /// The decoded registers of a list with these entries followed by power, as text.
     private func shown(_ entries: [[UInt8]], server: [UInt8] = [], parts: [[UInt8]]? = nil) -> [String] {
         let lists = RawSML.list(entries + [Self.power])
         let content =
@@ -25,8 +25,7 @@ import VirtualMeters
 
     private let rest = "1-0:16.7.0*255=1234W"
 
-    /// Seconds, seconds with their choice, local time with two offsets, and that in a choice: whatever stands there, what comes behind it
-    /// is read.
+    /// Seconds, seconds with a choice tag, local time with two offsets, and the latter with a choice tag: the elements after the time are read.
     @Test(
         arguments: [
             ([0x65, 0, 0, 0, 5], "5Wh"), ([0x72, 0x62, 0x01, 0x65, 0, 0, 0, 5], "5Wh"),
@@ -47,7 +46,7 @@ import VirtualMeters
         #expect(shown([entry(value)]) == ["-:" + first + rest])
     }
 
-    /// No number has nine bytes, or none.
+    /// A number has one to eight bytes.
     @Test(
         arguments: [
             [0x6A, 0, 0, 0, 0, 0, 0, 0, 0, 5], [0x5A, 0, 0, 0, 0, 0, 0, 0, 0, 5], [0x61], [0x51], [0x12, 0], [0x22, 0], [0x32, 0], [0x60],
@@ -56,7 +55,7 @@ import VirtualMeters
         ] as [[UInt8]])
     func noValues(_ value: [UInt8]) { #expect(shown([entry(value)]) == ["!a telegram passes its checksum and breaks the grammar"]) }
 
-    /// Longer headers have four bits more in each byte, up to four bytes of them.
+    /// Longer headers have four more bits of length per byte, up to four bytes.
     @Test(
         arguments: [
             ([0x80, 0x04, 0x41, 0x42], true), ([0x80, 0x80, 0x05, 0x41, 0x42], true), ([0x80, 0x80, 0x80, 0x06, 0x41, 0x42], true),
@@ -66,7 +65,7 @@ import VirtualMeters
         #expect((shown([entry(value)]) == ["-:1-0:1.8.0*255=t:AB " + rest]) == isRead)
     }
 
-    /// A status, a unit and a scaler may be missing or have the other type, but must be numbers.
+    /// Status, unit and scaler may be missing or have another number type, but nothing else.
     @Test func whatStandsBeforeTheValue() {
         let good = ["-:1-0:1.8.0*255=42Wh " + rest]
         for status in [[0x01], [0x62, 1], [0x63, 1, 2], [0x52, 1], [0x52, 0]] as [[UInt8]] {
@@ -97,7 +96,7 @@ import VirtualMeters
         if scaler > 0 { #expect(shown([entry(Self.number, scaler: [0x62, UInt8(scaler)])]) == ["-:" + first + rest]) }
     }
 
-    /// Every unit of DLMS that has a name here.
+    /// Every supported DLMS unit.
     @Test func units() {
         let names = [
             5: "h", 6: "min", 7: "s", 8: "°", 9: "°C", 13: "m³", 14: "m³", 15: "m³/h", 16: "m³/h", 19: "L", 27: "W", 28: "VA", 29: "var",
@@ -110,7 +109,7 @@ import VirtualMeters
         }
     }
 
-    /// Without a unit it is the one that the register usually has.
+    /// Without a unit the register's usual one is assumed.
     @Test(
         arguments: [
             (1, "Wh"), (2, "Wh"), (3, "varh"), (4, "varh"), (5, "varh"), (8, "varh"), (9, "VAh"), (10, "VAh"), (11, ""), (14, ""),
@@ -124,7 +123,7 @@ import VirtualMeters
         #expect(shown([entry(Self.number, code: OBISCode(0, 0, c, 8, 0, 255), unit: [0x01])]) == ["-:0-0:\(c).8.0*255=42 " + rest])
     }
 
-    /// Four 1b and four 01 begin a frame, and nothing that is nearly so, wherever it lies.
+    /// Only four 1b followed by four 01 begin a frame, not similar bytes, at any offset.
     @Test func whatBeginsAFrame() {
         for pattern in 0..<256 where pattern != 255 {
             var garbage: [UInt8] = (0..<4).map { pattern >> $0 & 1 == 1 ? 0x1B : 0x00 }
@@ -136,7 +135,7 @@ import VirtualMeters
         }
     }
 
-    /// Entries that are none of ours are passed by; a list may have any number of parts behind the values.
+    /// Unsupported entries are skipped; a list may have any number of elements after the values.
     @Test func otherEntriesAndParts() {
         let odd = RawSML.list([RawSML.octets([1, 0, 1, 8, 0, 255]), [0x62, 1], [0x62, 2]])
         let shortName = RawSML.list([RawSML.octets([1, 0, 1, 8, 0]), [0x01], [0x01], [0x62, 30], [0x52, 0], Self.number, [0x01]])
@@ -152,7 +151,7 @@ import VirtualMeters
         #expect(shown([], parts: Array(start.dropLast())) == ["!a telegram passes its checksum and breaks the grammar"])
     }
 
-    /// As it is printed on the meter; the letters are those of the manufacturer, where there are three.
+    /// The serial number as printed on the meter; the three letters, if present, are the manufacturer's.
     @Test(
         arguments: [
             ("0A0F49534B0F00BC614E", "ISK", "FISK0F12345678"), ("0A0149534B1000BC614E", "ISK", "1ISK1012345678"),
@@ -173,7 +172,7 @@ import VirtualMeters
         #expect(readout.manufacturer == manufacturer && readout.serial == serial)
     }
 
-    /// The status word of either total says the direction, the first that does.
+    /// The status of either total gives the direction; the first one that does counts.
     @Test(arguments: [
         (OBISCode(1, 8, 0), true), (OBISCode(2, 8, 0), true), (OBISCode(1, 8, 1), false), (OBISCode(3, 8, 0), false),
         (OBISCode(16, 7, 0), false),

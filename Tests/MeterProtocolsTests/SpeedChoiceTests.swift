@@ -10,7 +10,7 @@ import Testing
         if case .negotiated(let speed) = way { speed.rawValue } else { 0 }
     }
 
-    /// What is tried when all fails: each speed twice, the one offered and two below it, 300 Bd, and then none is acknowledged (0).
+    /// What is tried if everything fails: the offered speed and the two below it, 300 Bd, then no acknowledgement (0), each twice.
     private static let ladders: [(offered: BaudRate, ways: [Int])] = [
         (.b19200, [19200, 9600, 4800, 300, 0]), (.b9600, [9600, 4800, 2400, 300, 0]), (.b2400, [2400, 1200, 600, 300, 0]),
         (.b1200, [1200, 600, 300, 0]), (.b600, [600, 300, 0]), (.b300, [300, 0]),
@@ -24,14 +24,14 @@ import Testing
                 choice.failed(isSlow: false, now: Self.at(0))
             }
         }
-        // There is nothing below it.
+        // There is nothing after it.
         for _ in 0..<4 {
             #expect(choice.choose(offered: offered, now: Self.at(1)) == .unacknowledged)
             choice.failed(isSlow: false, now: Self.at(0))
         }
     }
 
-    /// One failure between successes is the line's.
+    /// A single failure between successes is blamed on the line.
     @Test func aSuccessForgivesAFailure() {
         var choice = SpeedChoice()
         for _ in 0..<5 {
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    /// A meter that was heard at 300 Bd is read there, and the last way is tried after it.
+    /// If the meter was heard at 300 Bd, that speed is used, and then no acknowledgement.
     @Test(arguments: [(BaudRate.b9600, [300, 0]), (.b300, [0]), (.b600, [300, 0])]) func aSlowMeter(_ offered: BaudRate, _ ways: [Int]) {
         var choice = SpeedChoice()
         _ = choice.choose(offered: offered, now: Self.at(0))
@@ -58,7 +58,7 @@ import Testing
         return choice
     }
 
-    /// After ten minutes, then twenty, forty, up to a day: one attempt each time.
+    /// One attempt each after ten minutes, twenty, forty, up to a day.
     @Test func theFasterOneIsTriedAgain() {
         var choice = fallen(to: 4800)
         var (now, patience) = (Int64(0), Int64(600))
@@ -78,20 +78,20 @@ import Testing
         var choice = fallen(to: 2400)
         #expect(choice.choose(offered: .b9600, now: Self.at(600)) == .negotiated(.b4800))
         choice.succeeded()
-        // And the next one is tried at once.
+        // The next faster speed is tried immediately.
         #expect(choice.choose(offered: .b9600, now: Self.at(600)) == .negotiated(.b9600))
         choice.failed(isSlow: false, now: Self.at(600))
         #expect(choice.choose(offered: .b9600, now: Self.at(1799)) == .negotiated(.b4800))
         #expect(choice.choose(offered: .b9600, now: Self.at(1800)) == .negotiated(.b9600))
         choice.succeeded()
         #expect(choice.choose(offered: .b9600, now: Self.at(1_000_000)) == .negotiated(.b9600))
-        // It fails later: the patience is that of the beginning.
+        // It fails later: the retry time starts again at ten minutes.
         for _ in 0..<2 { choice.failed(isSlow: false, now: Self.at(2000)) }
         #expect(choice.choose(offered: .b9600, now: Self.at(2599)) == .negotiated(.b4800))
         #expect(choice.choose(offered: .b9600, now: Self.at(2600)) == .negotiated(.b9600))
     }
 
-    /// Another meter has other speeds.
+    /// Another offer means another meter.
     @Test func anotherOffer() {
         var choice = fallen(to: 300)
         #expect(choice.choose(offered: .b4800, now: Self.at(1)) == .negotiated(.b4800))

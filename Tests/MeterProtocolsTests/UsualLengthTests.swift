@@ -6,7 +6,7 @@ import Testing
 @Suite struct UsualLengthTests {
     private static let line = LineSettings(.b9600)
 
-    /// The rest of a message of 100 characters: ten bits each at 9600 Bd.
+    /// The time for the rest of a message of 100 characters: ten bits each at 9600 Bd.
     private static let rests: [(length: Int, rest: Duration?)] = [
         (0, nil), (1, .microseconds(103_125)), (99, .nanoseconds(1_041_666)), (100, nil), (101, nil),
     ]
@@ -18,7 +18,7 @@ import Testing
         #expect(usual.rest(after: length, on: Self.line) == rest)
     }
 
-    /// 240 characters at 9600 Bd take as long.
+    /// 240 characters at 9600 Bd take a quarter of a second.
     @Test(arguments: [(240, 250_000_000), (241, 250_000_000), (239, 248_958_333)] as [(Int, Int64)])
     func waitsAQuarterOfASecondAtMost(_ missing: Int, _ nanoseconds: Int64) {
         var usual = UsualLength()
@@ -45,7 +45,7 @@ import Testing
         #expect(!tooMany && earned && looks.taken == 1_048_600)
     }
 
-    /// What is left over is kept up to a limit, whatever comes.
+    /// The unused budget is capped, whatever is received.
     @Test(arguments: [0, 1, 131_072, .max]) func noMoreThanAMebibyteIsKept(_ received: Int) {
         var looks = SecondLooks()
         looks.earn(by: received)
