@@ -2,7 +2,7 @@ import Metering
 import Testing
 
 @Suite struct CanonicalRegistersTests {
-    /// `16.7.0=-5W 1.8.0=3Wh`, read back as it is written.
+    /// `16.7.0=-5W 1.8.0=3Wh`, parsed and formatted again.
     private func canonical(_ text: String, _ source: MeterProtocol = .sml, _ direction: Direction? = nil, isWhole: Bool = true) -> String {
         var readout = Readout(registers(text), isWhole: isWhole, at: Instant(nanoseconds: 0))
         readout.source = source
@@ -23,26 +23,26 @@ import Testing
     }
 
     @Test(arguments: [
-        // What needs nothing stays; of two the first counts.
+        // Registers that are already canonical are kept; of two with the same code the first counts.
         ("1.8.0=5Wh 2.8.0=6Wh 16.7.0=-7W", "1.8.0=5Wh 2.8.0=6Wh 16.7.0=-7W"), ("32.7.0=1V 32.7.0=2V", "32.7.0=1V"),
         // Only tariffs.
         ("1.8.1=0.4kWh 1.8.2=10.25kWh", "1.8.1=0.4kWh 1.8.2=10.25kWh 1.8.0=10.65kWh"), ("2.8.1=1Wh", "2.8.1=1Wh 2.8.0=1Wh"),
         ("1.8.1=1Wh 1.8.2=1kWh", "1.8.1=1Wh 1.8.2=1kWh"), ("1.8.0=9Wh 1.8.1=1Wh", "1.8.0=9Wh 1.8.1=1Wh"),
         ("1.8.1*1=1Wh", "1.8.1*1=1Wh"), ("1.8.8=1Wh", "1.8.8=1Wh 1.8.0=1Wh"), ("1.8.9=1Wh", "1.8.9=1Wh"),
-        // Phases, and power by itself with its sign.
+        // Power by phase, and power with a sign.
         ("21.7.0=-115.94W", "21.7.0=-115.94W 36.7.0=-115.94W"), ("21.7.0=0.1kW 22.7.0=0.25kW", "21.7.0=0.1kW 22.7.0=0.25kW 36.7.0=-0.15kW"),
         ("41.7.0=5W 42.7.0=2W", "41.7.0=5W 42.7.0=2W 56.7.0=3W"), ("22.7.0=5W", "22.7.0=5W"),
         ("61.7.255=5W 1.7.255=-6W", "61.7.0=5W 16.7.0=-6W 76.7.0=5W"), ("1.7.1=-5632.1916W", "16.7.0=-5632.1916W"),
         ("1.7.2=5W", "1.7.2=5W"), ("16.7.1=5W", "16.7.1=5W"), ("2.7.1=5W", "2.7.1=5W"), ("1.8.255=5Wh", "1.8.255=5Wh"),
         ("1.7.0=1W 1.7.1=2W", "16.7.0=1W"), ("1.7.254=5W", "1.7.254=5W"), ("0-0:1.7.255=5W", "0-0:1.7.255=5W"),
         ("1.7.0=1kW 2.7.0=0kW", "1.7.0=1kW 2.7.0=0kW"), ("1.7.0=1W 16.7.0=1W", "1.7.0=1W 16.7.0=1W"),
-        // Power without a sign: only what it was counted as.
+        // Power without a sign: its direction is only known if a single total exists.
         ("1.8.0=5Wh 15.7.0=3W", "1.8.0=5Wh 15.7.0=3W 16.7.0=3W"), ("2.8.0=5Wh 15.7.0=3W", "2.8.0=5Wh 15.7.0=3W 16.7.0=-3W"),
         ("1.8.0=5Wh 2.8.0=5Wh 15.7.0=3W", "1.8.0=5Wh 2.8.0=5Wh 15.7.0=3W"), ("15.7.0=3W", "15.7.0=3W"),
     ])
     func says(_ sent: String, _ expected: String) { #expect(canonical(sent) == expected) }
 
-    /// Eight bytes of SML may hold a number whose opposite does not fit.
+    /// An SML integer of eight bytes may be the minimum, which can't be negated.
     @Test func theLeastNumberIsNoTrap() {
         let least = RegisterValue.number(Quantity(.min), .watts)
         var readout = Readout(
@@ -78,7 +78,7 @@ import Testing
         #expect(canonical("1.8.1=1kWh 1.7.0=2kW", .iec62056, isWhole: false) == "1.8.1=1kWh 1.7.0=2kW")
     }
 
-    /// `power_import` has its topic, and keeps it.
+    /// `power_import` has its own topic and stays a register of its own.
     @Test func aReadoutOfAMeterThatIsAskedHasTheSumOfItsTariffs() {
         #expect(canonical("1.8.1=1kWh 1.8.2=3kWh 1.7.0=2kW", .iec62056) == "1.8.1=1kWh 1.8.2=3kWh 1.7.0=2kW 1.8.0=4kWh")
     }

@@ -2,7 +2,7 @@ import Metering
 import Testing
 
 @Suite struct CheckSumTests {
-    /// The check value of CRC-32, and that of nothing.
+    /// The check value of CRC-32, and the checksum of empty input.
     @Test func checkValues() {
         #expect(CheckSum.crc32(Array("123456789".utf8)) == 0xCBF4_3926 && CheckSum.crc32([]) == 0 && CheckSum.crc32([0]) == 0xD202_EF8D)
         #expect(CheckSum.crc32([UInt8](0...255)) == 0x2905_8C73)
@@ -63,7 +63,7 @@ import Testing
         #expect(Quantity(-1).isNegative && !Quantity(0).isNegative && Quantity(5, exponent: -3).scaled(by: 2) == Quantity(5, exponent: -1))
     }
 
-    /// Every month's ends, leap years by all their rules, and before 1970.
+    /// Both ends of every month, all rules of leap years, and dates before 1970.
     @Test(arguments: [
         (Int64(0), "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"), (951_782_399_999, "2000-02-28T23:59:59.999Z"),
         (951_782_400_000, "2000-02-29T00:00:00.000Z"), (951_868_800_000, "2000-03-01T00:00:00.000Z"),

@@ -5,7 +5,7 @@ import Testing
 private let start = Instant(nanoseconds: 1_000_000_000_000)
 private func at(_ seconds: Double) -> Instant { start + .nanoseconds(Int64((seconds * 1e9).rounded())) }
 
-/// Registers of Wh that are read once a second, in no time: a step that is seen at a reading came within the 2 s before it.
+/// Wh registers read once a second, with no delay: a step seen in a reading happened within the 2 s before it.
 private struct Registers {
     var power = DirectedPower()
     var imported: Int64 = 1000
@@ -14,7 +14,7 @@ private struct Registers {
     var now = 0.0
     var limit: Int64 = 25_000
 
-    /// Reads until `end`; what has stepped shows it from then on.
+    /// Reads once a second until `end`.
     mutating func read(until end: Double, onlyImport: Bool = false) {
         while now <= end {
             let readout = Readout([], at: at(now))
@@ -24,7 +24,7 @@ private struct Registers {
         }
     }
 
-    /// A step every so many seconds, the last one just read.
+    /// Steps at intervals of `seconds`; the last one has just been read.
     mutating func importing(every seconds: Double, steps: Int) {
         for _ in 0..<steps {
             read(until: now + seconds - 2)
@@ -39,7 +39,7 @@ private struct Registers {
 @Suite struct DirectedPowerTests {
     typealias Estimate = DirectedPower.Estimate
 
-    /// 300 W: what is said first must be known to 15 W. Of the steps' interval of 12 s the fourth leaves 11.5 s and more, 313 W.
+    /// The first estimate must be within 15 W at 300 W. After four steps the interval of 12 s may still be as short as 11.5 s, 313 W.
     @Test func theFirstMustBeGood() {
         var meter = Registers()
         meter.read(until: 0)
@@ -49,7 +49,7 @@ private struct Registers {
         #expect(meter.estimate == Estimate(watts: 300, error: 14))
     }
 
-    /// 100 W: one interval of 34 s to 38 s is 6 W more at most, 5 % or not.
+    /// 100 W: a single interval of 34 s to 38 s is off by at most 6 W, which is accepted although it is more than 5 %.
     @Test func aFewWattsAreGoodEnough() {
         var meter = Registers()
         meter.read(until: 0)
@@ -57,12 +57,12 @@ private struct Registers {
         #expect(meter.estimate == nil)
         meter.importing(every: 36, steps: 1)
         #expect(meter.estimate == Estimate(watts: 100, error: 7))
-        // What follows is said as well as it is known: 300 s without a step are less than 12 W.
+        // Later estimates are published with any error: 300 s without a step mean less than 12 W.
         meter.read(until: meter.now - 1 + 301)
         #expect(meter.estimate == Estimate(watts: 0, error: 13))
     }
 
-    /// A register of hundredths of kWh.
+    /// A register in hundredths of kWh.
     @Test func theUnitIsThatOfTheLastDigit() {
         var meter = Registers(exponent: -2)
         meter.read(until: 0)
@@ -70,25 +70,25 @@ private struct Registers {
         #expect(meter.estimate == Estimate(watts: 100, error: 2))
     }
 
-    /// At most 1 Wh in the time since the last step of the other one.
+    /// After a change of direction, at most 1 Wh has flowed since the other register's last step.
     @Test func theOtherDirectionBeginsAnew() {
         var meter = Registers()
         meter.read(until: 0)
         meter.importing(every: 36, steps: 2)
         #expect(meter.estimate?.watts == 100)
-        // The import stepped between 70 s and 72 s, the export between 78 s and 80 s: 1 Wh in 8 s is 450 W, and 0.4 of that is likely.
+        // The import stepped between 70 s and 72 s, the export between 78 s and 80 s: 1 Wh in 8 s is 450 W, and 0.4 of that is the estimate.
         meter.read(until: 79)
         meter.exported += 1
         meter.read(until: 80)
         #expect(meter.estimate == Estimate(watts: -180, error: 181))
-        // Back again after 10 s.
+        // The direction changes again after 10 s.
         meter.read(until: 89)
         meter.imported += 1
         meter.read(until: 90)
         #expect(meter.estimate == Estimate(watts: 144, error: 145))
     }
 
-    /// Less than 1 Wh in 300 s are 12 W. What the other register says must be known as well.
+    /// Less than 1 Wh in 300 s is less than 12 W. Both registers must have been read.
     @Test func nothingFlowsInEitherDirection() {
         var one = Registers()
         one.read(until: 299, onlyImport: true)
@@ -118,7 +118,7 @@ private struct Registers {
     }
 }
 
-/// The light of a meter: 3600 W are a pulse in each second.
+/// The meter's LED: 3600 W are one pulse per second.
 @Suite struct DirectedLightTests {
     typealias Estimate = DirectedPower.Estimate
 
@@ -143,14 +143,14 @@ private struct Registers {
         #expect(meter.estimate?.watts == 3600)
     }
 
-    /// A fifth more than the connection has is believed, and no more.
+    /// Up to a fifth more than the connection's limit is accepted.
     @Test(arguments: [(0.121, Int64?(29_752)), (0.119, nil)]) func hasALimit(_ interval: Double, _ watts: Int64?) {
         var meter = importing()
         for count in 0...2 { meter.power.recordLight(Int64(count) + 1, at: at(11 + Double(count) * interval)) }
         #expect(meter.estimate?.watts == watts)
     }
 
-    /// Of two pulses that are told at once, it is known when the first came.
+    /// If two pulses are reported together, the time of the first is reported as well.
     @Test func theOneBeforeHasItsTimeToo() {
         func estimate(after before: Double?) -> Int64? {
             var meter = importing()
@@ -159,7 +159,7 @@ private struct Registers {
             return meter.estimate?.watts
         }
         #expect(estimate(after: nil) == 3600 && estimate(after: 12.5) == 7200)
-        // It is the newest that is known already, or nothing is known of those before it.
+        // The time is that of the newest known pulse, or earlier pulses are missing.
         var meter = importing()
         meter.power.recordLight(1, at: at(11))
         meter.power.recordLight(2, at: at(12), after: at(11))
@@ -168,36 +168,36 @@ private struct Registers {
         #expect(meter.estimate == Estimate(watts: 3600, error: 8), "the same once more is nothing new")
     }
 
-    /// Pulses are told 200 ms late at most: so long after a reading that shows none, none has come.
+    /// Pulses are reported at most 200 ms late: a reading proves that there was none until 200 ms before it.
     @Test func fallsWithTheReadings() {
         var meter = importing()
         for count in 1...3 as ClosedRange<Int64> { meter.power.recordLight(count, at: at(10 + Double(count))) }
         meter.read(until: 14)
-        // 0.8 s after the pulse: within the usual second.
+        // 0.8 s after the pulse, within the usual second.
         #expect(meter.estimate?.watts == 3600)
         meter.read(until: 15)
-        // 1.8 s: of 2000 W, 1.5625 / 1.802² are likely.
+        // 1.8 s after it: the rate is at most 2000 W, and 1.5625 / 1.802² of 3600 W, about half of that, is the estimate.
         #expect(meter.estimate?.watts == 961)
     }
 
-    /// Five steps of the registers without a pulse: its head sees nothing.
+    /// Five steps of the register without a pulse mean that the head doesn't see the LED.
     @Test func isLeftOutWhenItIsNotSeen() {
         var meter = importing()
         for count in 1...3 as ClosedRange<Int64> { meter.power.recordLight(count, at: at(10 + Double(count))) }
         #expect(meter.estimate?.watts == 3600)
         meter.importing(every: 4, steps: 4)
-        // 12.802 s after the last pulse, 0.4 of what a pulse in that time would be.
+        // 12.802 s after the last pulse: 0.4 of one pulse in that time.
         #expect(meter.estimate?.watts == 112)
         var seen = meter
         seen.power.recordLight(4, at: at(meter.now))
         seen.importing(every: 4, steps: 4)
-        // 14 s after the one before; 14.802 s ago.
+        // 14 s after the previous pulse, and 14.802 s ago.
         #expect(seen.estimate?.watts == 97, "a pulse begins the five anew")
         meter.importing(every: 4, steps: 1)
         #expect(meter.estimate?.watts == 900)
     }
 
-    /// What came while the line was not read has no time.
+    /// Pulses that were counted while the line was not read have no time.
     @Test func losesItsLight() {
         var meter = importing()
         for count in 1...3 as ClosedRange<Int64> { meter.power.recordLight(count, at: at(10 + Double(count))) }

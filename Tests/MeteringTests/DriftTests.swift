@@ -1,7 +1,7 @@
 import Metering
 import Testing
 
-/// A meter whose pulses and display are moved by hand.
+/// A meter whose pulses and display are set by the test.
 private struct Bench {
     var total: PulseTotal
     private var display: Quantity
@@ -17,7 +17,7 @@ private struct Bench {
         total.set(display, at: WallTime(millisecondsSince1970: 1_795_242_480_000 + day * 86_400_000))
     }
 
-    /// So many pulses, while the display moves by so many tenths; then the total is set to it.
+    /// Adds pulses, advances the display by `tenths`, and then sets the total to the display.
     mutating func run(pulses: Int64, tenths: Int64, days: Int64 = 30) {
         total.pulses += pulses
         day += days
@@ -56,7 +56,7 @@ private struct Bench {
             bench.run(pulses: pulses, tenths: 1000)
             #expect(bench.total.drift?.cause == cause)
         }
-        // Read without its decimals it hides ten times as much.
+        // Without its decimals the display hides ten times as much.
         var total = PulseTotal(pulsesPerUnit: Quantity(1000))
         total.set(Quantity(5000), at: WallTime(millisecondsSince1970: 0))
         total.pulses += 100_999
@@ -76,7 +76,7 @@ private struct Bench {
         #expect(bench.total.drift?.cause == .constant(constant))
     }
 
-    /// Neither near to the right one nor between two usual ones.
+    /// Ratios that are close neither to the configured constant nor to a usual one.
     @Test(arguments: [(Int64(104_000), Drift.Cause.bounce), (96_000, .loss), (137_000, .bounce), (70_000, .loss), (100_200_000, .bounce)])
     func whatIsNoConstantIsNotNamed(_ pulses: Int64, _ cause: Drift.Cause) throws {
         var bench = Bench()
@@ -90,7 +90,7 @@ private struct Bench {
         #expect(bench.total.drift?.cause == .bounce)
         bench.run(pulses: 208_300, tenths: 2000)
         #expect(bench.total.drift?.cause == .constant(Quantity(1041)))
-        // Bounce does not stay the same.
+        // Bounce doesn't have a constant ratio.
         bench.run(pulses: 101_000, tenths: 1000)
         #expect(bench.total.drift?.cause == .bounce)
     }
@@ -135,7 +135,7 @@ private struct Bench {
         #expect(bench.total.drift?.cause == .mistyped)
     }
 
-    /// Before a pulse came, and within ten minutes.
+    /// A correction replaces the previous one if no pulse came in between, within ten minutes.
     @Test func aSecondThoughtReplacesTheFirst() {
         var bench = Bench()
         bench.run(pulses: 100_000, tenths: 10_000)
@@ -148,7 +148,7 @@ private struct Bench {
         #expect(bench.total.corrections.count == 3)
     }
 
-    /// Two corrections of one day say less than the month before them.
+    /// A short interval between two corrections is unreliable, so it is measured together with the month before.
     @Test func aShortSpanIsMeasuredWithTheOnesBefore() throws {
         var bench = Bench()
         bench.run(pulses: 102_340, tenths: 1000)
@@ -167,7 +167,7 @@ private struct Bench {
         #expect(bench.total.drift?.cause == .agrees)
     }
 
-    /// To two decimals of a percent, and a half away from zero: of 80 000 pulses four are 0.005 %.
+    /// Percentages are rounded to two decimals, half away from zero: four of 80 000 pulses are 0.005 %.
     @Test(arguments: [(Int64(4), Int64(1)), (3, 0), (-4, -1), (-3, 0), (0, 0), (12, 2), (-12, -2)])
     func percentIsRounded(_ pulses: Int64, _ hundredths: Int64) {
         var bench = Bench()
@@ -175,7 +175,7 @@ private struct Bench {
         #expect(bench.total.drift?.pulses == pulses && bench.total.drift?.percent == Quantity(hundredths, exponent: -2))
     }
 
-    /// A digit is a pulse or two: rounded up, and one is under way. What is expected is rounded to the nearest.
+    /// With one or two pulses per digit the tolerance is rounded up, plus one pulse in progress. The expected count is rounded to nearest.
     @Test func fewPulsesForEachUnit() {
         func drift(_ pulsesPerUnit: Int64, _ pulses: Int64, tenths: Int64) -> Drift? {
             var bench = Bench(pulsesPerUnit)
@@ -188,7 +188,7 @@ private struct Bench {
         #expect(drift(1, 9, tenths: 84)?.expected == 8 && drift(1, 9, tenths: 85)?.expected == 9 && drift(1, 9, tenths: 95)?.expected == 10)
     }
 
-    /// Every constant that many meters have, and what is near to it.
+    /// The constants that many meters have, with small deviations.
     @Test(arguments: [125, 160, 200, 240, 250, 320, 375, 400, 480, 500, 600, 640, 750, 800, 1000] as [Int64])
     func usualConstants(_ constant: Int64) {
         var bench = Bench()
@@ -207,12 +207,12 @@ private struct Bench {
             return bench.total.drift?.cause
         }
         #expect(cause(2000, 100_000) == .constant(Quantity(1, exponent: 3)) && cause(1000, 995_000) == .constant(Quantity(1, exponent: 4)))
-        // To half a percent, and the tenth that the last digit of the display hides.
+        // Within half a percent plus the tenth that the display's last digit hides.
         #expect(cause(1000, 201_100) == .constant(Quantity(2, exponent: 3)) && cause(1000, 201_250) == .bounce)
         #expect(cause(1000, 198_900) == .constant(Quantity(2, exponent: 3)) && cause(1000, 198_750) == .bounce)
     }
 
-    /// One pulse too many has a sign, none has not.
+    /// A deviation of a pulse has a sign, zero has none.
     @Test(arguments: [(Int64(1), "+1 pulses (+0.00 %) against"), (0, "0 pulses (0.00 %) against"), (-1, "-1 pulses (0.00 %) against")])
     func signs(_ pulses: Int64, _ text: String) {
         var bench = Bench()
@@ -220,12 +220,12 @@ private struct Bench {
         #expect(bench.total.drift?.description.hasPrefix(text) == true, "\(bench.total.drift?.description ?? "-")")
     }
 
-    /// The line died long ago: that is no constant of 0.
+    /// A line that broke long ago must not be reported as a constant of 0.
     @Test func aLineThatDiedHasNoConstant() {
         var bench = Bench()
         bench.run(pulses: 5000, tenths: 50)
         for _ in 0..<3 { bench.run(pulses: 0, tenths: 15) }
-        // Short spans, so all four are looked at.
+        // The intervals are short, so all four are combined.
         #expect(bench.total.drift?.counted == 5000 && bench.total.drift?.expected == 9500)
         #expect(bench.total.drift?.cause == .loss)
     }
@@ -244,7 +244,7 @@ private struct Bench {
         }
     }
 
-    /// Of a display of thousands.
+    /// A display in thousands.
     @Test func zerosBehindTheDisplayCount() {
         var total = PulseTotal(pulsesPerUnit: Quantity(1))
         total.set(Quantity(5, exponent: 3), at: WallTime(millisecondsSince1970: 0))

@@ -25,7 +25,7 @@ private func readout(_ registers: [Register], serial: String? = nil, after secon
     return readout
 }
 
-/// What a meter can send and none does.
+/// Data that a meter could send, although none does.
 @Suite struct HostileReadingsTests {
     @Test func heatThatNoNumberHoldsIsNoReading() {
         let type = Register(OBISCode(0, 1, 24, 1, 0, 255), .text("004"))
@@ -39,7 +39,7 @@ private func readout(_ registers: [Register], serial: String? = nil, after secon
         }
     }
 
-    /// The one that is in doubt goes on where the known one was, if its totals fit.
+    /// While the serial number is in doubt, the totals decide: if they continue the known meter's, it is still the same.
     @Test func aTotalOfAnUnknownMeterMayBeAnything() {
         var state = state()
         func total(_ mantissa: Int64, _ exponent: Int) -> [Register] {
@@ -85,7 +85,7 @@ private func readout(_ registers: [Register], serial: String? = nil, after secon
         #expect(WallTime(millisecondsSince1970: .max).rfc3339.utf8.count == 24)
     }
 
-    /// P1 has four channels. Each meter behind one gets topics, a device, and a place in memory.
+    /// P1 has four channels. Each meter behind another one needs topics, a device, and memory, so their number is limited.
     @Test func onlySoManyMetersAreBehindOne() {
         var state = state()
         for second in 0..<3 {
@@ -111,7 +111,7 @@ private func readout(_ registers: [Register], serial: String? = nil, after secon
         #expect(state.snapshot["grid_gas"]?.problem == nil)
     }
 
-    /// Two of one kind, and the next life hears of the other one first.
+    /// Two meters of the same kind; after a restart the other one is read first.
     @Test func eachKeepsItsNameOverARestart() {
         var state = state()
         state.record(readout(gas(2, serial: "b")), of: "grid", wall: wall)

@@ -11,7 +11,7 @@ import Testing
 
     private var offset: String? { state.snapshot["grid"]?.values[.meterClockOffset]?.text }
 
-    /// Read at `wall` seconds, in 0.3 s.
+    /// A reading that ends at `wall` seconds and took 0.3 s.
     private mutating func read(_ registers: [(String, String)], wall: Double, taking: Duration = .milliseconds(300)) {
         let list = registers.compactMap { code, text in OBISCode(code).map { Register($0, .text(text)) } }
         let readout = Readout(list, asked: now - taking, at: now)
@@ -28,10 +28,10 @@ import Testing
 
     @Test(arguments: [
         ("12:00:00", "26.03.01", "0"), ("120000", "260301", "0"), ("12:00:07", "26-03-01", "7"), ("11:59:20", "26.03.01", "-40"),
-        // Local time, in winter and in summer, and behind a digit for the season.
+        // Local time in winter and summer, and with a leading digit for the season.
         ("13:00:05", "26.03.01", "5"), ("140005", "1260301", "5"), ("015959", "0260302", "-1"), ("22:00:00", "26.02.28", "0"),
         ("12:29:00", "26.03.01", "1740"), ("12:31:00", "26.03.01", "-1740"),
-        // No zone is so far away: its date is wrong.
+        // No time zone has such an offset, so the date is wrong.
         ("03:00:30", "26.03.02", "54030"), ("12:00:00", "25.03.01", "-31536000"), ("12:00:00", "24.02.29", "-63158400"),
     ]) func tellsSecondsWithoutZoneAndSeason(time: String, date: String, expected: String) {
         var bench = self
@@ -47,17 +47,17 @@ import Testing
         #expect(bench.compare(time, date, wall: Self.noon) == nil)
     }
 
-    /// It looked at its clock in the middle of the time that the reading took, which is a second at most.
+    /// The meter read its clock in the middle of the reading, which may take at most a second.
     @Test func theReadingTakesItsTime() {
         for (milliseconds, expected) in [(200, "10"), (1000, "10"), (1001, nil)] as [(Int64, String?)] {
             var bench = self
-            // It came 400 ms later than the middle of its second.
+            // The answer came 400 ms after the middle of the clock's second.
             bench.read([("0.9.1", "12:00:10")], wall: Double(Self.noon) + 0.9, taking: .milliseconds(milliseconds))
             bench.now = bench.now + .seconds(1)
             bench.read([("0.9.2", "26.03.01")], wall: Double(Self.noon) + 1.9)
             #expect(bench.offset == expected, "\(milliseconds)")
         }
-        // In 0.9 s: 0.45 s before the end, 9.6 s ahead; 10.5 s had it been at the end, 11.4 s had it been later still.
+        // The reading took 0.9 s. Its middle, 0.45 s before the end, gives 9.6 s ahead; its end would give 10.5 s, and a later moment 11.4 s.
         var bench = self
         bench.read([("0.9.1", "12:00:10")], wall: Double(Self.noon) + 1.35, taking: .milliseconds(900))
         bench.now = bench.now + .seconds(1)
@@ -65,7 +65,7 @@ import Testing
         #expect(bench.offset == "10")
     }
 
-    /// The date that belongs to the time is not the one that is read after it.
+    /// Around midnight the date that is read after the time may be the next day's.
     @Test func saysNothingAtItsMidnight() {
         var bench = self
         #expect(bench.compare("23:59:58", "26.03.02", wall: Self.noon - 2, later: 2) == nil)
@@ -88,7 +88,7 @@ import Testing
 
     // MARK: To the millisecond
 
-    /// Time and date in one reading that took so long; `wall`: milliseconds after noon at its end.
+    /// Time and date from the same reading; `wall` is its end in milliseconds after noon.
     private mutating func both(
         _ time: String, _ date: String = "26.03.01", wall: Int64 = 650, taking: Duration = .milliseconds(300)
     ) -> String? {
@@ -99,7 +99,7 @@ import Testing
         return offset
     }
 
-    /// 12:00:00 is 12:00:00.5 on average, at the middle of the reading: seen at 12:00:00.000 it is half a second ahead, which is rounded up.
+    /// 12:00:00 means 12:00:00.5 on average, at the middle of the reading. Read at 12:00:00.000 it is half a second ahead, rounded up.
     @Test(
         arguments: [
             (500, 1_000_000_000, "1"), (501, 1_000_000_000, "0"), (499, 999_999_600, "1"), (500, 999_999_600, "0"),
@@ -110,7 +110,7 @@ import Testing
         #expect(found == expected)
     }
 
-    /// Fourteen hours are a zone, fifteen none.
+    /// Fourteen hours may be a time zone, fifteen can't.
     @Test(arguments: [("02:00:00", "26.03.02", "0"), ("03:00:00", "26.03.02", "54000"), ("22:00:00", "26.02.28", "0")])
     func zones(_ time: String, _ date: String, _ expected: String) {
         var bench = self
@@ -134,7 +134,7 @@ import Testing
         #expect(found == ["-60", "-1"])
     }
 
-    /// The date was read so long after the middle of the time's reading, and must be of the same day, a second more or less.
+    /// The date is read `later` after the time and must belong to the same day, with a tolerance of a second.
     @Test func theDateIsReadLater() {
         func offset(_ time: String, later: Duration) -> String? {
             var bench = self
@@ -143,14 +143,14 @@ import Testing
             bench.read([("0.9.2", "26.03.01")], wall: Double(Self.noon) + 0.65 + later.seconds)
             return bench.offset
         }
-        // 0.15 s before the end of its reading: 120 s between them, and no more.
+        // The time was read 0.15 s before the end of its reading: at most 120 s may lie in between.
         #expect(offset("12:00:00", later: .milliseconds(119_850)) == "0")
         #expect(offset("12:00:00", later: .milliseconds(119_850) + .nanoseconds(1)) == nil)
-        // In 1.15 s, which may be two, and one more, it would be midnight.
+        // After 1.15 s, rounded up to two, plus one second of tolerance, it would be midnight.
         #expect(offset("23:59:56", later: .seconds(1)) != nil && offset("23:59:57", later: .seconds(1)) == nil)
     }
 
-    /// Noon of the last day of each month, in days from now; the day after it is none.
+    /// Noon of the last day of each month, in days from now; the day after the last one is invalid.
     @Test(arguments: [0, 1, 4, 23, 24, 26, 96, 99] as [Int64]) func everyMonth(_ year: Int64) {
         // 2000-01-01 is day 10957, 2026-03-01 day 20513.
         var day: Int64 = 10_957

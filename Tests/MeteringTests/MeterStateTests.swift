@@ -24,7 +24,7 @@ extension Snapshot {
 }
 
 @Suite struct OpticalMeterTests {
-    /// Whatever the reader does in the meantime: nobody is left without a word.
+    /// Whatever the reader does meanwhile, a meter without readings must get a problem.
     @Test func aMeterThatIsNeverReadHasAProblem() {
         var state = MeterState()
         state.addOptical(grid, maxPower: 25_000, staleAfter: .seconds(40), since: start)
@@ -122,7 +122,7 @@ extension Snapshot {
         #expect(state.takeRemarks() == [remark] && state.takeRemarks() == [])
     }
 
-    /// A register of whole or tenths of kWh takes a step that the house connection could not, in a second.
+    /// A register in whole or tenths of kWh may step by more than the house connection can deliver in a second.
     @Test(arguments: [0, -1]) func aCoarseRegisterMayStep(_ exponent: Int) {
         var state = optical()
         for second in 0..<60 {
@@ -133,7 +133,7 @@ extension Snapshot {
         #expect(state.snapshot.text("grid", .energyImport) == Quantity(5001, exponent: exponent).description)
     }
 
-    /// In a session each readout has another register.
+    /// In a session each readout holds a different register.
     @Test func totalsThatAreHeldAreAProblemUntilTheyFit() {
         var state = optical()
         state.record(reading(5000, 700, at: 0), of: "grid", wall: wall)
@@ -159,12 +159,12 @@ extension Snapshot {
         #expect(state.snapshot["grid"]?.problem == problem)
     }
 
-    /// What was used while nobody read came as one step, at the wrong moment.
+    /// The consumption during an outage shows as a single step at the wrong time.
     @Test func aGapInTheReadingGivesNoWrongPower() {
         var state = optical()
         for tick in 0...60 { state.record(reading(1000 + Int64(tick) / 36, at: Double(tick)), of: "grid", wall: wall) }
         state.note(problem: "the adapter is gone", of: "grid")
-        // 100 W: a step in 36 s; read again 10 s before the next.
+        // 100 W: a step every 36 s; reading resumes 10 s before the next one.
         for tick in 662...672 {
             state.record(reading(1000 + Int64(tick) / 36, at: Double(tick)), of: "grid", wall: wall)
             let power = state.snapshot.text("grid", .power).flatMap { Int64($0) } ?? 100
@@ -172,7 +172,7 @@ extension Snapshot {
         }
     }
 
-    /// C.1.0 and 0.0.0 may differ: the second one is an address then.
+    /// C.1.0 and 0.0.0 may differ: then 0.0.0 is an address.
     @Test func theAddressIsNoOtherMeter() {
         var state = optical()
         let total = Register(OBISCode(1, 8, 0), .number(Quantity(5000, exponent: -3), .kilowattHours))
@@ -205,7 +205,7 @@ extension Snapshot {
         #expect(state.takeRemarks() == ["grid: the meter was exchanged: 2 is in the place of 1"] && state.turns > turns)
     }
 
-    /// In a session only the first readout says who it is.
+    /// In a session only the first readout contains the serial number.
     @Test func aReadoutWithoutANumberIsOfTheMeterThatSpokeLast() {
         var state = optical()
         state.record(reading(5000, serial: "1", at: 0), of: "grid", wall: wall)
@@ -217,7 +217,7 @@ extension Snapshot {
         #expect(state.snapshot.text("grid", .energyImport) == "0.003" && state.snapshot["grid"]?.serial == "2")
     }
 
-    /// The number was misread, and is not told again for hours.
+    /// The serial number was misread, and is not sent again for hours.
     @Test func aMeterWhoseTotalsGoOnIsTheSame() {
         var state = optical()
         state.record(reading(5000, serial: "1", at: 0), of: "grid", wall: wall)
@@ -228,7 +228,7 @@ extension Snapshot {
         #expect(state.snapshot["grid"]?.problem == nil && state.takeRemarks() == [])
     }
 
-    /// The sum of what is left would be lower, or the first one, and what follows too fast.
+    /// A sum with a missing tariff would be too low; and if it were the first one, the next would rise too fast.
     @Test func aSumWithoutOneOfItsTariffsIsNone() {
         var state = optical()
         func record(_ tariffs: [(UInt8, Int64)], at seconds: Int) {
@@ -246,13 +246,13 @@ extension Snapshot {
         #expect(state.snapshot["grid"]?.problem == nil && state.snapshot.text("grid", .errors) == "2")
         record([(1, 1001), (2, 501)], at: 3)
         #expect(state.snapshot.text("grid", .energyImport) == "1.502")
-        // One that is left out in the first reading of another life is missed as well.
+        // After a restart, a tariff that is missing in the first reading is noticed as well.
         var next = MeterState()
         next.addOptical(grid, maxPower: 25_000, staleAfter: .seconds(30), remembered: state.memories["grid"] ?? MeterMemory())
         state = next
         record([(1, 1002)], at: 4)
         #expect(state.snapshot.text("grid", .energyImport) == nil && state.snapshot.text("grid", .energyImportT1) == "1.002")
-        // A tariff that stays away is none any more; its share is missing, which is told for as long again.
+        // A tariff that stays missing is dropped from the sum. The sum is then too low, which is reported for as long again.
         for second in 5...2000 { record([(1, 1002)], at: second) }
         #expect(state.snapshot.text("grid", .energyImport) == "1.002")
     }
@@ -291,7 +291,7 @@ extension Snapshot {
         #expect(state.snapshot["grid"]?.problem == nil)
     }
 
-    /// A long readout at 300 Bd takes minutes.
+    /// A long readout at 300 Bd takes minutes and must not count as silence.
     @Test func aSlowMeterIsNoSilentOne() {
         var state = optical()
         for minute in 0..<10 {
@@ -313,20 +313,20 @@ extension Snapshot {
         #expect(state.snapshot["grid"]?.problem == nil)
     }
 
-    /// The ancestor began its first window at the first reading, anywhere between two steps: up to 20 % wrong.
+    /// A window that began at the first reading, anywhere between two steps, would be up to 20 % wrong.
     @Test(arguments: [60, 300, 550, 2500, -1500]) func theFirstPowerHasNoBias(_ watts: Int64) {
         for offset in 0..<10 {
             var state = optical()
             var first: Int64?
             for tick in 0..<1000 where first == nil {
-                // A register refreshed once a second, read every 0.65 s.
+                // A register that is refreshed once a second and read every 0.65 s.
                 let second = (Double(tick) * 0.65).rounded(.down)
                 let wattHours = Int64((Double(abs(watts)) * second / 3600 + Double(offset) / 10).rounded(.down))
                 let (imported, exported) = watts > 0 ? (1000 + wattHours, Int64(500)) : (1000, 500 + wattHours)
                 state.record(reading(imported, exported, at: Double(tick) * 0.65), of: "grid", wall: wall)
                 first = state.snapshot.text("grid", .power).flatMap { Int64($0) }
             }
-            // Either end of the window is seen up to 1.65 s late.
+            // Each end of the window is seen up to 1.65 s late.
             let allowed = abs(watts) <= 300 ? 10 : 20
             #expect(first.map { abs($0 - watts) * 100 <= abs(watts) * Int64(allowed) } == true, "\(watts) W at \(offset): \(first ?? 0)")
         }
@@ -337,7 +337,7 @@ extension Snapshot {
         for tick in 0...60 { state.record(reading(1000 + Int64(tick) / 12, at: Double(tick)), of: "grid", wall: wall) }
         #expect(state.snapshot.text("grid", .power) == "300")
         state.record(reading(1005, at: 181), of: "grid", wall: wall)
-        // Less than a Wh in the 120 s that are sure: 30 W at most.
+        // Less than 1 Wh in the 120 s that are certain: at most 30 W.
         #expect(state.snapshot.text("grid", .power) == "12")
         #expect(state.snapshot.text("grid", .powerError) == "19")
         state.record(reading(1005, at: 400), of: "grid", wall: wall)
@@ -347,7 +347,7 @@ extension Snapshot {
 }
 
 @Suite struct LightTests {
-    /// Import and export in Wh; the light blinks at each.
+    /// A meter with import and export in Wh, and an LED that pulses for each.
     private struct House {
         var state = optical()
         var light = PulseReading()
@@ -368,7 +368,7 @@ extension Snapshot {
         var error: String? { state.snapshot.text("grid", .powerError) }
     }
 
-    /// Every 3.6 s; the register is refreshed up to a second later.
+    /// A pulse every 3.6 s; the register is refreshed up to a second later.
     private func importing() -> House {
         var house = House()
         house.read(at: 0)
@@ -416,7 +416,7 @@ extension Snapshot {
         #expect(house.state.snapshot["grid"]?.problem == nil)
     }
 
-    /// The head slipped: the light goes on, but nobody sees it.
+    /// The head slipped: the LED still pulses, but the sensor doesn't see it.
     @Test func aLightThatIsNotSeenIsLeftOut() {
         var house = importing()
         for second in 20...120 {
@@ -443,7 +443,7 @@ extension Snapshot {
         return reading
     }
 
-    /// A journal that can't be written is no reason to doubt the line.
+    /// A journal that can't be written doesn't make the line's counts invalid.
     @Test func aJournalThatFailsIsAProblemAlone() {
         var state = state(.new)
         var reading = counted(1, at: 1)
@@ -494,7 +494,7 @@ extension Snapshot {
         let due = try #require(state.deadline)
         #expect(due > start + .seconds(18) && due < start + .seconds(25))
         state.advance(to: start + .seconds(14) + .seconds(36))
-        // Less than a Wh in 35 s.
+        // Less than 1 Wh in 35 s.
         #expect(state.snapshot.text("heat", .power) == "41")
         #expect(state.snapshot.text("heat", .powerError) == "62")
         var last = start + .seconds(50)
@@ -532,7 +532,7 @@ extension Snapshot {
         state.record(Readout(registers, at: start + .seconds(second)), of: meter, wall: wall)
     }
 
-    /// What the next life must know: also that a meter behind another one was exchanged.
+    /// `turns` changes when the state must be saved, which includes the exchange of a meter behind another one.
     @Test func turnsOfTheMetersBehind() {
         var state = optical()
         #expect(state.turns == 0)
@@ -564,7 +564,7 @@ extension Snapshot {
         #expect(still == nil)
     }
 
-    /// The earliest of all; without the pulse meters that of the others.
+    /// The earliest deadline of all meters; pulse meters may have none.
     @Test func deadlines() {
         var state = MeterState()
         #expect(state.deadline == nil)
@@ -586,7 +586,7 @@ extension Snapshot {
         #expect(state.deadline(ofPulses: false) == start + .seconds(40))
     }
 
-    /// Four channels are remembered; one whose name had its number keeps it.
+    /// Four channels are remembered; a channel whose name contains its number keeps the name.
     @Test func whatIsRememberedBehind() {
         var memory = MeterMemory()
         for channel in 0...5 as ClosedRange<UInt8> { memory.channels[channel] = MeterMemory(serial: "\(channel)") }
@@ -599,7 +599,7 @@ extension Snapshot {
         #expect(state.snapshot.meters.map(\.name) == ["grid", "grid_gas_2", "grid_gas_1", "grid_gas"])
     }
 
-    /// Up to a billion units with nine decimals.
+    /// Up to a billion units, with up to nine decimals.
     @Test func possibleTotals() {
         var state = MeterState()
         state.addPulse(

@@ -5,11 +5,11 @@ import Testing
 private let start = Instant(nanoseconds: 1_000_000_000_000)
 private let clock = WallTime(millisecondsSince1970: 1_700_000_000_000)
 
-/// A total with 25 kW behind it, told second by second.
+/// A total limited to 25 kW, fed second by second.
 private struct Told {
     var total = MonotonicTotal()
     var rules = MonotonicTotal.Rules(perHour: 25)
-    /// What the clock on the wall is wrong by.
+    /// The wall clock's error in seconds.
     var clockError: Int64 = 0
 
     @discardableResult
@@ -27,7 +27,7 @@ private struct Told {
     @Test func onlyWhatTheConnectionCarries() {
         var told = Told()
         #expect(told.tell("1000.000", at: 0) == .accepted)
-        // An hour of 25 kW, and what the refresh of the register may hide.
+        // An hour at 25 kW, plus the tolerance for the register's refresh.
         #expect(told.tell("1025.050", at: 3600) == .tooFast)
         #expect(told.tell("1025.030", at: 3600) == .accepted)
         #expect(told.tell("1025.100", at: 3601) == .tooFast && told.value == "1025.030")
@@ -41,7 +41,7 @@ private struct Told {
         #expect(told.tell("1000.800", at: 121) == .accepted, "and nothing of it is left")
     }
 
-    /// A thousandfold, tenfold, a digit turned, and what no meter has digits for.
+    /// A thousandfold and a tenfold total, a changed digit, and a step of a whole kWh.
     @Test(arguments: ["1000000", "10000", "1900.000", "1001"]) func neverTooMuch(_ more: String) {
         var told = Told()
         told.tell("1000.000", at: 0)
@@ -61,7 +61,7 @@ private struct Told {
         #expect(told.value == "12345.678")
         #expect(told.tell("12344", at: 5001) == .backwards)
         #expect(told.tell("12346", at: 5002) == .accepted && told.tell("12346.002", at: 5003) == .accepted)
-        // Of a register of ten kWh a step would excuse what no connection can have.
+        // For a register in tens of kWh the tolerance of one step must not permit an impossible rise.
         var coarse = told
         #expect(coarse.total.record(Quantity(1236, exponent: 1), at: start + .seconds(5004), wall: clock, coarse.rules) == .tooFast)
     }
@@ -76,7 +76,7 @@ private struct Told {
         #expect(told.value == "3.215" && told.tell("3.216", at: 11 + held) == .accepted)
     }
 
-    /// A meter that is read once in a while tells it three times at least.
+    /// A meter that is read rarely needs at least three readings.
     @Test func afterThreeReadingsAtLeast() {
         var told = Told()
         told.tell("12345.678", at: 0)
@@ -93,7 +93,7 @@ private struct Told {
         #expect(told.value == "12345.700")
     }
 
-    /// On a line that garbles every third reading, each time in another way.
+    /// A line that corrupts every third reading, each time differently.
     @Test func aStoryOutlivesGarbledReadings() {
         var told = Told()
         told.tell("12345.678", at: 0)
@@ -101,7 +101,7 @@ private struct Told {
         #expect(told.value == "3.200")
     }
 
-    /// Random numbers never become a story.
+    /// Random numbers never become a candidate.
     @Test func noiseIsNoStory() {
         var told = Told()
         told.tell("12345.678", at: 0)
@@ -109,7 +109,7 @@ private struct Told {
         #expect(told.value == "12345.678")
     }
 
-    /// A base that was misread a little too high: the meter is lower, and right in the end. Home Assistant subtracts the dip.
+    /// The accepted total was misread a little too high: in the end the meter's lower total is accepted. Home Assistant subtracts the dip.
     @Test func aWrongBaseIsMended() {
         var told = Told()
         told.tell("1000.900", at: 0)
@@ -127,7 +127,7 @@ private struct Told {
         #expect(told.tell("12345.679", at: 2) == .accepted && told.value == "12345.679")
     }
 
-    /// Two that are hurt in the same total confirm each other before they come here; the third one shows it.
+    /// Two readings corrupted in the same way have already confirmed each other before they arrive here; only the third reveals it.
     @Test func aRiseIsConfirmed() {
         var told = Told()
         told.rules.isChecked = false
@@ -139,7 +139,7 @@ private struct Told {
         #expect(told.tell("12345.682", at: 6) == .accepted && told.value == "12345.680")
     }
 
-    // MARK: Another life
+    // MARK: After a restart
 
     private func remembering(_ text: String, clockError: Int64 = 0) -> Told {
         Told(total: MonotonicTotal(remembered: Quantity(text) ?? Quantity(0), at: clock), clockError: clockError)
@@ -151,13 +151,12 @@ private struct Told {
         #expect(told.tell("10000", at: 3602) == .tooFast)
         var soon = told
         #expect(soon.tell("1000.030", at: 3603) == .accepted, "what seconds may bring")
-        // Three hours, one kWh: for a minute.
+        // Three hours and one kWh: held for a minute.
         for second in 10_800..<10_860 as Range<Int64> { #expect(told.tell("1001.000", at: second) == .waiting) }
         #expect(told.tell("1001.001", at: 10_860) == .accepted && told.value == "1001.001")
     }
 
-    /// Of one that is read once an hour, the second reading will do.
-    /// A digit misread downwards, which fits what was known an hour ago, is below what was published since.
+    /// A digit misread downwards, which is consistent with the total of an hour ago, but lower than the readings since.
     @Test func whatContradictsAllOthersWaitsToo() {
         var told = remembering("90.000")
         for second in 3600...3640 as ClosedRange<Int64> { #expect(told.tell("90.073", at: second) == .waiting) }
@@ -166,12 +165,13 @@ private struct Told {
         #expect(told.tell("90.073", at: 3660) == .accepted)
     }
 
+    /// For a total that is read once an hour, the second reading is enough.
     @Test func itNeedsNoThirdReading() {
         var told = remembering("1000.000")
         #expect(told.tell("1001.000", at: 10_800) == .waiting && told.tell("1001.900", at: 14_400) == .accepted)
     }
 
-    /// No clock of its own: it starts where it was switched off, three hours too early, or in 1970.
+    /// A machine without a battery-backed clock: its clock starts three hours late, or in 1970.
     @Test(arguments: [-10_800, -1_700_000_000]) func aClockThatIsLateOnlyDelays(_ error: Int64) {
         var told = remembering("1000.000", clockError: error)
         for second in 0...10 as ClosedRange<Int64> { #expect(told.tell("1001.000", at: 10_800 + second) == .tooFast) }
@@ -182,7 +182,7 @@ private struct Told {
         #expect(told.value == "1001.002", "it was never set")
     }
 
-    /// One that is years ahead does not vouch for what a meter shows while it starts, nor for everything.
+    /// A clock that is years ahead must not justify the nonsense that a meter sends while it starts, nor an arbitrary rise.
     @Test func aClockThatIsAheadIsNoProof() {
         var told = remembering("12345.678", clockError: 400_000_000)
         for second in 0..<50 as Range<Int64> {
@@ -193,7 +193,7 @@ private struct Told {
         #expect(told.value == "12346.000")
     }
 
-    /// A reading once an hour of a meter that counts on: no more than it can have let through since the last step.
+    /// A register that is refreshed once an hour: at most what can have flowed since its last step.
     @Test func aRegisterThatStandsStillBetweenItsReadings() {
         var told = Told()
         told.rules = MonotonicTotal.Rules(perHour: 100, refresh: .seconds(25 * 3600))
@@ -204,13 +204,13 @@ private struct Told {
     }
 }
 
-/// Each bound, to the last digit on both sides of it.
+/// Each limit, with the last digit on both sides of it.
 @Suite struct MonotonicBoundTests {
     private let held = MonotonicTotal.candidateLength.components.seconds
 
     private func remembering(_ text: String) -> Told { Told(total: MonotonicTotal(remembered: Quantity(text) ?? Quantity(0), at: clock)) }
 
-    /// 25 kW for an hour and 5 s are 25.0347 kWh; the last digit may be about to turn.
+    /// 25 kW for an hour and 5 s are 25.0347 kWh, plus one step of the last digit.
     @Test(arguments: [("1025.035", true), ("1025.036", false)]) func whatAnHourBrings(_ text: String, _ fits: Bool) {
         var told = Told()
         told.tell("1000.000", at: 0)
@@ -219,7 +219,7 @@ private struct Told {
         #expect(told.tell(text, at: 3600) == (fits ? .accepted : .tooFast))
     }
 
-    /// A last digit of ten kWh excuses one: the others must have had their time, 1296 s at 25 kW.
+    /// One step of a register in tens of kWh is tolerated; further steps need their time, 1296 s at 25 kW.
     @Test(arguments: [(Int64(1290), false), (1291, true)]) func aStepOfTenKilowattHours(_ seconds: Int64, _ fits: Bool) {
         var told = Told()
         func record(_ tens: Int64, at second: Int64) -> MonotonicTotal.Verdict {
@@ -250,7 +250,7 @@ private struct Told {
         #expect(!fits("1000") && fits("1001"))
     }
 
-    /// It stood still for an hour, and its meter may be an hour or less ahead of it.
+    /// The register stood still for an hour and may be up to an hour behind the meter.
     @Test(
         arguments: [
             (90_000, "1081.610", true), (90_000, "1081.611", false), (1800, "1031.582", true), (1800, "1031.583", false),
@@ -258,14 +258,14 @@ private struct Told {
     func aRegisterMayHaveStoodStill(_ refresh: Int64, _ text: String, _ fits: Bool) {
         var told = Told()
         told.rules = MonotonicTotal.Rules(perHour: 100, refresh: .seconds(refresh))
-        // 100 m³ in an hour, 6 s and less: 100.167 and the last digit; or 50.139 in half an hour and 5 s.
+        // 100 m³ per hour for an hour and 6 s, plus the last digit: 100.167; or for half an hour and 5 s: 50.139.
         for second in [0, 1800, 3600] as [Int64] { told.tell("981.443", at: second) }
         #expect(told.tell(text, at: 3601) == (fits ? .accepted : .tooFast))
     }
 
-    // MARK: Another life
+    // MARK: After a restart
 
-    /// 5 s at 25 kW are 0.0347 kWh: so much is believed at once, whatever the clock says.
+    /// 25 kW for 5 s are 0.0347 kWh: this much is accepted at once, whatever the wall clock shows.
     @Test func whatSecondsBringIsBelievedAtOnce() {
         for (text, verdict) in [("1000.035", MonotonicTotal.Verdict.accepted), ("1000.036", .waiting)] {
             var told = remembering("1000.000")
@@ -273,7 +273,7 @@ private struct Told {
         }
     }
 
-    /// Where the digits behind are known, whole kWh may be a step of the whole register, or one that was cut off.
+    /// If decimals are known, a reading in whole kWh may be a step of a coarse register, or a truncated one.
     @Test func wholeKilowattHoursWaitForAMinute() {
         var told = remembering("1000.000")
         var same = told
@@ -282,13 +282,13 @@ private struct Told {
         #expect(told.tell("1001", at: 10_860) == .accepted)
     }
 
-    /// A clock vouches for 31 days at most: 25 kW × (31 d + 5 s).
+    /// The wall clock justifies at most 31 days: 25 kW × (31 d + 5 s).
     @Test(arguments: [("19600.034723", true), ("19600.034724", false)]) func aMonthAtMost(_ text: String, _ fits: Bool) {
         var told = remembering("1000.000000")
         #expect(told.tell(text, at: 40 * 86_400) == (fits ? .waiting : .tooFast))
     }
 
-    /// One reading against another is no majority.
+    /// A single contradicting reading is no majority.
     @Test func twoReadingsAreNeededToContradict() {
         var told = remembering("90.000")
         #expect(told.tell("90.073", at: 3600) == .waiting)
@@ -297,9 +297,9 @@ private struct Told {
         #expect(told.tell("90.003", at: 3601) == .accepted)
     }
 
-    // MARK: A story
+    // MARK: Candidates
 
-    /// From 3.200 on, an hour brings 25.035 kWh at most, as ever: what is more is another story.
+    /// A candidate is limited like a total: after 3.200 it may rise by 25.035 kWh per hour; a higher reading starts a new candidate.
     @Test(arguments: [("28.235", true), ("28.236", false), ("3.200", true), ("3.199", false)])
     func aStoryGoesOnAsATotalDoes(_ text: String, _ goesOn: Bool) {
         var told = Told()
@@ -319,7 +319,7 @@ private struct Told {
         #expect((record(2, at: 101 + seconds) == .backwards) == !goesOn)
     }
 
-    /// Its register may stand still for an hour, so the next reading may have two hours in it.
+    /// The register may stand still for an hour, so the next reading may include two hours.
     @Test(arguments: [("53.235", true), ("53.236", false)]) func aStoryKnowsTheRefresh(_ text: String, _ goesOn: Bool) {
         var told = Told()
         told.rules.refresh = .seconds(3600)
@@ -329,7 +329,7 @@ private struct Told {
         #expect((told.tell(text, at: 7300) == .backwards) == !goesOn)
     }
 
-    /// Two readings are outweighed by two others; the second of these begins a story of its own.
+    /// Two readings are outvoted by two others, the second of which starts a new candidate.
     @Test func aStoryIsOutweighed() {
         var told = Told()
         told.tell("12345.678", at: 0)
@@ -350,7 +350,7 @@ private struct Told {
         return told
     }
 
-    /// A step of the last digit is what every register does, and needs no other reading.
+    /// A single step of the last digit is normal and needs no confirmation.
     @Test func aStepOfTheLastDigitIsNotConfirmed() {
         var told = unchecked("12345.678")
         #expect(told.tell("12345.679", at: 2) == .accepted && told.value == "12345.679")
@@ -364,7 +364,7 @@ private struct Told {
         #expect(told.tell("12345.686", at: 4) == .accepted && told.value == "12345.685")
     }
 
-    /// What waited before the meter was exchanged is no reading of the new one.
+    /// A reading that was pending before the exchange doesn't count for the new meter.
     @Test func whatWaitedIsForgottenByAnotherMeter() {
         var told = unchecked("1000.000")
         told.tell("1000.010", at: 2)
@@ -375,7 +375,7 @@ private struct Told {
         #expect(told.tell("5000.010", at: 5 + held) == .accepted && told.value == "5000.010")
     }
 
-    /// What a listener takes for a meter that begins anew: less than before. And a tenth more, after which the next such is another one.
+    /// `turns` increases at a decrease, which a listener takes for a reset, and whenever the total is more than a tenth above the last one counted.
     @Test func turns() {
         var told = remembering("100.000")
         told.rules = MonotonicTotal.Rules(perHour: 1_000_000)
@@ -427,7 +427,7 @@ private struct Told {
         }
     }
 
-    /// A serial number is whatever a meter sends.
+    /// A meter may send anything as its serial number, even line ends.
     @Test func aSerialNumberIsNoLine() {
         let hostile = MeterMemory(serial: "1\nenergy_import 9 at 1")
         let read = MeterMemoryRecord.parse(Array(MeterMemoryRecord.text(of: hostile).utf8))

@@ -1,7 +1,7 @@
 import Metering
 import Testing
 
-/// Registers that their owner has named.
+/// A meter with registers named in the configuration.
 private struct NamedBench {
     var state = MeterState()
     private var seconds: Int64 = 0
@@ -12,7 +12,7 @@ private struct NamedBench {
             staleAfter: .seconds(30))
     }
 
-    /// Reads one more second later.
+    /// Adds a reading one second later.
     mutating func read(
         _ registers: [(OBISCode, RegisterValue)], serial: String = "4711", isChecked: Bool = true, after pause: Int64 = 1
     ) {
@@ -70,7 +70,7 @@ private func number(_ text: String, _ unit: Unit? = nil) -> RegisterValue { Quan
         #expect(bench["both"] == "12345681" && bench.meter?.problem == nil)
     }
 
-    /// Without a checksum, what has no neighbours to be held against must be said twice.
+    /// Without a checksum, a value that can't be checked for plausibility must be read twice.
     @Test func aTurnedBitIsNotPublished() {
         var bench = NamedBench([(Self.failures, "failures"), (OBISCode(0, 2, 1), "parameters")])
         func say(_ count: String, _ text: String) {
@@ -88,7 +88,7 @@ private func number(_ text: String, _ unit: Unit? = nil) -> RegisterValue { Quan
         #expect(bench["failures"] == "13" && bench["parameters"] == "A")
     }
 
-    /// 10 kW for a second, and the 5 s that a register may be late, are 0.0167 kWh; the last digit may be about to turn.
+    /// 10 kW for a second plus the 5 s that a register may be late are 0.0167 kWh, plus one step of the last digit.
     @Test(arguments: [
         ("500.017", "kWh", true), ("500.018", "kWh", false), ("500017", "Wh", true), ("500018", "Wh", false), ("500.018", "kvarh", false),
         ("500.017", "kVAh", true), ("500018", "varh", false), ("500017", "VAh", true),

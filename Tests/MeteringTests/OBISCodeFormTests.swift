@@ -39,7 +39,7 @@ import Testing
         #expect(OBISCode(short) == code && OBISCode(printed) == code && OBISCode(code.description) == code)
     }
 
-    /// Each place has a byte of its own.
+    /// Each group has its own byte.
     @Test func keysDiffer() {
         let codes = (0..<6).flatMap { place in
             ([0, 1, 128, 255] as [UInt8]).map { value in
@@ -68,7 +68,7 @@ import Testing
     }
 }
 
-/// Whose readout it is: the maker's number before the utility's.
+/// The serial number of a readout: the manufacturer's number takes precedence over the utility's.
 @Suite struct ReadoutNumberTests {
     private func number(_ codes: [String]) -> String? {
         Readout(codes.compactMap { text in OBISCode(text).map { Register($0, .text(text)) } }, at: Instant(nanoseconds: 0)).number
@@ -98,7 +98,7 @@ import Testing
     }
 }
 
-/// A wrong factor, whatever digits the constant has.
+/// A wrong factor is recognized whatever digits the constant has.
 @Suite struct DriftFactorTests {
     @Test(arguments: [
         (Int64(970), Int64(970_300), Quantity(97, exponent: 2)), (970, 9703, Quantity(97)), (970, 9697, Quantity(97)),

@@ -9,7 +9,7 @@ private func number(_ c: UInt8, _ d: UInt8, _ e: UInt8, _ text: String, _ unit: 
     Register(OBISCode(c, d, e), .number(Quantity(text) ?? Quantity(-1), unit))
 }
 
-/// A meter with a connection of 25 kW, read once a second.
+/// A meter with a limit of 25 kW, read once a second.
 private struct Optical {
     var meter = OpticalMeterState(
         MeterDescription(name: "grid", title: "Grid"), [], maxPower: 25_000, staleAfter: .seconds(30), remembered: MeterMemory(), since: nil
@@ -35,7 +35,7 @@ private struct Optical {
         var tooMuch: String
     }
 
-    /// Power of the whole connection, its current at 100 V, 1000 V, 100 Hz, and a factor of 1.
+    /// The connection's maximum power, its current at 100 V, 1000 V, 100 Hz, and a power factor of 1.
     private static let bounds: [Bound] = [
         Bound(code: OBISCode(16, 7, 0), unit: .watts, most: "25000", tooMuch: "25001"),
         Bound(code: OBISCode(36, 7, 0), unit: .kilowatts, most: "25.000", tooMuch: "25.001"),
@@ -59,7 +59,7 @@ private struct Optical {
         }
     }
 
-    /// Who says its power once says it again: none is estimated in between.
+    /// A meter that sent its power once will send it again, so no estimate is made in between.
     @Test(arguments: [OBISCode(16, 7, 0), OBISCode(1, 7, 0), OBISCode(31, 7, 0)]) func aPowerThatWasMisreadIsNotEstimated(_ code: OBISCode)
     {
         var meter = Optical()
@@ -68,7 +68,7 @@ private struct Optical {
         #expect(meter[.power] == (code.c == 31 ? "300" : nil))
     }
 
-    /// What it has sent stays, however its totals step.
+    /// The power that was sent is kept, however the totals step.
     @Test(arguments: [OBISCode(16, 7, 0), OBISCode(1, 7, 0)]) func aPowerThatWasSentIsNotEstimated(_ code: OBISCode) {
         var meter = Optical()
         meter.read([Register(code, .number(Quantity(900), .watts))], source: .iec62056)
@@ -76,7 +76,7 @@ private struct Optical {
         #expect(meter[.power] == "900" && meter[.powerError] == nil)
     }
 
-    /// Import and export by themselves make the power that flows.
+    /// Import and export power give the net power.
     @Test func powerIsImportLessExport() {
         var meter = Optical()
         meter.read([number(2, 7, 0, "700", .watts)], source: .iec62056)
@@ -90,7 +90,7 @@ private struct Optical {
         #expect(single[.power] == "500")
     }
 
-    /// Three times the time between two readings, where that is more than the 30 s of the configuration.
+    /// Three times the interval between two readings, if that is more than the configured 30 s.
     @Test func patience() {
         var meter = Optical()
         meter.read([], after: 0)
@@ -101,12 +101,12 @@ private struct Optical {
         #expect(meter.meter.deadline == start + .seconds(54))
         meter.meter.advance(to: start + .seconds(54))
         #expect(meter.problem == "no valid reading for 33 s" && meter.meter.deadline == nil && !meter.meter.snapshot.isAvailable)
-        // The reader knows better why.
+        // The reader's problem is more specific, so it is kept.
         meter.read([], after: 11)
         meter.meter.note(problem: "no answer")
         meter.meter.advance(to: start + .seconds(999))
         #expect(meter.problem == "no answer" && !meter.meter.snapshot.isAvailable)
-        // Nor is the outage a pace: the one before it is kept, until two readings follow each other again.
+        // The outage doesn't change the interval either: the previous one applies until there are two consecutive readings.
         meter.read([], after: 500)
         #expect(meter.meter.deadline == start + .seconds(532 + 33))
         meter.read([], after: 2)
@@ -125,7 +125,7 @@ private struct Optical {
         #expect(meter[.telegrams] == "2" && meter[.errors] == "2" && meter.meter.snapshot.readings == 2)
     }
 
-    /// What the next life must know: a first total, a tenth more, another meter. What has moved at all: every step.
+    /// `turns` counts changes that must be saved: a first total, a rise of a tenth, another meter. `steps` counts every step.
     @Test func turnsAndSteps() {
         var meter = Optical()
         var last = (turns: meter.meter.turns, steps: meter.meter.steps)
@@ -146,7 +146,7 @@ private struct Optical {
         expect("0.001", turns: true, steps: true)
     }
 
-    /// Texts and counts about the meter are as they were sent; of what flows through it only numbers count.
+    /// Texts and counts that describe the meter are kept as sent; measured quantities must be numbers.
     @Test func textsAreAboutTheMeter() {
         var meter = Optical()
         meter.read([
@@ -155,7 +155,7 @@ private struct Optical {
         ])
         #expect(meter[.firmware] == "3.01" && meter[.meterError] == "17" && meter[.energyImport] == nil && meter[.voltageL1] == "230.1")
         #expect(meter[.energyExport] == nil && meter[.errors] == "0", "volts are no energy")
-        // Without a unit it is in the usual one.
+        // Without a unit the usual one is assumed.
         meter.read([number(2, 8, 0, "5.5", nil)])
         #expect(meter[.energyExport] == "5.5")
         meter.read([number(2, 8, 0, "-1", nil)])
@@ -170,9 +170,9 @@ private struct Optical {
         #expect(meter.problem == nil)
     }
 
-    // MARK: Who it is
+    // MARK: Its identity
 
-    /// 0.0.0 is the number of a meter that says no other, until it says its own.
+    /// 0.0.0 is used as the serial number of a meter that sends no other, until it sends one.
     @Test func theAddressIsTheNumberOfWhoHasNoOther() {
         let address = Register(OBISCode(0, 0, 0), .text("7"))
         var meter = Optical()
@@ -189,7 +189,7 @@ private struct Optical {
         #expect(meter.problem == "it says that it is meter 28342194, no longer 28342193: held until confirmed" && meter[.errors] == "1")
     }
 
-    /// As for its total, a register of 0 proves nothing.
+    /// A total of 0 that continues as 0 doesn't prove that it is the same meter.
     @Test func aTotalOfZeroIsNoProof() {
         func isKnown(_ text: String, _ code: OBISCode = OBISCode(2, 8, 0)) -> Bool {
             var meter = Optical()
@@ -211,9 +211,9 @@ private struct Optical {
         #expect(meter.meter.snapshot.manufacturer == "EMH" && meter.meter.snapshot.model == "ED300L")
     }
 
-    // MARK: Its light
+    // MARK: The LED
 
-    /// A pulse of the light counts only while the meter is read; what is wrong with the light is the least of its problems.
+    /// Pulses of the LED count only while the meter is read, and its problems have the lowest priority.
     @Test func theLightIsAPartOfTheMeter() {
         var meter = Optical()
         meter.meter.followLight(pulsesPerUnit: Quantity(1000))

@@ -6,7 +6,7 @@ private let start = Instant(nanoseconds: 1_000_000_000_000)
 private let wall = WallTime(millisecondsSince1970: 1_700_000_000_000)
 private func at(_ seconds: Double) -> Instant { start + .nanoseconds(Int64((seconds * 1e9).rounded())) }
 
-/// A line whose pulses are told as they come.
+/// A line whose pulses are reported as they arrive.
 private struct Line {
     var meter: PulseMeterState
     var reading = PulseReading()
@@ -30,26 +30,26 @@ private struct Line {
 }
 
 @Suite struct PulseMeterStateTests {
-    /// Pulses of a Wh every 3.6 s, whose contact and time stamp are exact to 2 ms: 1000 W, and 0.6 W more at most.
+    /// Pulses of 1 Wh every 3.6 s, with contact and timestamp exact to 2 ms: 1000 W, at most 0.6 W more.
     @Test func powerAndItsError() {
         var line = Line()
         line.pulse(0)
         #expect(line[.power] == nil && line[.powerError] == nil)
         line.pulse(3.6)
         #expect(line[.power] == "1000" && line[.powerError] == "2" && line[.flow] == nil)
-        // With 800 pulses for each kWh 1250 W.
+        // With 800 pulses per kWh it is 1250 W.
         var other = Line(pulsesPerUnit: Quantity(800))
         other.pulse(0)
         other.pulse(3.6)
         #expect(other[.power] == "1250")
-        // And 100 L an hour.
+        // And 100 L per hour.
         var water = Line(unit: .cubicMetres)
         water.pulse(0)
         water.pulse(36)
         #expect(water[.flow] == "0.100" && water[.power] == nil && water[.powerError] == nil)
     }
 
-    /// Not each pulse is told by itself.
+    /// Several pulses may be reported together.
     @Test func thePulseBeforeHasItsTime() {
         func power(_ before: Double?) -> String? {
             var line = Line()
@@ -62,26 +62,26 @@ private struct Line {
         line.pulse(0)
         line.pulse(3.6, before: 0)
         #expect(line[.power] == "1000" && line.meter.snapshot.readings == 2)
-        // The first pulses of all: one interval is known.
+        // The first two pulses of all give an interval.
         var first = Line()
         first.pulse(4, pulses: 9, before: 0.4)
         #expect(first[.power] == "1000")
     }
 
-    /// A pulse is told 200 ms after it began at the latest; then at most once in two seconds, later once in a tenth of the time since.
+    /// A pulse is reported at most 200 ms after it began. After that the rate is checked every two seconds, later after a tenth of the time passed.
     @Test func whenItIsLookedAtAgain() {
         var line = Line()
         line.pulse(0)
         #expect(line.meter.deadline == at(300.2))
         line.pulse(3.6)
-        // 3.602 s at most to the next one.
+        // At most 3.602 s to the next pulse.
         #expect(line.meter.deadline == at(7.402))
         line.meter.advance(to: at(7.401))
         #expect(line.meter.deadline == at(7.402) && line[.power] == "1000")
         line.meter.advance(to: at(7.402))
         #expect(line.meter.deadline == at(9.402))
         line.meter.advance(to: at(9.402))
-        // 5.602 s without a pulse, and 2 ms: 1.5625 / (5.604 / 3.6)² of 642 W.
+        // 5.602 s and 2 ms without a pulse: 1.5625 / (5.604 / 3.6)² of 642 W.
         #expect(line[.power] == "414" && line.meter.deadline == at(11.402))
         line.meter.advance(to: at(107.202))
         #expect(line.meter.deadline == at(117.202))
@@ -132,7 +132,7 @@ private struct Line {
         #expect(line.meter.snapshot.problem == nil && line.meter.snapshot.isAvailable)
     }
 
-    /// What came while nobody looked has no time.
+    /// Pulses that were counted during an outage have no time.
     @Test func anOutageIsNoInterval() {
         var line = Line()
         line.pulse(0)
@@ -183,7 +183,7 @@ private struct Line {
         #expect(long[.energy] == "999999999999999999" || long.meter.snapshot.problem?.contains("too many digits") == true)
     }
 
-    /// A total that was damaged was not 0.
+    /// A total whose record was corrupted must not restart at 0.
     @Test func aDamagedTotalNeedsMoreThanNothing() {
         var line = Line(.damaged("torn"))
         line.reading.counted = 6

@@ -23,7 +23,7 @@ import Testing
         #expect(total.total.description == "144.057142")
     }
 
-    /// A constant with many decimals, on an input that runs for a hundred years.
+    /// Constants with many decimals, for an input that runs for a hundred years.
     @Test(arguments: [
         ("96.153846", "104000000.166400"), ("1000.000000", "10000000.000"), ("999999999.999999", "10.000000"),
         ("0.000001", "10000000000000000"),
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    /// What was counted meanwhile is added, by the constant of then.
+    /// Pulses counted since then are added, converted with the constant that was valid at that time.
     @Test func continuesFromWhatIsRemembered() {
         var total = PulseTotal(pulses: 500, pulsesPerUnit: Quantity(1000), origin: .unsettled)
         total.changePulsesPerUnit(Quantity(100))
@@ -102,7 +102,7 @@ import Testing
         #expect(isTooLong && total.origin == .unsettled)
     }
 
-    /// As it was before there were corrections.
+    /// The format before corrections were introduced.
     @Test func readsTheFirstVersion() {
         let text = "jouled total 1\npulses 12345\nbase 8012.500 at 11000\npulses_per_unit 1000\ncheck 4f26b5c4\n"
         let first = PulseTotal(pulses: 12345, base: Quantity(8_012_500, exponent: -3), basePulses: 11000, pulsesPerUnit: Quantity(1000))

@@ -36,7 +36,7 @@ import Testing
 @Suite struct ReadableQuantityTests {
     struct Case: Sendable {
         var number: Quantity
-        /// What is the nearest that can be read back.
+        /// The nearest readable quantity.
         var readable: Quantity
     }
 
@@ -46,7 +46,7 @@ import Testing
     private static let cases: [Case] = [
         Case(number: Quantity(most), readable: Quantity(most)), Case(number: Quantity(-most), readable: Quantity(-most)),
         Case(number: Quantity(most, exponent: -18), readable: Quantity(most, exponent: -18)),
-        // One digit too many: the last decimal goes, and where there is none it is the greatest.
+        // One digit too many: the last decimal is dropped; without decimals the maximum is used.
         Case(number: Quantity(most + 1, exponent: -1), readable: Quantity(tenToThe17)),
         Case(number: Quantity(-most - 16, exponent: -2), readable: Quantity(-tenToThe17 - 1, exponent: -1)),
         Case(number: Quantity(most + 1), readable: Quantity(most)), Case(number: Quantity(-most - 1), readable: Quantity(-most)),
@@ -63,7 +63,7 @@ import Testing
         #expect(Quantity(given.readable.description) == given.readable)
     }
 
-    /// Zeros behind count as digits.
+    /// Trailing zeros count as digits.
     @Test func tensAreReadableUpTo18Digits() {
         #expect(Quantity(Self.tenToThe17 - 1, exponent: 1).isReadable && !Quantity(Self.tenToThe17, exponent: 1).isReadable)
         #expect(Quantity(9, exponent: 17).isReadable && !Quantity(1, exponent: 18).isReadable && !Quantity(1, exponent: 19).isReadable)
@@ -73,12 +73,12 @@ import Testing
     @Test func approximations() {
         #expect(Quantity(-25, exponent: -1).approximate == -2.5 && Quantity(1, exponent: 1).approximate == 10)
         #expect(Quantity(25, exponent: -2).approximate == 0.25 && Quantity(7, exponent: 2).approximate == 700)
-        // Where no number holds them in one unit they are compared by these.
+        // Values that can't be expressed in the same unit are compared as floating-point numbers.
         #expect(Quantity(2, exponent: 30) < Quantity(3, exponent: 50) && Quantity(-3, exponent: 50) < Quantity(2, exponent: 30))
         #expect(!(Quantity(3, exponent: 50) < Quantity(2, exponent: 30)))
     }
 
-    /// 2^63 does not fit, the number before it does.
+    /// 2^63 doesn't fit; the largest double below it does.
     @Test func theNearestWholeNumber() {
         #expect(Int64(nearest: 9_223_372_036_854_774_784) == 9_223_372_036_854_774_784)
         #expect(Int64(nearest: -9_223_372_036_854_774_784) == -9_223_372_036_854_774_784)
@@ -108,13 +108,13 @@ import Testing
     func printsRFC3339(_ milliseconds: Int64, _ text: String) { #expect(WallTime(millisecondsSince1970: milliseconds).rfc3339 == text) }
 }
 
-/// A calendar that counts day by day, as people do.
+/// A calendar computed day by day.
 @Suite struct CalendarTests {
     private static let years: [Int64] = [0, 1, 4, 100, 400, 1899, 1900, 1969, 1970, 1999, 2000, 2001, 2004, 2096, 2100, 2399, 2400, 9999]
 
     private func isLeap(_ year: Int64) -> Bool { year % 4 == 0 && year % 100 != 0 || year % 400 == 0 }
 
-    /// From 1 January 1970, year by year.
+    /// Days since 1 January 1970, counted year by year.
     private func firstDay(of year: Int64) -> Int64 {
         var day: Int64 = 0
         for past in 1970..<max(year, 1970) { day += isLeap(past) ? 366 : 365 }
@@ -142,7 +142,7 @@ import Testing
         }
     }
 
-    /// Years of other than four digits can't be written: the nearest is.
+    /// Years outside 0000…9999 can't be written; the nearest valid time is used.
     @Test(arguments: [
         (Int64.min, "0000-01-01T00:00:00.000Z"), (-62_167_219_200_001, "0000-01-01T00:00:00.000Z"),
         (-62_167_219_199_999, "0000-01-01T00:00:00.001Z"), (253_402_300_799_998, "9999-12-31T23:59:59.998Z"),
@@ -164,7 +164,7 @@ import Testing
         #expect(early < late && !(late < early) && !(early < early))
     }
 
-    /// Towards zero, on either side of it, and where 64 bits of attoseconds are too few.
+    /// Rounded towards zero on both sides, also if 64 bits of attoseconds would overflow.
     @Test func durationsInNanoseconds() {
         let attoseconds: [(Int64, Int64, Int64)] = [
             (0, 0, 0), (0, 1, 0), (0, 999_999_999, 0), (0, 1_000_000_000, 1), (0, 1_999_999_999, 1), (0, -1, 0), (0, -999_999_999, 0),

@@ -10,11 +10,11 @@ extension RateEstimate {
     fileprivate func contains(_ rate: Double) -> Bool { (self.rate - rate).magnitude <= error }
 }
 
-/// A register of whole counts, refreshed once a second, that is asked every 0.31 s and answers after 0.29 s.
+/// A register of whole counts that is refreshed once a second; it is requested every 0.31 s and answers after 0.29 s.
 private struct ReadRegister {
     var estimator = RateEstimator(refresh: .seconds(1))
     var now = 0.0
-    /// Counts that there were before `now`.
+    /// The counts before `now`.
     var progress: Double
     private var shown = 0.0
     private var refreshAt: Double
@@ -54,7 +54,7 @@ private struct ReadRegister {
         #expect(estimator.estimate == nil, "nor does one step")
     }
 
-    /// Exact by hand: between the brackets (-1 s, 1.3 s] and (8 s, 10.3 s] there are 6.7 s to 11.3 s.
+    /// Exact by hand: between the brackets (-1 s, 1.3 s] and (8 s, 10.3 s] lie 6.7 s to 11.3 s.
     @Test func twoBracketsBoundTheRate() throws {
         var estimator = RateEstimator(refresh: .seconds(1))
         for (count, asked) in [(0, 0.0), (1, 1), (1, 9), (2, 10)] {
@@ -120,7 +120,7 @@ private struct ReadRegister {
         #expect(estimate.rate == 0 && estimate.error < 1 / 299.0)
     }
 
-    /// A window long enough to be calm would lag by half of its length.
+    /// A window long enough to be smooth would lag by half its length.
     @Test func aRateThatGrowsIsFollowed() throws {
         var register = ReadRegister(progress: 0.4, refresh: 0.3)
         let rate = { (now: Double) in 0.1 + 0.001 * now }
@@ -171,7 +171,7 @@ private struct ReadRegister {
     }
 }
 
-/// Worked out by hand, on pulses whose time is known exactly unless `width` says otherwise.
+/// Computed by hand, for pulses whose times are exact unless `width` is given.
 @Suite struct RateArithmeticTests {
     private func pulses(_ times: [Double], width: Double = 0) -> RateEstimator {
         var estimator = RateEstimator(refresh: .zero, count: 0)
@@ -200,8 +200,8 @@ private struct ReadRegister {
         var width = 0.0
     }
 
-    /// An interval of 10 s, and nothing after it: a late step lowers the rate to one count in the time since, and further down to 0.4 of
-    /// that; after 300 s, or three intervals, it is 0.
+    /// An interval of 10 s followed by nothing: an overdue step lowers the rate to one count in the time since, then further to 0.4 of that.
+    /// After 300 s, or three intervals, it is 0.
     private static let late: [Case] = [
         Case(pulses: [0, 10], quietUntil: 10, rate: 0.1, error: 0), Case(pulses: [0, 10], quietUntil: 20, rate: 0.1, error: 0),
         Case(pulses: [0, 10], quietUntil: 22, rate: 1 / 12.0, error: 1 / 12.0),
@@ -211,7 +211,7 @@ private struct ReadRegister {
         Case(pulses: [0, 10], quietUntil: 310, rate: 0, error: 1 / 300.0),
         Case(pulses: [0, 200], quietUntil: 799, rate: 0.4 / 599, error: 0.6 / 599),
         Case(pulses: [0, 200], quietUntil: 800, rate: 0, error: 1 / 600.0),
-        // One step alone, whose interval nobody knows: it is never 0.
+        // A single step without a known interval: the rate never becomes 0.
         Case(pulses: [0], quietUntil: 300, rate: 0.4 / 300, error: 0.6 / 300),
         Case(pulses: [0], quietUntil: 900, rate: 0.4 / 900, error: 0.6 / 900),
         // Brackets of 2 s: the interval is 8 to 12 s, and no shorter than the time since.
@@ -229,8 +229,8 @@ private struct ReadRegister {
         expect(estimator.estimate, given.rate, given.error, "what is known already stays known")
     }
 
-    /// More than half as long again as the interval before, or less than two thirds of it, is another load. Nobody knows when in the
-    /// interval it began.
+    /// An interval over 1.5 times as long as the previous one, or under two thirds of it, means another load, which began at an unknown time within
+    /// the interval.
     private static let changes: [Case] = [
         Case(pulses: [0, 10, 20, 32], quietUntil: 32, rate: 1 / 12.0, error: 1 / 10.0 - 1 / 12.0),
         Case(pulses: [0, 10, 20, 32, 44], quietUntil: 44, rate: 1 / 12.0, error: 0),
@@ -242,7 +242,7 @@ private struct ReadRegister {
         Case(pulses: [0, 10, 20, 24], quietUntil: 24, rate: 0.25, error: 0.25),
         Case(pulses: [0, 10, 20, 24], quietUntil: 28, rate: 0.25, error: 0.25),
         Case(pulses: [0, 10, 20, 24], quietUntil: 34, rate: 0.04, error: 0.06),
-        // The first interval alone is no load that could change.
+        // The first interval alone doesn't establish a load.
         Case(pulses: [0, 10, 14], quietUntil: 14, rate: 0.25, error: 0),
         Case(pulses: [0, 10, 20, 24, 28], quietUntil: 28, rate: 0.25, error: 0),
     ]
@@ -253,7 +253,7 @@ private struct ReadRegister {
         expect(estimator.estimate, given.rate, given.error)
     }
 
-    /// A step between `after` and `by`, behind exact ones; it may be several counts.
+    /// A step between `after` and `by`, following exact ones; it may have several counts.
     private func changed(_ times: [Double], after: Double, by: Double, counts: Int64 = 1, quietUntil: Double) -> RateEstimate? {
         var estimator = pulses(times)
         estimator.record(Int64(times.count) + counts, asked: at(after), answered: at(by))
@@ -265,9 +265,9 @@ private struct ReadRegister {
         // 6 to 8 s after intervals of 1 s.
         expect(changed([0, 1, 2], after: 8, by: 10, quietUntil: 16.5), 0.4 / 7, 1 / 6.0 - 0.4 / 7)
         expect(changed([0, 1, 2], after: 8, by: 10, quietUntil: 17), 0.4 / 9, 1 / 7.0 - 0.4 / 9, "one count in 9 s at most")
-        // 7 s at most: two thirds of it are likely, and nothing says how fast it may be.
+        // At most 7 s: about two thirds of the interval's length is assumed, and the rate has no upper bound.
         expect(changed([0, 1, 2], after: 1.9, by: 9, quietUntil: 9), 0.6 / 7, 0.6 / 7)
-        // Faster: 1 to 7 s after intervals of 10 s, in which the old load has its part.
+        // Faster: 1 to 7 s after intervals of 10 s, part of which still belongs to the old load.
         expect(changed([0, 10, 20], after: 21, by: 27, quietUntil: 27), 0.25, 0.25)
         // Two counts in one step.
         expect(changed([0, 10, 20], after: 28, by: 28, counts: 2, quietUntil: 28), 0.25, 0.25)
@@ -276,27 +276,27 @@ private struct ReadRegister {
         expect(changed([0, 10, 20], after: 19, by: 84, counts: 2, quietUntil: 84), 0.4 * 3 / 64, 0.4 * 3 / 64)
     }
 
-    /// Brackets of 1 s, 9 s apart: the interval is known to 1 s over the number of steps.
+    /// Brackets of 1 s, 9 s apart: over n steps the interval is known to within 1 s / n.
     @Test func aSteadyLoadIsMeasuredOverManySteps() {
         let steady = pulses((0...10).map { 9 * Double($0) }, width: 1)
-        // Within 2 %: six of them.
+        // Six steps suffice for 2 %.
         expect(steady.estimate, 1 / 9.0, 1 / (9 - 1 / 6.0) - 1 / 9.0)
-        // Something else was before: within 5 %, three of them.
+        // After a change of load three steps suffice for 5 %.
         let lively = pulses([0] + (0...10).map { 20 + 9 * Double($0) }, width: 1)
         expect(lively.estimate, 1 / 9.0, 1 / (9 - 1 / 3.0) - 1 / 9.0)
-        // One interval would do, but two are taken; where not even all are good enough, all.
+        // One interval would suffice, but two are used; if even all of them are too inaccurate, all are used.
         expect(pulses([0, 10, 20, 30], width: 0.1).estimate, 0.1, 1 / 9.95 - 0.1)
         expect(pulses([0, 10], width: 0.1).estimate, 0.1, 1 / 9.9 - 0.1)
         expect(pulses([0, 10, 20, 30], width: 5).estimate, 0.1, 1 / (10 - 5 / 3.0) - 0.1)
     }
 
-    /// The newest 48: 47 intervals of 10 s, with brackets of 11 s.
+    /// At most the newest 48 steps: 47 intervals of 10 s, with brackets of 11 s.
     @Test(arguments: [48, 49, 100]) func noMoreStepsAreKept(_ count: Int) {
         let times = (0..<count).map { 10 * Double($0) }
         expect(pulses(times, width: 11).estimate, 0.1, 1 / (10 - 11 / 47.0) - 0.1)
     }
 
-    /// Where nothing bounds the rate from above: the likely one, and twice that at most.
+    /// If the rate has no upper bound, the estimate is the likely rate, and the error is the same amount.
     @Test func brackets() {
         var close = RateEstimator(refresh: .zero, count: 0)
         close.record(1, asked: at(-4), answered: at(0))
@@ -304,14 +304,14 @@ private struct ReadRegister {
         // From 1 s to 9 s.
         near.record(2, asked: at(1), answered: at(5))
         expect(near.estimate, 0.2, 0.2)
-        // From none to 9 s.
+        // From 0 s to 9 s.
         close.record(2, asked: at(-1), answered: at(5))
         expect(close.estimate, 1 / 6.0, 1 / 6.0)
     }
 
-    /// A rate that grows by 0.4 % of itself in a second goes on growing until the next step.
+    /// A rate that grows by 0.4 % per second is extrapolated until the next step.
     @Test func aRateThatGrowsGoesOnGrowing() throws {
-        // Of a second count k before the newest: the root of t + 0.002 t² = −5 k.
+        // Time of count k before the newest: the root of t + 0.002 t² = −5 k.
         let times = (0..<24).map { (index: Int) -> Double in
             let root: Double = (1 - 0.04 * Double(23 - index)).squareRoot()
             return 200 + (root - 1) / 0.004
@@ -321,7 +321,7 @@ private struct ReadRegister {
         #expect((first.rate - 0.2).magnitude < 0.002)
         estimator.quiet(until: at(203))
         let later = try #require(estimator.estimate)
-        // The estimate is of a second after the bracket began, then of four.
+        // The first estimate is for one second after the bracket began, the second for four.
         let growth: Double = later.rate / first.rate
         #expect((growth - 1.016).magnitude < 1e-6, "\(growth)")
     }
@@ -335,7 +335,7 @@ private struct ReadRegister {
         #expect(counted.estimate == nil)
         counted.quiet(until: at(305))
         expect(counted.estimate, 0, 1 / 300.0)
-        // Nobody has ever read it: it may stand anywhere.
+        // A register that has never been read may have any value.
         var unread = RateEstimator(refresh: .zero)
         unread.quiet(until: at(5))
         unread.quiet(until: at(999))
@@ -353,7 +353,7 @@ private struct ReadRegister {
         #expect(moved == [false, false, true, false, false, false, true])
     }
 
-    /// What the register shows may be a second old.
+    /// The register's value may be a second old.
     @Test func sinceWhenNothingHasCome() {
         var estimator = RateEstimator(refresh: .seconds(1))
         estimator.record(7, asked: at(10), answered: at(11))
@@ -365,7 +365,7 @@ private struct ReadRegister {
         #expect(estimator.fallsAt == at(359))
     }
 
-    /// At one count in the interval since, the rate is what was said; later it is less.
+    /// The rate falls as soon as one count in the time since the last step would be less than it.
     @Test func whenItFallsByItself() {
         #expect(pulses([10]).fallsAt == at(310))
         #expect(pulses([0, 10]).fallsAt == at(20))
@@ -374,31 +374,31 @@ private struct ReadRegister {
         #expect(pulses([0, 100_000]).fallsAt == at(186_400), "within a day")
     }
 
-    /// What was before flowed the other way.
+    /// Earlier steps belong to the other direction.
     @Test func aTurn() {
         var one = pulses([0, 4, 10])
         one.turn(at: at(10), from: at(0))
-        // One count in the time since the other direction was last seen, at most; the likely part of it.
+        // At most one count since the other direction was last seen; the likely part of that.
         expect(one.estimate, 0.04, 0.04)
         one.turn(at: at(10), from: at(9.8))
         expect(one.estimate, 0.8, 0.8, "never less than half a second")
         var two = pulses([0, 10, 14])
         two.turn(at: at(10), from: at(0))
         expect(two.estimate, 0.25, 0)
-        // What differed from the steps before is no error of the new direction.
+        // A deviation from the other direction's steps doesn't count as an error of the new one.
         var restless = pulses([0, 10, 20, 30, 42])
         restless.turn(at: at(30), from: at(0))
         expect(restless.estimate, 1 / 12.0, 0)
         restless.turn(at: at(42.1), from: at(0))
         #expect(restless.newest == nil && restless.estimate == nil)
-        // A step that came between 8 s and 12 s came at 10 s.
+        // A step between 8 s and 12 s is assumed at 10 s.
         var wide = RateEstimator(refresh: .zero, count: 0)
         wide.record(1, asked: at(8), answered: at(12))
         wide.turn(at: at(12), from: at(0))
         expect(wide.estimate, 0.04, 0.04)
     }
 
-    /// Time stamps of a damaged kernel queue are no reason to say nonsense.
+    /// Timestamps from a corrupted kernel queue must not produce an absurd rate.
     @Test func aPulseThatSeemsToComeBeforeTheLast() throws {
         var estimator = pulses([0, 10, 20, 15], width: 0.002)
         let estimate = try #require(estimator.estimate)

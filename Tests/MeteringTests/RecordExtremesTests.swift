@@ -6,9 +6,9 @@ private let longest = String(repeating: "7", count: 64)
 private let extremes: [Int64] = [0, 1, 999_999_999_999_999_999, 1_000_000_000_000_000_000, .max]
 private let times: [Int64] = [.min, -1, 0, 1_795_242_480_000, 253_402_300_799_999, .max]
 
-/// What is written is read back, whatever a meter said and whoever set a total.
+/// Every record that is written can be read back, whatever the meter sent and whatever a total was set to.
 @Suite struct RecordExtremesTests {
-    /// All that a meter can tell, as it is remembered.
+    /// The memory of a meter that has sent every register.
     private func memory(_ mantissa: Int64, _ exponent: Int, at time: Int64) -> MeterMemory {
         var state = MeterState()
         state.addOptical(MeterDescription(name: "grid", title: "Grid"), maxPower: 25_000, staleAfter: .seconds(30))
@@ -107,7 +107,7 @@ private let times: [Int64] = [.min, -1, 0, 1_795_242_480_000, 253_402_300_799_99
     }
 }
 
-/// Texts that nobody writes, with the right check sum.
+/// Records that the daemon never writes, with a correct checksum.
 @Suite struct RecordBoundTests {
     private func signed(_ body: String) -> [UInt8] {
         let check = String(CheckSum.crc32(Array(body.utf8)), radix: 16)
@@ -134,13 +134,13 @@ private let times: [Int64] = [.min, -1, 0, 1_795_242_480_000, 253_402_300_799_99
         #expect((TotalRecord.parse(signed(body)) != nil) == total.isRead)
     }
 
-    /// At a count that there has been by then.
+    /// The count of a correction must not exceed the total's count.
     @Test(arguments: [("0", true), ("5", true), ("6", false), ("-1", false)]) func whatIsACorrection(_ pulses: String, _ isRead: Bool) {
         let body = "jouled total 2\npulses 5\nbase 1 at 5\npulses_per_unit 1\ncorrection 1795242480000 at \(pulses) from - to 1\n"
         #expect((TotalRecord.parse(signed(body)) != nil) == isRead)
     }
 
-    /// To the last byte that a record may have: 2048.
+    /// A total's record may have at most 2048 bytes.
     @Test func howLongATotalMayBe() {
         var lengths: Set<Int> = []
         for extra in 20...36 {
@@ -160,7 +160,7 @@ private let times: [Int64] = [.min, -1, 0, 1_795_242_480_000, 253_402_300_799_99
         #expect(lengths.contains(2048) && lengths.contains(2049), "\(lengths.sorted())")
     }
 
-    /// Here 16384.
+    /// At most 16384 bytes.
     @Test func howLongAMemoryMayBe() {
         var memory = MeterMemory(serial: "1")
         for channel in 0..<195 as Range<UInt8> { memory.channels[channel] = MeterMemory(serial: String(repeating: "7", count: 64)) }
@@ -174,7 +174,7 @@ private let times: [Int64] = [.min, -1, 0, 1_795_242_480_000, 253_402_300_799_99
         #expect(lengths.contains(16_384) && lengths.contains(16_385), "\(lengths.sorted())")
     }
 
-    /// The check sum has eight digits, also where the first ones are 0.
+    /// The checksum always has eight digits, with leading zeros.
     @Test func checkSums() {
         var firsts: Set<UInt8> = []
         for number in 0..<200 as Range<Int64> {

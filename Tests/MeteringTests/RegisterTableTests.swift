@@ -1,7 +1,7 @@
 import Metering
 import Testing
 
-/// The published quantities and the words for registers, over all codes there are: none is missing, and none too many.
+/// The published quantities and the names of registers, checked for every code: none missing, none extra.
 @Suite struct RegisterTableTests {
     private static let quantities = """
         1.8.0 energy_import, 1.8.1 energy_import_t1, 1.8.2 energy_import_t2, 1.8.3 energy_import_t3, 1.8.4 energy_import_t4
@@ -43,7 +43,7 @@ import Testing
 
     private static let groups = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 50, 97, 130, 255] as [UInt8]
 
-    /// Of each value and group. `variable`: what says the same whatever the last number is.
+    /// Checks every C and D. `variable`: entries that are the same for any E.
     private func expectAll(_ table: [String: String], variable: Set<String>, _ describe: (OBISCode) -> String?) {
         for c in 0...255 as ClosedRange<UInt8> {
             for d in Self.groups {
@@ -93,7 +93,7 @@ import Testing
         #expect(code.title == title)
     }
 
-    /// All pairs of units: the power of ten from one to the other, and back.
+    /// All pairs of units: the power of ten between them, in both directions.
     @Test func unitsOfOneKind() {
         let pairs: [(Unit, Unit)] = [
             (.wattHours, .kilowattHours), (.watts, .kilowatts), (.varHours, .kilovarHours), (.vars, .kilovars),

@@ -4,7 +4,7 @@ import Testing
 @Suite struct RememberedTotalTests {
     private func remembered(_ payload: String) -> RememberedTotal { RememberedTotal(Array(payload.utf8)) }
 
-    /// A billion of units with nine decimals, in 32 characters at most.
+    /// Up to a billion units with nine decimals, in at most 32 characters.
     @Test func whatABrokerMayRemember() {
         #expect(remembered("") == .nothing && remembered("0") == .found(Quantity(0)) && remembered("?") == .unreadable("no number"))
         #expect(remembered("1000000000") == .found(Quantity(1_000_000_000)))

@@ -1,7 +1,7 @@
 import Metering
 import Testing
 
-/// The decimals of a pulse meter's total: as many as make one pulse visible, and no more than six.
+/// The decimals of a pulse meter's total: enough to show a single pulse, but at most six.
 @Suite struct ResolutionTests {
     @Test(arguments: [
         ("1", 0), ("2", 1), ("3", 6), ("4", 2), ("5", 1), ("7", 6), ("8", 3), ("10", 1), ("16", 4), ("32", 5), ("64", 6), ("128", 6),
@@ -14,7 +14,7 @@ import Testing
         let constant = try #require(Quantity(constant))
         let total = PulseTotal(pulses: 1_000_000, pulsesPerUnit: constant).total
         #expect(total.exponent == -decimals)
-        // A million pulses of 10^-e units over the mantissa, cut off at the last digit.
+        // A million pulses, in units of 10^-e, divided by the mantissa and truncated.
         let scaled = Int128(1_000_000) * power(decimals - constant.exponent) / Int128(constant.mantissa)
         #expect(Int128(total.mantissa) == scaled)
     }
@@ -30,7 +30,7 @@ import Testing
         #expect(new.total == Quantity(1, exponent: -3))
     }
 
-    /// A slip of the keyboard is mended within ten minutes, before a pulse came, and is no correction; the newest sixteen are kept.
+    /// A typing error corrected within ten minutes and before any pulse is not recorded as a correction; the newest sixteen are kept.
     @Test func whichCorrectionsStay() {
         func corrections(after milliseconds: Int64, pulses: Int64) -> [String] {
             var total = PulseTotal(pulses: 10, pulsesPerUnit: Quantity(1000))
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    /// From 1970 to the end of the year 9999, in which all can be written.
+    /// From 1970 to the end of 9999, the range that can be written.
     @Test func timesThatCanBeWritten() {
         for (said, written) in [
             (Int64.min, 0), (-1, 0), (0, 0), (1, 1), (253_402_300_799_999, 253_402_300_799_999), (253_402_300_800_000, 253_402_300_799_999),

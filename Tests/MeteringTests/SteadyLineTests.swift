@@ -4,7 +4,7 @@ import Testing
 
 private func at(_ seconds: Double) -> Instant { Instant(nanoseconds: 1_000_000_000_000 + Int64((seconds * 1e9).rounded())) }
 
-/// One count at each of these times, in brackets that are so wide and end there.
+/// One count at each time, each in a bracket of the given width that ends there.
 private func steps(_ times: [Double], width: Double) -> [CounterStep] {
     times.enumerated().map { CounterStep(count: Int64($0.offset), after: at($0.element - width), by: at($0.element)) }
 }
@@ -24,7 +24,7 @@ private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude < 1e-9 }
         }
     }
 
-    /// Between (−2, 0] and (8, 10] there are 8 s to 12 s, between (−2, 0] and (18, 20] twice 9 s to twice 11 s.
+    /// From (−2, 0] to (8, 10] it is 8 s to 12 s; from (−2, 0] to (18, 20] it is twice 9 s to twice 11 s.
     @Test func boundsOfTheInterval() {
         let line = SteadyLine(through: steps([0, 10, 20], width: 2))
         #expect(line.reaches.map(\.oldest) == [1, 0] && line.reaches.map(\.counts) == [1, 2])
@@ -41,28 +41,28 @@ private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude < 1e-9 }
         #expect(near(line.reaches[1].shortest, 9.5) && near(line.reaches[1].longest, 10.5))
     }
 
-    /// The one in the middle comes later than due. Of the 2 s of time that the outer brackets leave, less than 0.35 is no constant rate.
+    /// The middle step is late. If less than 0.35 s of the outer brackets' 2 s is left, the rate is not considered constant.
     @Test(arguments: [(0.0, 2), (1.6, 2), (1.7, 1), (2.1, 1), (-1.6, 2), (-1.7, 1)])
     func aLineNeedsSomeRoom(_ late: Double, _ reaches: Int) {
         let line = SteadyLine(through: steps([0, 10 + late, 20], width: 2))
         #expect(line.reaches.count == reaches && line.isWhole == (reaches == 2))
     }
 
-    /// Without any width the intervals must be the same, and none is none.
+    /// With zero width the intervals must be equal; a single step gives none.
     @Test func exactSteps() {
         #expect(SteadyLine(through: steps([0, 10, 20], width: 0)).reaches.map(\.longest) == [10, 10])
         #expect(SteadyLine(through: steps([0, 0.25], width: 0)).reaches.map(\.shortest) == [0.25])
         #expect(SteadyLine(through: steps([0, 10, 21], width: 0)).reaches.count == 1)
         let none = SteadyLine(through: steps([5, 5], width: 0))
         #expect(none.reaches.isEmpty && !none.isWhole)
-        // Brackets that overlap may be of one moment.
+        // Overlapping brackets may be at the same moment.
         let close = SteadyLine(through: steps([0, 1], width: 4))
         #expect(close.reaches.map(\.shortest) == [0] && close.reaches.map(\.longest) == [5])
     }
 
     @Test func theShortestReachThatIsGoodEnough() {
         let line = SteadyLine(through: steps([0, 10, 20, 30, 40], width: 1))
-        // One interval to 10 %, two to 5 %, three to 3.3 %, four to 2.5 %.
+        // One interval is accurate to 10 %, two to 5 %, three to 3.3 %, four to 2.5 %.
         #expect(line.best(error: 0.2)?.counts == 2 && line.best(error: 0.06)?.counts == 2 && line.best(error: 0.04)?.counts == 3)
         #expect(line.best(error: 0.03)?.counts == 4 && line.best(error: 0.01)?.counts == 4)
         var pairs = steps([0, 10, 20], width: 1)
@@ -70,13 +70,13 @@ private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude < 1e-9 }
         #expect(SteadyLine(through: pairs).best(error: 0.2)?.oldest == 1, "an interval of two counts will do")
     }
 
-    /// When `t + bend · t²` grows evenly, by `interval` with each count; the newest step is at 0.
+    /// Steps for which `t + bend · t²` advances by `interval` with each count; the newest is at 0.
     struct Curve: Sendable {
         var bend: Double
         var interval: Double
         var width: Double
         var steps: Int
-        /// What is found, and how many counts it explains.
+        /// The bend that is found, and how many counts it explains.
         var found: Double
         var counts: Double
     }
@@ -90,15 +90,15 @@ private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude < 1e-9 }
         Curve(bend: -0.002, interval: 5, width: 1, steps: 25, found: -0.002, counts: 24),
         Curve(bend: 0.004, interval: 5, width: 1, steps: 12, found: 0.004, counts: 11),
         Curve(bend: -0.004, interval: 5, width: 1, steps: 25, found: -0.004, counts: 24),
-        // Further back than 100 s a rate that grows so fast would have been next to nothing.
+        // More than 100 s back, a rate that grows this fast would have been almost zero.
         Curve(bend: 0.004, interval: 2, width: 0.2, steps: 32, found: 0.004, counts: 29),
-        // A straight line explains ten counts: of so many a bent one must explain more than 13.
+        // A straight line explains ten counts, so a bent one must explain more than 13.
         Curve(bend: 0.0005, interval: 5, width: 0.5, steps: 14, found: 0, counts: 10),
         Curve(bend: 0.0005, interval: 5, width: 0.5, steps: 15, found: 0.0005, counts: 14),
-        // It explains four counts, then three: those say nothing of a bend.
+        // A straight line explains four counts here and three in the next case, which are too few to show a bend.
         Curve(bend: 0.002, interval: 5, width: 0.3, steps: 7, found: 0.002, counts: 6),
         Curve(bend: 0.001, interval: 10, width: 0.4, steps: 12, found: 0, counts: 3),
-        // And less than 10 s say nothing of it.
+        // Less than 10 s can't show a bend.
         Curve(bend: -0.004, interval: 0.5, width: 0.1, steps: 39, found: 0, counts: 19),
     ]
 
@@ -118,7 +118,7 @@ private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude < 1e-9 }
         #expect(!line.isWhole, "a straight one does not explain all")
     }
 
-    /// From step to step, as it is used, nothing else comes out; nor when the oldest are left out.
+    /// Extending the line step by step, as in production, gives the same result, even when the oldest steps are dropped.
     @Test(arguments: curves) func isExtendedStepByStep(_ curve: Curve) {
         let all = steps(times(curve), width: curve.width)
         var line = SteadyLine()

@@ -50,11 +50,11 @@ import Testing
         #expect(state.snapshot.meters.map(\.name) == ["grid", "grid_gas"])
         #expect(meter?.kind == .sub(.gas) && meter?.serial == "G1" && meter?.isAvailable == true && meter?.title == "Grid gas")
         #expect(meter?.values[.volume]?.text == "981.443" && meter?.volumeUnit == .cubicMetres)
-        // Its reading never falls, unless it is another one.
+        // Its total never decreases, unless it is another meter.
         state.record(readout(gas("900.000"), after: 1), of: "grid", wall: Self.wall)
         #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "981.443")
         #expect(state.snapshot["grid_gas"]?.problem == "volume ran backwards: held at 981.443" && state.snapshot["grid"]?.problem == nil)
-        // Nor is it another one without its number, or with a wrong one for a moment.
+        // A missing or briefly wrong serial number doesn't make it another meter.
         state.record(readout([gas("")[0], gas("5.000")[2]], after: 2), of: "grid", wall: Self.wall)
         for serial in ["4732", "4732", "4731"] {
             state.record(readout(gas("1.000", serial: serial), after: 3), of: "grid", wall: Self.wall)
@@ -63,13 +63,13 @@ import Testing
         for second in [4, 5, 64] { state.record(readout(gas("1.000", serial: "4732"), after: second), of: "grid", wall: Self.wall) }
         #expect(state.takeRemarks() == ["grid_gas: the meter was exchanged: G2 is in the place of G1"])
         #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "1.000" && state.snapshot["grid_gas"]?.serial == "G2")
-        // It is read as long as the other is.
+        // It becomes unavailable together with the meter in front of it.
         state.advance(to: Self.start + .seconds(3600))
         #expect(state.snapshot["grid_gas"]?.isAvailable == false)
         #expect(state.setTotal(Quantity(1), of: "grid_gas", wall: WallTime(millisecondsSince1970: 0)) != nil)
     }
 
-    /// A step of an hour is no more than an hour can bring, and another life knows it.
+    /// An hourly step is limited to what can flow in an hour, and the limit survives a restart.
     @Test func aReadingHasItsBounds() {
         var state = state()
         for second in 0..<10 { state.record(readout(gas("981.443"), after: second), of: "grid", wall: Self.wall) }
@@ -110,7 +110,7 @@ import Testing
             wall: WallTime(millisecondsSince1970: 1_700_000_000_000))
     }
 
-    /// 100 m³ or 1000 kWh of heat in an hour, here in 15 s: 0.4167 and 4.1667, and the last digit.
+    /// 100 m³ per hour, or 1000 kWh of heat, in 15 s: 0.4167 and 4.1667, plus the last digit.
     @Test(
         arguments: [
             ("003", .cubicMetres, 417, true), ("003", .cubicMetres, 418, false), ("007", .cubicMetres, 417, true),
@@ -127,7 +127,7 @@ import Testing
         #expect(meter?.readings == 2)
     }
 
-    /// By the device types of the M-Bus, as EN 13757-3 numbers them.
+    /// The M-Bus device types of EN 13757-3.
     @Test func deviceTypes() {
         for type in 0...40 {
             let registers = [
@@ -144,7 +144,7 @@ import Testing
     ])
     func charactersInHex(_ hex: String, _ text: String) { #expect(charactersOfHex(hex) == text) }
 
-    /// The number of its own, or else that of the equipment.
+    /// Its own serial number, or else the equipment identifier.
     @Test func whereItsNumberIs() {
         func serial(_ places: [UInt8]) -> String? {
             let registers =

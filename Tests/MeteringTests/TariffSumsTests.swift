@@ -16,7 +16,7 @@ private func tariffs(_ numbers: [UInt8], c: UInt8 = 1, after seconds: Int = 0) -
 @Suite struct TariffSumsTests {
     private static let sides: [UInt8] = [1, 2]
 
-    /// Each of the tariffs that an earlier life knew is missed, on its own side alone.
+    /// Each tariff remembered from before the restart is required, but only in its own direction.
     @Test(arguments: sides) func anEarlierLifeIsRemembered(_ c: UInt8) {
         let measurands: [[Measurand]] = [
             [.energyImportT1, .energyImportT2, .energyImportT3, .energyImportT4],
@@ -35,7 +35,7 @@ private func tariffs(_ numbers: [UInt8], c: UInt8 = 1, after seconds: Int = 0) -
         }
     }
 
-    /// There are eight; what else stands in a readout is none of them.
+    /// There are eight tariffs; other registers in a readout don't count.
     @Test func whatIsATariff() {
         func isMissed(_ code: OBISCode) -> Bool {
             var sums = TariffSums()
@@ -50,7 +50,7 @@ private func tariffs(_ numbers: [UInt8], c: UInt8 = 1, after seconds: Int = 0) -
         }
     }
 
-    /// The sum that the meter sends itself, and all other registers.
+    /// A total that the meter itself sends, and any other register, is always complete.
     @Test func whatIsNoSumIsWhole() {
         let codes = [OBISCode(1, 8, 1), OBISCode(1, 7, 0), OBISCode(3, 8, 0), OBISCode(16, 8, 0)]
         var sums = TariffSums()
@@ -64,7 +64,7 @@ private func tariffs(_ numbers: [UInt8], c: UInt8 = 1, after seconds: Int = 0) -
         #expect(isSent && !isSum)
     }
 
-    /// A tariff that stays away for a quarter of an hour is none any more; one that comes back is missed again.
+    /// A tariff that is missing for a quarter of an hour is no longer required; once it returns it is required again.
     @Test func forHowLongItIsMissed() {
         let length = Int(MonotonicTotal.candidateLength.components.seconds)
         var sums = TariffSums()
@@ -80,7 +80,7 @@ private func tariffs(_ numbers: [UInt8], c: UInt8 = 1, after seconds: Int = 0) -
     }
 }
 
-/// Another number is believed when it was told three times, for a minute.
+/// A different serial number is accepted after it was received three times over a minute.
 @Suite struct KnownSerialTests {
     private func verdicts(_ told: [(String?, Double)]) -> [KnownSerial.Verdict] {
         var serial = KnownSerial("1")
@@ -91,7 +91,7 @@ private func tariffs(_ numbers: [UInt8], c: UInt8 = 1, after seconds: Int = 0) -
         #expect(verdicts([("2", 0), ("2", 1), ("2", 60)]) == [.stranger("2"), .stranger("2"), .exchanged("1")])
         #expect(verdicts([("2", 0), ("2", 1), ("2", 59.999)]) == [.stranger("2"), .stranger("2"), .stranger("2")])
         #expect(verdicts([("2", 0), ("2", 90), ("2", 90)]) == [.stranger("2"), .stranger("2"), .exchanged("1")])
-        // One that does not say its number is the one that spoke last.
+        // A readout without a number belongs to the meter of the previous one.
         #expect(verdicts([("2", 0), (nil, 1), (nil, 60)]) == [.stranger("2"), .stranger("2"), .exchanged("1")])
         #expect(verdicts([(nil, 0), ("1", 1), (nil, 60)]) == [.same, .same, .same])
         #expect(verdicts([("2", 0), ("2", 1), ("1", 2), ("2", 60)]) == [.stranger("2"), .stranger("2"), .same, .stranger("2")])

@@ -32,7 +32,7 @@ import Testing
         #expect(isRead(String(repeating: "0", count: 31) + "1") && !isRead(String(repeating: "0", count: 32) + "1"))
     }
 
-    /// Thousands have one to three digits before the comma, of which the first is no 0, and three behind.
+    /// Ambiguous thousands: one to three digits before the comma, the first of them not 0, and three after it.
     @Test(arguments: [
         ("1,234", false), ("12,345", false), ("123,456", false), ("1234,567", true), (",567", true), ("0,567", true), ("1,23", true),
         ("1,2345", true), ("01,234", true),
