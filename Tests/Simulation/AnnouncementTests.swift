@@ -7,7 +7,7 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// The whole daemon, with what it remembers of having told Home Assistant.
+/// The complete daemon with its record of what it has announced to Home Assistant.
 @Suite struct AnnouncementTests {
     private func house(seed: UInt64, after first: SimulatedHouse? = nil) -> SimulatedHouse {
         let house = SimulatedHouse(seed: seed)
@@ -52,7 +52,7 @@ import VirtualMeters
         #expect(third.announcements.announcements.allSatisfy { $0.form == .components && $0.meter != "washer" })
     }
 
-    /// It was damaged: what is gone stays, nothing else is lost.
+    /// The record was corrupted: entities that were removed meanwhile stay in Home Assistant, but nothing else is lost.
     @Test func withoutAMemoryAllIsAnnounced() {
         let first = house(seed: 34)
         first.start()

@@ -58,7 +58,7 @@ import VirtualMeters
         #expect(house.broker.published[before...].contains { $0.message == again })
         #expect(house.line.opened == opened + 1)
         house.run(for: .seconds(60))
-        // The session was ended as is right: the meter lets itself be read again at once, and nothing was wrong in between.
+        // The session was ended properly: the meter answers again immediately, and there were no errors in between.
         #expect(house.line.opened == opened + 1 && house.value("grid/errors") == errors)
         let after = house.broker.published[before...].map(\.message)
         #expect(!after.contains { $0.payload == "offline" })
@@ -126,7 +126,7 @@ import VirtualMeters
         #expect(house.value("heatpump/drift") == nil)
         let before = try #require(Int64(house.value("heatpump/pulses") ?? ""))
         house.run(for: .seconds(900))
-        // The display has moved by a tenth of a kWh only.
+        // The display has advanced by only a tenth of a kWh.
         house.broker.send("jouled/heatpump/total/set", "8000.100")
         house.run(for: .milliseconds(100))
         #expect(house.broker.published.last { $0.message.topic == "jouled/heatpump/total/result" }?.message.payload == "ok")
@@ -140,7 +140,7 @@ import VirtualMeters
         #expect(house.value("heatpump/drift")?.hasPrefix("too many pulses") == true)
         let config = house.broker.retained["homeassistant/device/jouled_heatpump/config"]
         #expect(config?.contains("jouled/heatpump/drift_percent") == true)
-        // Another meter: what was known of the old one is taken back.
+        // Another meter: the values derived from the old one are cleared.
         house.run(for: .seconds(60))
         house.broker.send("jouled/heatpump/total/set", "3")
         house.run(for: .seconds(1))
@@ -203,7 +203,7 @@ import VirtualMeters
         #expect(house.log.lines.contains("heatpump: total 8000.007 restored from the older copy: heatpump.total is damaged"))
     }
 
-    /// Domoticz keeps what it was told for ever.
+    /// Domoticz keeps every value in its history forever.
     @Test(arguments: [UInt64(31), 32]) func domoticzGetsNothingThatSpoilsItsHistory(seed: UInt64) {
         let house = SimulatedHouse(seed: seed, faults: [.bitErrors(rate: 1e-4), .dropBytes(rate: 1e-5)])
         var gateway = DomoticzGateway()

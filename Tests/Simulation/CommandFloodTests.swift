@@ -4,7 +4,7 @@ import Publishing
 import SimulatedWorld
 import Testing
 
-/// Commands come as fast as anybody at the broker likes.
+/// Commands arrive as fast as a client of the broker can send them.
 @Suite struct CommandFloodTests {
     private func answers(_ house: SimulatedHouse, _ meter: String = "heatpump") -> [String] {
         house.broker.published.filter { $0.message.topic == "jouled/\(meter)/total/result" }.map(\.message.payload)
@@ -19,7 +19,7 @@ import Testing
             house.broker.send("jouled/heatpump/total/set", "\(8000 + step)")
             house.run(for: .milliseconds(2))
         }
-        // Each time that of the other meter, too, if it has counted.
+        // Each save may include the other meter's total, if that has counted.
         #expect(house.store.saves - before <= 24, "\(house.store.saves - before) in 10 s")
         house.run(for: .seconds(2))
         #expect(house.value("heatpump/energy")?.hasPrefix("12999.0") == true)
@@ -34,7 +34,7 @@ import Testing
         #expect(house.log.lines.count { $0.hasPrefix("heatpump: total set to ") } <= 12)
     }
 
-    /// Each is answered, and `ok` is said of what is on disk.
+    /// Each command is answered, and `ok` means that the total is on disk.
     @Test func whatIsOvertakenIsSaid() {
         let house = SimulatedHouse(seed: 52)
         house.start()

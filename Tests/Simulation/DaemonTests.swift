@@ -7,7 +7,7 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// The whole daemon in virtual time: what a person would see at the broker.
+/// The complete daemon in virtual time, observed at the broker.
 @Suite struct DaemonTests {
     @Test func theFirstTotalIsThereWithinTenSeconds() throws {
         let house = SimulatedHouse(seed: 1)
@@ -33,7 +33,7 @@ import VirtualMeters
         #expect(readings >= 210, "\(readings) in 70 s")
     }
 
-    /// Once a minute is over, and then once an hour.
+    /// After the first minute, and then once an hour.
     @Test func theMetersClockIsCompared() throws {
         let house = SimulatedHouse(seed: 21, meterAhead: .seconds(3600 - 37))
         house.start()
@@ -48,7 +48,7 @@ import VirtualMeters
         #expect(asked == [])
     }
 
-    /// A line that comes and goes is a line of the log in ten seconds, and the last one is true.
+    /// A line that flickers causes one log line in ten seconds, and the last one is correct.
     @Test func aProblemThatComesAndGoesDoesNotFillTheLog() {
         let house = SimulatedHouse(seed: 22)
         house.start()
@@ -73,7 +73,7 @@ import VirtualMeters
         #expect(!house.isRunning)
         for (topic, truth) in [("heatpump", house.pulses("heatpump")), ("washer", house.pulses("washer"))] {
             guard case .total(let total)? = house.store.totals[topic] else { return #expect(Bool(false), "nothing saved for \(topic)") }
-            // The one that is on while the daemon ends is not over yet, and those after its end nobody counts.
+            // The pulse in progress when the daemon stops is not counted, and neither are later ones.
             #expect(truth - total.pulses <= 6 && total.pulses <= truth, "\(topic): \(total.pulses) of \(truth)")
             #expect(house.value("\(topic)/energy") == total.total.description, "what is published last is what is saved")
         }
@@ -81,7 +81,7 @@ import VirtualMeters
         #expect(house.value("status") == "offline")
     }
 
-    /// Every published total, in order.
+    /// Returns whether every published total is at least the previous one.
     private func risingTotals(_ house: SimulatedHouse) throws -> Bool {
         var last: [String: Quantity] = [:]
         for published in house.broker.published where published.message.topic.contains("/energy") {
@@ -158,7 +158,7 @@ import VirtualMeters
         #expect((Int64(house.value("heatpump/pulses") ?? "") ?? 0) > before)
     }
 
-    /// Soon after the first totals, then once an hour, and at the end: an SD card is worn by more.
+    /// Soon after the first totals, then once an hour, and at the end. More would wear out an SD card.
     @Test func whatIsKnownOfTheMeterIsRemembered() throws {
         let house = SimulatedHouse(seed: 10)
         house.start()
@@ -171,7 +171,7 @@ import VirtualMeters
         #expect(house.memory.saves == 4 && last == house.value("grid/energy_import"))
     }
 
-    /// Who is killed has not saved for an hour: what was published is in RAM.
+    /// When the daemon is killed, its last save may be an hour old, but the published values are noted in RAM.
     @Test func whatWasPublishedIsNotedAtOnce() throws {
         let house = SimulatedHouse(seed: 10)
         house.start()

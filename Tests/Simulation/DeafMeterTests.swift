@@ -6,8 +6,8 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// Meters that hear nothing for some time after each message of their own, as the standard allows: for 200 ms, or for 20 ms where the third
-/// letter of the manufacturer is small.
+/// Meters that don't receive for some time after each of their own messages, as the standard allows: 200 ms, or 20 ms if the third letter of
+/// the manufacturer is in lower case.
 @Suite struct DeafMeterTests {
     private func house(_ manufacturer: String, deafFor milliseconds: Int64) -> SimulatedHouse {
         let house = SimulatedHouse(
@@ -19,10 +19,10 @@ import VirtualMeters
         return house
     }
 
-    /// How often something was read.
+    /// The number of readings published so far.
     private func readings(_ house: SimulatedHouse) -> Int { house.broker.published.count { $0.message.topic == "jouled/grid/json" } }
 
-    /// Within a minute it is known how long each of them is deaf, and then nothing is lost.
+    /// Within a minute the daemon has learned how long to wait, and then nothing is lost.
     @Test(arguments: ["ISK", "ISk"], [0, 20, 25, 150, 190, 200] as [Int64])
     func isReadWithoutLoss(_ manufacturer: String, _ milliseconds: Int64) {
         let house = house(manufacturer, deafFor: milliseconds)
@@ -32,7 +32,7 @@ import VirtualMeters
         let (before, signOns) = (readings(house), house.line.signOns)
         house.run(for: .seconds(120))
         let found = readings(house) - before
-        // A read takes 260 ms, and the pause before it what the meter needs; the pauses that are tried are halves of 205 ms.
+        // A read takes 260 ms plus the wait that the meter needs; the tested waits are 205 ms and its halves.
         let pause = [Int64(0): 20, 20: 20, 25: 26, 150: 205, 190: 205, 200: 205][milliseconds] ?? 0
         #expect(found * (285 + pause) >= 115_000, "\(found) readings in 120 s")
         #expect(house.line.signOns == signOns, "nothing is lost any more")
@@ -40,14 +40,14 @@ import VirtualMeters
         #expect((33_402_264 + 97...33_402_264 + 101).contains(told), "2 kW for 180 s are 100 Wh: \(told)")
     }
 
-    /// What is shorter is tried again, rarely, and costs a session each time.
+    /// A shorter wait is retried rarely, and each retry costs a session.
     @Test func whatWasLearntIsKept() {
         let house = house("ISK", deafFor: 150)
         house.configuration.meters[0].publishEvery = .seconds(10)
         house.run(for: .seconds(2 * 3600))
         #expect(house.line.signOns <= 7, "\(house.line.signOns) sign-ons in two hours")
         let signOns = house.line.signOns
-        // The adapter comes back, and with it the readout and a session.
+        // The adapter is plugged in again, which means a readout and a new session.
         house.line.isPlugged = false
         house.run(for: .seconds(5))
         house.line.isPlugged = true
@@ -55,7 +55,7 @@ import VirtualMeters
         #expect(house.line.signOns == signOns + 2 && house.value("grid/availability") == "online")
     }
 
-    /// It hears neither the acknowledgement nor a register that is asked for after the standard's time; what it sends unasked is read.
+    /// The meter misses the acknowledgement, and requests sent after the standard's time; what it sends unasked is still read.
     @Test(arguments: ["ISK", "ISk"]) func deafForLongerThanAnyMeterMay(_ manufacturer: String) {
         let house = house(manufacturer, deafFor: 400)
         house.run(for: .seconds(60))

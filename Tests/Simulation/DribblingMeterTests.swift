@@ -7,12 +7,12 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// A meter, or the sun, of which one byte comes after the other and never a whole message: each comes before the silence is too long.
+/// A meter, or sunlight, that causes single bytes but never a complete message, each arriving before the timeout.
 private struct DribblingMeter: VirtualMeter {
     private static let pause = Duration.milliseconds(1800)
 
     private var meter: VirtualME162
-    /// It answers so many messages before.
+    /// The number of messages answered properly before that.
     private var answersLeft: Int
     private var next: Instant?
     private var speed = BaudRate.b300
@@ -35,7 +35,7 @@ private struct DribblingMeter: VirtualMeter {
     private mutating func kept(_ emissions: [Emission]) -> [Emission] {
         emissions.filter { emission in
             answersLeft -= 1
-            // Whoever signs on hears its name.
+            // A sign-on is answered with the identification.
             if answersLeft >= 0 || next == nil && emission.bytes.first == UInt8(ascii: "/") { return true }
             (next, speed) = (next ?? emission.start, emission.speed)
             return false
@@ -69,7 +69,7 @@ private struct DribblingMeter: VirtualMeter {
         let first = try #require(problems.first { $0.at >= unreadSince }, "no problem for an hour")
         #expect(first.at - unreadSince <= .seconds(31), "\(first.at - unreadSince): \(first.message.payload)")
         #expect(house.value("grid/problem") != "none" && house.value("grid/availability") == "offline")
-        // Whoever waits for ever for an answer does not ask again.
+        // A session that waits forever for an answer would not sign on again.
         #expect(house.line.signOns >= 6, "\(house.line.signOns) sign-ons")
     }
 }

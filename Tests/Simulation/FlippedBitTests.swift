@@ -1,7 +1,7 @@
 import Testing
 import VirtualMeters
 
-/// For an hour, and with optimisation for a day: `deploy/test --long`.
+/// An hour in debug builds; a day with optimization: `deploy/test --long`.
 @Suite struct FlippedBitTests {
     #if DEBUG
         private static let hours = 1

@@ -6,9 +6,9 @@ import Publishing
 import SimulatedWorld
 import VirtualMeters
 
-/// A meter of mode D, whose telegrams have no checksum, on a line that turns a bit in one of a thousand characters.
+/// A mode D meter, whose telegrams have no checksum, on a line that flips a bit in one of a thousand characters.
 struct FlippedBits {
-    /// As eight bits, of which one is the parity, and behind a port that takes the parity away: there only the values show what is wrong.
+    /// With eight bits, one of them the parity; and on a port that removes the parity, where only the values reveal an error.
     static let lines: [[Fault]] = [[.eightBit, .bitErrors(rate: 0.000125)], [.bitErrors(rate: 0.000143)]]
 
     private(set) var telegrams = 0
@@ -16,7 +16,7 @@ struct FlippedBits {
     private(set) var errors = 0
     private(set) var totals = 0
     private(set) var powers = 0
-    /// Totals that the meter never showed, and powers that no connection has.
+    /// Totals that the meter never showed, and powers beyond the connection's limit.
     private(set) var wrong: [String] = []
 
     init(_ faults: [Fault], for hours: Int) {
@@ -33,7 +33,7 @@ struct FlippedBits {
         house.start()
         house.run(for: .seconds(hours * 3600))
 
-        // In ten millionths of a kWh, by the second.
+        // In units of 10⁻⁷ kWh, one entry per second.
         var shown: [(imported: Int64, exported: Int64)] = []
         for _ in 0...(hours * 3600) {
             shown.append((undisturbed.energy.imported * 100 / 36, undisturbed.energy.exported * 100 / 36))
@@ -48,7 +48,7 @@ struct FlippedBits {
             for total in published where total.message.topic == "jouled/grid/\(name)" {
                 let value = Quantity(total.message.payload)?.units(of: -7) ?? -1
                 let second = Int((total.at - began).seconds)
-                // It waited for the next telegram, and that one may have been hurt, and the one after it.
+                // A total is held back until the next telegram, which may be corrupted, like the one after it.
                 if value < last || value > shown[second] || value < shown[max(0, second - 20)] {
                     wrong.append("\(name) \(total.message.payload) after \(second) s, where the meter shows \(shown[second])")
                 }

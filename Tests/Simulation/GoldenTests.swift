@@ -8,8 +8,8 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// Every announcement of every kind of meter, byte by byte. Names, classes and units are public API: who changes them changes these
-/// files, too, with `JOULED_WRITE_GOLDEN=1`, and says so in the CHANGELOG.
+/// Every announcement of every kind of meter, byte by byte. Names, classes and units are public API: a change of them must be written to these
+/// files with `JOULED_WRITE_GOLDEN=1` and mentioned in the CHANGELOG.
 @Suite struct GoldenTests {
     struct House: Sendable, CustomTestStringConvertible {
         var name: String

@@ -5,11 +5,11 @@ import Publishing
 import SimulatedWorld
 import Testing
 
-/// A disk that does not answer, not even that it can't: a card that is dying, a network drive that is away.
+/// A disk that doesn't answer, not even with an error: a failing card, or a network drive that is unreachable.
 @Suite struct HangingDiskTests {
     private static let problem = "the total can't be saved: the disk has not answered for 10 s"
 
-    /// From now on it hangs, for so long.
+    /// Makes the disk hang from now on, for the given time.
     private func hang(_ house: SimulatedHouse, for end: Duration) {
         let loop = house.loop
         let deadline = loop.now + end
@@ -80,7 +80,7 @@ import Testing
         #expect(!house.memory.memories.isEmpty, "it was waited for")
     }
 
-    /// Who has set a total when all ends is not kept waiting for it.
+    /// When the daemon stops, a pending command to set a total must not delay it.
     @Test func endsWithWhoWaits() {
         let house = SimulatedHouse(seed: 64)
         house.start()

@@ -4,7 +4,7 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// When what is known of the meters is saved, to the second.
+/// When the memories of the meters are saved, to the second.
 @Suite struct MemoryKeeperTests {
     /// The seconds after the start at which there was a save.
     private func saves(of house: SimulatedHouse, until end: Int) -> [Int] {
@@ -20,7 +20,7 @@ import VirtualMeters
         return seconds
     }
 
-    /// Ten seconds after the first total, which comes within ten; and then every hour.
+    /// Ten seconds after the first total, which comes within ten seconds; then every hour.
     @Test func tenSecondsAndThenEachHour() throws {
         let house = SimulatedHouse(seed: 10)
         house.start()
@@ -36,13 +36,13 @@ import VirtualMeters
             if house.memory.saves == 1 { saved = tenth }
         }
         let soon = try #require(saved)
-        // The first totals come one after the other.
+        // The first totals arrive one after another.
         #expect((95...101).contains(soon - known), "\(soon - known) tenths after the first total")
         let next = saves(of: house, until: 7300)
         #expect(next == [3600, 7200], "\(next)")
     }
 
-    /// A disk that was full is tried again an hour later, and its complaint is said again only after it had been well.
+    /// If the disk was full, saving is retried an hour later. The problem is only logged again if a save has succeeded in between.
     @Test func aFailureIsSaidOnceAndTriedAgain() {
         let house = SimulatedHouse(seed: 10)
         func complaints() -> Int { house.log.lines.count { $0.contains("what is known of the meters can't be saved") } }

@@ -7,7 +7,7 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// The whole daemon with registers that their owner has named.
+/// The complete daemon with registers named in the configuration.
 @Suite struct NamedRegisterTests {
     private func house(_ kind: VirtualPushMeter.Kind?, _ named: [(OBISCode, String)], after first: SimulatedHouse? = nil) -> SimulatedHouse
     {
@@ -28,7 +28,7 @@ import VirtualMeters
     }
 
     @Test func ofAnME162() throws {
-        // The readout does not hold it, the session does.
+        // The register is not in the readout, only in the session.
         let first = house(nil, [(OBISCode(15, 8, 0), "energy_both"), (OBISCode(96, 7, 21), "nothing")])
         let value = try #require(Quantity(first.value("grid/energy_both") ?? ""))
         let imported = try #require(Quantity(first.value("grid/energy_import") ?? ""))
@@ -39,7 +39,7 @@ import VirtualMeters
         #expect(entities(first, "energy_both").first?.isNumeric == true)
         first.stop()
 
-        // The next process waits for it, and takes nothing back.
+        // The next process waits for the register, and doesn't delete its entity.
         let second = house(nil, [(OBISCode(15, 8, 0), "energy_both")], after: first)
         #expect(second.broker.homeAssistant.deleted == [] && entities(second, "energy_both").count == 1)
         second.stop()

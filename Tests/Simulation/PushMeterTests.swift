@@ -7,7 +7,7 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// The whole daemon with a meter that speaks by itself.
+/// The complete daemon with a meter that sends unasked.
 @Suite struct PushMeterTests {
     private func house(
         _ kind: VirtualPushMeter.Kind, _ name: MeterProtocol?, at speed: BaudRate? = nil, watts: Int64 = 1_800, faults: [Fault] = []
@@ -38,8 +38,8 @@ import VirtualMeters
         #expect(!house.isRunning && (name == nil || house.line.bytesSent == 0), "who listens does not speak")
     }
 
-    /// Whatever speaks by itself is found without being named, and the usual ones no later because there are rare ones: what is asked for
-    /// takes 8 s, 9600 Bd gets 6 s, 115200 Bd 12 s.
+    /// A meter that sends unasked is found without `protocol`, and usual speeds are found no later because of rare ones: asking takes 8 s, then
+    /// 9600 Bd is tried for 6 s, 115200 Bd for 12 s.
     @Test(
         arguments: [
             (VirtualPushMeter.Kind.sml, nil, 10), (.modeD, .b9600, 12), (.p1, nil, 16), (.modeD, .b2400, 32),
@@ -53,7 +53,7 @@ import VirtualMeters
         house.stop()
     }
 
-    /// With parity, a turned bit in a thousand characters for ten minutes: what is published was sent, and goes on rising.
+    /// With parity, and one flipped bit per thousand characters for ten minutes: every published total was sent, and totals only rise.
     @Test(arguments: VirtualPushMeter.Kind.allCases) func aDisturbedLine(_ kind: VirtualPushMeter.Kind) throws {
         let names: [VirtualPushMeter.Kind: MeterProtocol] = [.sml: .sml, .p1: .p1, .modeD: .d0Push]
         let house = house(kind, names[kind], faults: [.eightBit, .bitErrors(rate: 0.000125)])
@@ -69,7 +69,7 @@ import VirtualMeters
         #expect(house.value("grid/availability") == "online")
     }
 
-    /// The meter falls silent, and nothing stands in for what it does not say.
+    /// The meter stops sending, and no value is made up for it.
     @Test func silence() {
         let house = house(.sml, .sml, faults: [.silentAfter(.seconds(60))])
         house.run(for: .seconds(50))

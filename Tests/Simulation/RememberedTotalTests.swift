@@ -5,9 +5,9 @@ import Publishing
 import SimulatedWorld
 import Testing
 
-/// The card is new, and the broker still has the total.
+/// A new SD card, while the broker still retains the total.
 @Suite struct RememberedTotalTests {
-    /// A house whose card died with what was saved; the broker lived on.
+    /// A house that lost its saved state, while the broker kept its messages.
     private func house(_ retained: [String: String], seed: UInt64 = 41) -> SimulatedHouse {
         let house = SimulatedHouse(seed: seed)
         for (topic, payload) in retained { house.broker.retained["jouled/" + topic] = payload }
@@ -41,7 +41,7 @@ import Testing
         #expect(!second.log.lines.contains { $0.hasPrefix("heatpump: no saved total, counting from 0") })
         let shown = try #require(second.answer(to: "total heatpump")).split(separator: "\n")
         #expect(shown.count == 2 && shown[1].contains("continued from the broker's total"))
-        // It stays marked over restarts, until somebody has compared.
+        // It stays marked across restarts until the total has been compared with the display.
         second.stop()
         let third = SimulatedHouse(seed: 42)
         third.store.totals = second.store.totals
@@ -66,7 +66,7 @@ import Testing
         #expect(!house.log.lines.contains { $0.contains("all is well") || $0.contains("remember") }, "\(house.log.lines)")
     }
 
-    /// Nobody knows before the broker is there, not even over a restart; nothing of what was counted is lost.
+    /// The total is unknown until the broker can be asked, even across a restart, but no counted pulse is lost.
     @Test(arguments: [nil, "8012.500"] as [String?]) func waitsForTheBroker(retained: String?) throws {
         let first = house(["heatpump/energy": retained ?? ""])
         first.broker.isThere = false
@@ -96,13 +96,13 @@ import Testing
         #expect(!published("heatpump/energy", by: second).contains("0.000"))
     }
 
-    /// The power may fail at any moment: what the broker was told would be continued from, so it is on disk before.
+    /// The power may fail at any moment. A published total would be continued from, so it must be on disk before it is published.
     @Test(arguments: ["8012.500", ""]) func isOnDiskBeforeTheBrokerIsTold(retained: String) throws {
         let house = house(["heatpump/energy": retained])
         let loop = house.loop
         house.store.pause = { await loop.sleep(until: loop.now + .milliseconds(700)) }
         house.start()
-        // It takes the disk longer than a step to save.
+        // Saving takes longer than a step.
         for _ in 0..<2000 where published("heatpump/energy", by: house).isEmpty { house.run(for: .milliseconds(10)) }
         guard case .total(let saved)? = house.store.totals["heatpump"] else { return #expect(Bool(false), "not saved") }
         #expect(saved.origin != .unsettled, "the disk was first")
@@ -141,7 +141,7 @@ import Testing
         #expect(house.value("heatpump/problem") == "no saved total, and the broker, which may remember it, can't be asked: wait, or set it")
     }
 
-    /// It comes and goes before it has answered.
+    /// The connection drops again before the broker has answered.
     @Test func aBrokerThatFlickersIsAskedAgain() {
         let house = house(["heatpump/energy": "8012.500"])
         house.broker.delay = .milliseconds(1500)
@@ -158,7 +158,7 @@ import Testing
         #expect(house.value("washer/energy")?.hasPrefix("0.0") == true)
     }
 
-    /// Its file is torn: what the broker remembers is better than nothing, and 0 is never right.
+    /// The file is corrupted: the broker's total is better than nothing, and 0 is always wrong.
     @Test func aDamagedTotalIsRemembered() {
         let known = house(["heatpump/energy": "8012.500"])
         known.store.totals["heatpump"] = .damaged("the file is torn")
@@ -168,7 +168,7 @@ import Testing
         #expect(known.value("heatpump/problem")?.hasPrefix("the saved total was gone") == true)
     }
 
-    /// The newest file was torn, and the one before is of the time when the broker was not asked yet.
+    /// The newest file was corrupted, and the previous one is from before the broker was asked.
     @Test func whatTheBrokerWasToldOfIsNotCountedTwice() {
         let house = house(["heatpump/energy": "8012.500"])
         let before = PulseTotal(pulses: 5000, pulsesPerUnit: Quantity(1000), origin: .unsettled)

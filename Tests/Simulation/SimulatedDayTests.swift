@@ -4,7 +4,7 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// What an hour does not show, a day may; without optimisation two hours must do. How long the day takes is one of the figures of
+/// A day may reveal errors that an hour doesn't; debug builds simulate two hours. The day's duration is one of the figures of
 /// `Tests/Real/measure`, which runs it as `SimulatedDay`.
 @Suite struct SimulatedDayTests {
     #if DEBUG
@@ -21,13 +21,13 @@ import VirtualMeters
         for meter in ["heatpump", "washer"] {
             guard case .total(let total)? = first.store.totals[meter] else { return #expect(Bool(false), "nothing saved for \(meter)") }
             let truth = first.pulses(meter)
-            // The one that is on while the daemon ends is not over yet, and `stop` lets ten seconds pass.
+            // The pulse in progress when the daemon stops is not counted, and `stop` runs for another ten seconds.
             #expect(truth - total.pulses <= 3 && total.pulses <= truth, "\(meter): \(total.pulses) of \(truth)")
             #expect(first.value("\(meter)/energy") == total.total.description)
         }
         var meter = try #require(first.line.meter as? VirtualME162)
         let imported = try #require(Quantity(first.value("grid/energy_import") ?? "")?.units(of: -3))
-        // Read a second or two before the end, of what may be some kW.
+        // The last reading was a second or two before the end, at a load of up to some kW.
         #expect((0...10).contains(meter.energy(at: first.loop.now).imported - imported))
         #expect(first.value("grid/errors") == "0")
     }

@@ -5,7 +5,7 @@ import Testing
 import VirtualMeters
 
 extension SimulatedHouse {
-    /// One in which every complaint of Home Assistant's is an issue of the test.
+    /// A house in which every complaint of Home Assistant is recorded as an issue of the test.
     convenience init(
         seed: UInt64, profile: Household.Profile = .home, faults: [Fault] = [], bounce: Bool = true, pulseWatts: [Int64] = [700, 1500],
         pushing: VirtualPushMeter.Kind? = nil, pushingAt: BaudRate? = nil, manufacturer: String = "ISK",

@@ -6,7 +6,7 @@ import Testing
 
 /// When the totals of pulse meters are saved.
 @Suite struct TotalKeeperTests {
-    /// No more pulses come, so nothing but the keeper itself can try again.
+    /// No more pulses come, so the keeper itself must retry.
     @Test func whatFailedIsTriedAgain() throws {
         let house = SimulatedHouse(seed: 12)
         house.start()
@@ -23,12 +23,12 @@ import Testing
             guard case .total(let total)? = house.store.totals[meter] else { return #expect(Bool(false), "nothing saved for \(meter)") }
             #expect(total.total.description == house.value("\(meter)/energy"))
         }
-        // And then there is nothing to save.
+        // Afterwards there is nothing left to save.
         house.run(for: .seconds(600))
         #expect(house.store.saves == before + 2)
     }
 
-    /// At once at the start, then once in `save_every` while pulses come.
+    /// Immediately at the start, then every `save_every` while pulses come.
     @Test func asOftenAsItIsTold() {
         let house = SimulatedHouse(seed: 12)
         house.configuration.state.saveEvery = .seconds(100)
@@ -40,7 +40,7 @@ import Testing
             if house.store.saves > known { times.append(second) }
             known = house.store.saves
         }
-        // The second time when a pulse has come after the first.
+        // The second save needs a pulse after the first.
         #expect(times.first == 1 && times.count == 11, "\(times)")
         #expect(zip(times.dropFirst(), times.dropFirst(2)).allSatisfy { (99...104).contains($1 - $0) }, "\(times)")
     }

@@ -4,8 +4,8 @@ import SimulatedWorld
 import Testing
 import VirtualMeters
 
-/// A day of misreadings, restarts, kills, power cuts, wrong clocks, exchanges and absences, after which the sums that Home Assistant
-/// computes are the energy that was used, to the last digit of the meter.
+/// A day of misreadings, restarts, kills, power cuts, wrong clocks, exchanged meters and outages. In the end the sums that Home Assistant
+/// computes must equal the energy used, to the last digit of the meter.
 @Suite struct HostileDayTests {
     #if DEBUG
         private static let (rounds, seeds) = (1, [1] as [UInt64])
@@ -20,7 +20,7 @@ import VirtualMeters
         #expect(house.comparisons > 10 && house.exchanges >= (kind == .nameless ? 1 : 2))
         #expect(kind == .nameless || house.serial?.hasSuffix("\(house.meter.number)") == true, "\(house.serial ?? "none")")
         #expect(house.complaints.isEmpty, "\(house.complaints)")
-        // It falls where a meter is exchanged, and where a misread digit is taken back that no check could tell, and nowhere else.
+        // A total decreases only when a meter is exchanged, or when a plausible misreading is corrected.
         for (quantity, truth) in Self.truths {
             let total = try #require(house.totals["jouled/grid/" + quantity])
             let corrections = try correctionsOfWhatTheMeterNeverShowed(house, quantity, truth)
@@ -33,17 +33,17 @@ import VirtualMeters
 
     private static let truths = [("energy_import", \HostileMeter.Shown.imported), ("energy_export", \.exported)]
 
-    /// What is published was shown, but for what no check can tell: a wrong digit that the connection could have carried in a few seconds.
-    /// It stands until the meter has come to it, or has told something else for a quarter of an hour: says how often that was.
+    /// Checks that every published total was shown by the meter, except for plausible misreadings: wrong digits within what the connection can
+    /// deliver in a few seconds. They stay until the meter has reached them or contradicted them for a quarter of an hour. Returns their number.
     private func correctionsOfWhatTheMeterNeverShowed(
         _ house: HostileHouse, _ quantity: String, _ truth: KeyPath<HostileMeter.Shown, Int64>
     ) throws -> Int {
         var index = 0
-        // By any meter, and by the one that is there.
+        // `most` is of all meters, `shown` of the current one.
         var (most, shown, last) = (Int64(0), Int64(0), Int64(0))
         var (count, corrections) = (0, 0)
         for published in house.published where published.message.topic == "jouled/grid/" + quantity {
-            // The old meter's are taken back.
+            // An empty payload clears the old meter's value.
             guard !published.message.payload.isEmpty else { continue }
             while index < house.meter.history.count, house.meter.history[index].at <= published.at {
                 shown = house.meter.history[index][keyPath: truth]
@@ -62,7 +62,7 @@ import VirtualMeters
     }
 }
 
-/// The rule by which the tests above compute, as it was seen to work: kWh in, sum out.
+/// Home Assistant's rule for sums, on which the tests above rely, as observed: kWh in, sum out.
 @Suite struct TotalIncreasingTests {
     @Test(
         arguments: [

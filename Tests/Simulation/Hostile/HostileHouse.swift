@@ -7,7 +7,7 @@ import Publishing
 import SimulatedWorld
 import VirtualMeters
 
-/// What a daemon leaves behind, and what it can reach: nothing any more once it was killed.
+/// Everything that the daemon can write to. After a kill nothing gets through any more.
 ///
 /// SAFETY: only used on the simulation's one thread.
 private final class Mortal: MessageBroker, TotalStore, MeterMemoryStore, PulseJournal, @unchecked Sendable {
@@ -62,7 +62,7 @@ private final class Mortal: MessageBroker, TotalStore, MeterMemoryStore, PulseJo
     final class Marks: @unchecked Sendable { var kept: [String: PulseMark] = [:] }
 }
 
-/// A house in which a plan comes true, and a Home Assistant that hears of it.
+/// A house that executes a plan, with a Home Assistant that receives the totals.
 ///
 /// SAFETY: only used on the simulation's one thread.
 final class HostileHouse: @unchecked Sendable {
@@ -86,7 +86,7 @@ final class HostileHouse: @unchecked Sendable {
 
     private var homeAssistant = ListeningHomeAssistant()
     private var heard = 0
-    /// What the meters that were taken away had counted since they were first read.
+    /// The energy that replaced meters had counted since they were first read.
     private var before = (imported: Int64(0), exported: Int64(0))
     private(set) var exchanges = 0
     private(set) var findings: [String] = []
@@ -102,7 +102,7 @@ final class HostileHouse: @unchecked Sendable {
             meter = VirtualS0(pulsesPerUnit: 1000, household: household, bounce: true, seed: seed)
         }
 
-        /// Those that are over, when nothing has flowed for a while.
+        /// The completed pulses; only valid when no energy has flowed for a while.
         func pulses(at now: Instant) -> Int64 {
             household.advance(to: now)
             return household.importWattSeconds / 3600
@@ -192,7 +192,7 @@ final class HostileHouse: @unchecked Sendable {
 
     // MARK: The daemon
 
-    /// Restarts with wrong telegrams in between: those of a plan go on meanwhile.
+    /// Keeps the daemon down for `seconds`; the plan's wrong telegrams continue meanwhile.
     private func down(for seconds: Int64, _ end: () -> Void) {
         let back = loop.now + .seconds(seconds + 10)
         end()
@@ -222,7 +222,7 @@ final class HostileHouse: @unchecked Sendable {
         if isRunning { findings.append("it does not end") }
     }
 
-    /// From this moment on nothing that it does reaches anybody: no farewell, no file, no byte to the meter.
+    /// From this moment on, nothing the daemon does has any effect: no last message, no file, no byte to the meter.
     private func kill() {
         life?.isAlive = false
         line.isPlugged = false
@@ -242,7 +242,7 @@ final class HostileHouse: @unchecked Sendable {
         meter.exchange(load: plan.grid(from: (now - began).components.seconds), at: now)
     }
 
-    // MARK: What Home Assistant hears
+    // MARK: What Home Assistant receives
 
     private func zero(_ quantity: String) -> Int64 { homeAssistant.totals["jouled/grid/\(quantity)"]?.first ?? 0 }
 
@@ -267,7 +267,7 @@ final class HostileHouse: @unchecked Sendable {
         if sum != used { findings.append("\(topic) at \(at) s: \(sum.map { "\($0)" } ?? "none") instead of \(used)") }
     }
 
-    /// How often each total fell, and where each began.
+    /// For each total: how often it decreased, and its first value.
     var totals: [String: TotalIncreasing] { homeAssistant.totals }
 
     var published: [SimulatedBroker.Published] { broker.published }

@@ -2,28 +2,28 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// A meter that tells wrong things in whole telegrams, with the right checksum where there is one, and can be exchanged for another.
+/// A meter that sends wrong values in complete telegrams, with correct checksums if there are any, and can be replaced with another.
 ///
 /// SAFETY: only used on the simulation's one thread.
 final class HostileMeter: VirtualMeter, @unchecked Sendable {
     enum Kind: String, CaseIterable {
         case me162, sml, p1
         case modeD = "mode D"
-        /// Mode D, and it never says who it is.
+        /// Mode D, without a serial number.
         case nameless
     }
 
     enum Glitch: Hashable {
         case zero, tenfold, thousandfold, thousandth, oneLess, huge
-        /// The digit at this power of ten of the register's last digit.
+        /// The digit at this power of ten of the register's last digit is wrong.
         case flipped(Int)
-        /// A register is not there; a tariff, where there are some.
+        /// A register is missing; a tariff, if there are tariffs.
         case leftOut
-        /// It says another serial number.
+        /// Another serial number.
         case stranger
-        /// Whole kWh and no power, as without its PIN.
+        /// Whole kWh and no power, as without the PIN.
         case locked
-        /// Bits are turned on the way.
+        /// Bits are flipped during transmission.
         case garbled
     }
 
@@ -43,12 +43,12 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
     private var generator: SeededGenerator
     private var count: UInt32 = 0
     private var glitch: (Glitch, telegrams: Int, until: Instant)?
-    /// The head is in its place.
+    /// The head is in place.
     var isSeen = true
-    /// What it really showed, about once a second.
+    /// The true values, about one entry per second.
     private(set) var history: [Shown] = []
 
-    /// It begins with 12345.678 kWh and 90 kWh.
+    /// Starts at 12345.678 kWh and 90 kWh.
     init(_ kind: Kind, load: [Household.Step], seed: UInt64, at now: Instant) {
         self.kind = kind
         base = (12_345_678 * 3600, 90_000 * 3600)
@@ -58,7 +58,7 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
         generator = SeededGenerator(seed: seed)
     }
 
-    /// A new one in its place, which has counted nothing.
+    /// Replaces the meter with a new one at zero.
     func exchange(load: [Household.Step], at now: Instant) {
         number += 1
         base = (0, 0)
@@ -74,7 +74,7 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
             exportWattHours: base.exported / 3600)
     }
 
-    /// From now on; what nobody hears passes, too.
+    /// Starts now; telegrams that nobody receives count as well.
     func suffer(_ new: Glitch, telegrams: Int, at now: Instant) { glitch = (new, telegrams, now + .seconds(telegrams + 5)) }
 
     // MARK: What it shows
@@ -87,7 +87,7 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
         }
     }
 
-    /// In its own last digits.
+    /// In units of its own last digit.
     private var counted: (imported: Int64, exported: Int64) {
         if kind == .me162 { return inner.energy(at: household.now) }
         let (imported, exported) = (base.imported + household.importWattSeconds, base.exported + household.exportWattSeconds)
@@ -189,7 +189,7 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
         return SMLEncoder().telegram(server: server, entries, number: count)
     }
 
-    /// Two tariffs and no total, and a gas meter behind it that tells its reading once an hour.
+    /// Two tariffs and no total, with a gas meter behind it that sends its reading once an hour.
     private func p1(_ glitch: Glitch?) -> [UInt8] {
         let (imported, exported) = counted
         let serial = "5652543132333435363\(glitch == .stranger ? 9 : number)"
@@ -205,7 +205,7 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
         return P1Encoder.telegram("/VRT5\\2P1-0001", lines)
     }
 
-    /// In units of 10⁻⁷ m³: 1.234 m³ an hour.
+    /// In units of 10⁻⁷ m³: 1.234 m³ per hour.
     var gas: Int64 { 9_814_430_000 + household.now.nanoseconds / 3_600_000_000_000 * 12_340_000 }
 
     private func modeD(_ glitch: Glitch?) -> [UInt8] {
@@ -214,11 +214,11 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
         var text = "/VRT5D0-0001\r\n\r\n" + (kind == .nameless ? "" : "1-0:96.1.0*255(\(serial))\r\n")
         text += "1-0:1.8.0*255(\(decimal(tampered(imported, glitch), 6, 7))*kWh)\r\n"
         if glitch != .leftOut { text += "1-0:2.8.0*255(\(decimal(tampered(exported, glitch), 6, 7))*kWh)\r\n" }
-        // Each character brings its parity.
+        // Each character with its parity bit.
         return Array((text + "!\r\n").utf8).map { $0.nonzeroBitCount % 2 == 1 ? $0 | 0x80 : $0 }
     }
 
-    /// With so many digits at least in front of the point, and exactly so many behind it.
+    /// With at least `digits` digits before the point, and exactly `decimals` after it.
     private func decimal(_ number: Int64, _ digits: Int, _ decimals: Int) -> String {
         let text = String(number)
         let padded = String(repeating: "0", count: max(0, digits + decimals - text.utf8.count)) + text
@@ -227,7 +227,7 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
 
     // MARK: The answers of an ME162
 
-    /// With another number in its brackets and the block check that belongs to it.
+    /// Replaces the number in the brackets and corrects the check character.
     private func spoiled(_ emission: Emission) -> Emission? {
         guard isSeen else { return nil }
         guard let begin = emission.bytes.firstIndex(of: ControlCharacter.stx),

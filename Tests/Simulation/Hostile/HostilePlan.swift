@@ -1,17 +1,17 @@
 import Metering
 import VirtualMeters
 
-/// A day on which everything goes wrong, in chapters: a minute of calm, in which what was published is compared with what was used; then
-/// something happens, and wrong telegrams come; then some minutes in which nothing is wrong.
+/// A day full of failures, in chapters: a calm minute in which the published values are compared with the energy used; then an event with
+/// wrong telegrams; then some minutes without errors.
 struct HostilePlan {
     enum Event: Hashable {
         case compare
         case suffer(HostileMeter.Glitch, telegrams: Int)
-        /// Down for so many seconds: ended properly, killed, or without power, after which the clock is wrong for a while.
+        /// Down for that many seconds: stopped properly, killed, or without power. After a power cut the clock is wrong for a while.
         case restart(Int64)
         case kill(Int64)
         case powerCut(Int64, clockError: Int64, setAfter: Int64)
-        /// An empty state directory, as of a new SD card.
+        /// An empty state directory, as with a new SD card.
         case forget(Int64)
         case exchange
         case exchangeWhileDown(Int64)
@@ -20,12 +20,12 @@ struct HostilePlan {
         case homeAssistantAway(Int64)
     }
 
-    /// Seconds in which neither the old nor the new one is there.
+    /// The seconds without a meter during an exchange.
     static let exchangeTakes: Int64 = 120
 
     private(set) var events: [(at: Int64, event: Event)] = []
     private(set) var grid: [Household.Step] = []
-    /// When no pulses may come, because nobody would count them.
+    /// Times in which no pulses may come, because they would not be counted.
     private var quiet: [ClosedRange<Int64>] = []
     private(set) var end: Int64 = 0
     private let kind: HostileMeter.Kind
@@ -42,7 +42,7 @@ struct HostilePlan {
         events.sort { $0.at < $1.at }
     }
 
-    /// What a round of the day holds, apart from wrong telegrams.
+    /// The events of one round, apart from wrong telegrams.
     private mutating func happenings(round: Int) -> [Event] {
         let hour = generator.number(in: 600...5400)
         var happenings: [Event] = [
@@ -52,7 +52,7 @@ struct HostilePlan {
             .brokerAway(generator.number(in: 5...60), forgets: true), .homeAssistantAway(generator.number(in: 30...600)),
             .suffer(.oneLess, telegrams: 30),
         ]
-        // A number that is not told can't be missed twice, and a meter that has hardly counted looks like any other.
+        // Without a serial number an exchange is only noticed by the totals, and once these are low, the next exchange would not be noticed.
         if kind != .nameless || round == 0 { happenings.append(.exchange) }
         if kind != .nameless { happenings.append(.exchangeWhileDown(short)) }
         if round > 0 { happenings.append(.forget(short)) }
@@ -74,7 +74,7 @@ struct HostilePlan {
     private mutating func add(_ load: Load) {
         switch load {
         case .steady(let seconds):
-            // Either register leaves behind what may have been a few Wh too high.
+            // Both directions, because either register may have been published a few Wh too high.
             add(seconds / 2, watts: 3000)
             add(seconds - seconds / 2, watts: -3000)
         case .nothing(let seconds): add(seconds, watts: 0)
@@ -93,7 +93,7 @@ struct HostilePlan {
         end += seconds
     }
 
-    /// What is left of the load.
+    /// The part of the load after `time`.
     func grid(from time: Int64) -> [Household.Step] {
         var at: Int64 = 0
         return grid.compactMap { step in
@@ -103,7 +103,7 @@ struct HostilePlan {
         }
     }
 
-    /// Of the pulse meter: nothing flows while nobody could count it.
+    /// The pulse meter's load: zero whenever its pulses would not be counted.
     var heat: [Household.Step] {
         var steps: [Household.Step] = []
         var at: Int64 = 0
@@ -128,17 +128,17 @@ struct HostilePlan {
         let down = event.secondsDown
         var length: Int64 = 300 + (down ?? 0)
         if event.isExchange {
-            // The electrician switches off first.
+            // The power is switched off for the exchange.
             events.append((end, event))
             quiet.append(end...(end + 30 + (down ?? 0)))
             add(.nothing(Self.exchangeTakes + 15))
         } else {
             events.append((end + 100, event))
-            // Who loses power loses the pulses that were not saved yet.
+            // A power cut loses the pulses that were not saved yet.
             if let down { quiet.append((end + 20)...(end + 130 + down)) }
             length += 100 + event.secondsAway
         }
-        // Of a meter that was never read the first whole telegram is believed.
+        // For a meter that was never read, the first complete telegram is accepted.
         addGlitches(
             after: event, from: end + (event.isExchange ? 120 + (down ?? 0) : 0), until: end + length,
             at: end + (event.isExchange ? 0 : 100) + (down ?? 0))
@@ -151,12 +151,12 @@ struct HostilePlan {
         for _ in 0..<6 {
             let (at, telegrams, glitch) = (generator.number(in: begin...(end - 30)), Int(generator.number(in: 1...20)), glitch())
             guard !event.forbidsGlitches else { continue }
-            // A digit is turned by the line, once; all else a meter may tell for a while.
+            // The line flips a digit once; other wrong values may be repeated for a while.
             var isOnce = false
             if case .flipped = glitch { isOnce = true }
             events.append((at, .suffer(glitch, telegrams: isOnce ? 1 : telegrams)))
         }
-        // The first telegrams after it.
+        // The first telegrams after the event.
         guard !event.forbidsGlitches, !event.isExchange else { return }
         events.append((moment + 1, .suffer(startingGlitch(), telegrams: Int(generator.number(in: 1...30)))))
     }
@@ -209,12 +209,12 @@ extension HostilePlan.Event {
         }
     }
 
-    /// Who knows nothing believes the first telegram that is whole.
+    /// Without saved state the first complete telegram is accepted.
     fileprivate var forbidsGlitches: Bool {
         if case .forget = self { true } else { false }
     }
 
-    /// What is told by nothing but the totals is believed after a quarter of an hour.
+    /// An exchange that only shows in the totals is accepted after a quarter of an hour.
     fileprivate func needsPatience(_ kind: HostileMeter.Kind) -> Bool {
         switch self {
         case .exchange: kind == .nameless

@@ -1,6 +1,6 @@
 import Metering
 
-/// What Home Assistant's statistics make of a sensor whose state class is `total_increasing`. Numbers are in units of 10⁻⁷.
+/// Home Assistant's statistics for a sensor with state class `total_increasing`. Numbers are in units of 10⁻⁷.
 struct TotalIncreasing: Equatable {
     private(set) var sum: Int64 = 0
     private(set) var first: Int64?
@@ -10,18 +10,18 @@ struct TotalIncreasing: Equatable {
     mutating func see(_ value: Int64) {
         guard value >= 0 else { return }
         guard let last else {
-            // The first one ever is the zero point.
+            // The first value ever is the zero point.
             (first, last) = (value, value)
             return
         }
         if value < last { decreases += 1 }
-        // Below nine tenths the meter was reset, and the new value counts in full. A smaller dip is subtracted.
+        // Below nine tenths it is a reset, and the new value counts in full. A smaller decrease is subtracted.
         sum += value * 10 < last * 9 ? value : value - last
         self.last = value
     }
 }
 
-/// A Home Assistant that listens to totals: what it hears while it runs, and what is retained when it starts.
+/// A Home Assistant that receives totals: messages while it runs, and the retained ones when it starts.
 struct ListeningHomeAssistant {
     static let exponent = -7
     private(set) var totals: [String: TotalIncreasing] = [:]
@@ -41,10 +41,10 @@ struct ListeningHomeAssistant {
         for (topic, payload) in retained { take(topic, payload) }
     }
 
-    /// The broker lost what it had retained.
+    /// The broker lost its retained messages.
     mutating func lose() { retained = [:] }
 
-    /// What is no number leaves the last one as it was.
+    /// A payload that is not a number leaves the last value unchanged.
     private mutating func take(_ topic: String, _ payload: String) {
         guard let value = Quantity(payload)?.units(of: Self.exponent) else { return }
         totals[topic, default: TotalIncreasing()].see(value)

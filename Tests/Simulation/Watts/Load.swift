@@ -1,12 +1,12 @@
 import Metering
 import VirtualMeters
 
-/// What truly flows: one power after the other, from the moment when the meter was switched on.
+/// The true load: a sequence of powers, starting when the meter was switched on.
 struct Load: Sendable {
     struct Piece: Sendable {
         var begins: Double
         var watts: Double
-        /// Wh before it.
+        /// Wh before this piece.
         var imported: Double
         var exported: Double
     }
@@ -14,14 +14,14 @@ struct Load: Sendable {
     private(set) var pieces: [Piece] = []
     private(set) var ends = 0.0
 
-    /// Some seconds of import and of export come first, so that each seed begins elsewhere between two Wh.
+    /// Begins with some seconds of import and export, so that each seed starts at a different fraction of a Wh.
     init(seed: UInt64, _ parts: [(seconds: Double, watts: Double)]) {
         add(1, watts: Double(300 + seed * 977 % 3100))
         add(1, watts: -Double(200 + seed * 1709 % 3300))
         for part in parts { add(part.seconds, watts: part.watts) }
     }
 
-    /// When the part at `index` begins.
+    /// The start of the part at `index`.
     func begin(_ index: Int) -> Double { pieces[index + 2].begins }
 
     private mutating func add(_ seconds: Double, watts: Double) {
@@ -56,7 +56,7 @@ struct Load: Sendable {
         return (piece.imported + max(energy, 0), piece.exported + max(-energy, 0))
     }
 
-    /// When either counter steps, and the meter's light blinks.
+    /// The times at which either counter steps, and the meter's LED pulses.
     var steps: [Double] {
         pieces.indices.flatMap { index in
             let piece = pieces[index]
@@ -68,7 +68,7 @@ struct Load: Sendable {
         }
     }
 
-    /// The mean power since the newest step of either counter.
+    /// The mean power since the last step of either counter.
     func meanSinceStep(at time: Double) -> Double {
         let now = energy(at: time)
         func hasStepped(since past: Double) -> Bool {

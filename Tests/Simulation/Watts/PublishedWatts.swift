@@ -6,7 +6,7 @@ import Publishing
 import SimulatedWorld
 import VirtualMeters
 
-/// What was published of a load's power, and when.
+/// The published power of a load, with times.
 struct PublishedWatts {
     struct Value {
         var at: Double
@@ -17,7 +17,7 @@ struct PublishedWatts {
     let load: Load
     var values: [Value] = []
 
-    /// By the whole daemon, in virtual time, of a virtual ME162, with or without its light as a pulse input.
+    /// Runs the complete daemon in virtual time with a virtual ME162, with or without its LED as a pulse input.
     init(of load: Load, seed: UInt64, hasLight: Bool = false) {
         self.load = load
         let house = SimulatedHouse(seed: seed, profile: load.profile)
@@ -38,11 +38,11 @@ struct PublishedWatts {
             default: break
             }
         }
-        // An error that stayed as it was is not said again.
+        // An unchanged error is not published again.
         for index in values.indices.dropFirst() where values[index].error == nil { values[index].error = values[index - 1].error }
     }
 
-    /// By the method of earlier readers: windows of at least 20 s, 50 s or 300 s with 6, 2 or 0 steps; read every 1.83 s, said after 25, 60
+    /// The method of earlier readers: windows of at least 20 s, 50 s or 300 s with 6, 2 or 0 steps; read every 1.83 s, published after 25, 60
     /// or 120 s.
     init(byWindowsOf load: Load, seed: UInt64) {
         self.load = load
@@ -74,7 +74,7 @@ struct PublishedWatts {
         new * old < 0 || (new.magnitude <= 20) != (old.magnitude <= 20) || !(0.6...1.6).contains(new / old)
     }
 
-    // MARK: How good it is
+    // MARK: Its quality
 
     /// Seconds from `start` until a value within a tenth of `watts` was published.
     func seconds(from start: Double, toWithinATenthOf watts: Double) -> Double {
@@ -84,7 +84,7 @@ struct PublishedWatts {
 
     func contains(zeroFrom start: Double) -> Bool { values.contains { $0.at >= start && $0.watts.magnitude < 1 } }
 
-    /// Each value held until the next one, against the load, from the first value on.
+    /// The mean difference from the load, with each value held until the next one, from the first value on.
     var meanAbsoluteError: Double {
         guard let first = values.first else { return .infinity }
         var (sum, count, index, now) = (0.0, 0.0, 0, first.at)
@@ -97,7 +97,7 @@ struct PublishedWatts {
         return sum / count
     }
 
-    /// Of the values said: mean and standard deviation, relative to the load at the end.
+    /// Mean and standard deviation of the published values, relative to the load at the end.
     var spread: (bias: Double, deviation: Double) {
         let truth = load.watts(at: load.ends)
         let mean = values.reduce(0) { $0 + $1.watts } / Double(max(values.count, 1))
@@ -105,7 +105,7 @@ struct PublishedWatts {
         return (mean / truth - 1, variance.squareRoot() / truth.magnitude)
     }
 
-    /// How many values lie so near to the truth as they say, of how many.
+    /// The number of values that are within their own error, and the number of all.
     var kept: (promises: Int, of: Int) {
         let promises = values.filter { value in
             value.error.map { (load.meanSinceStep(at: value.at) - value.watts).magnitude <= $0 + 0.5 } ?? false

@@ -1,10 +1,10 @@
-/// True load against published watts as an SVG: grey is true, orange the windows, blue ours, with its error around it.
+/// The true load and the published watts as an SVG: true in grey, windows in orange, ours in blue with its error around it.
 struct WattsPicture {
     private static let (width, height, margin) = (960.0, 220.0, 46.0)
 
     private var panels: [String] = []
 
-    /// Seconds from `from` on; both ways of the same load.
+    /// Adds both methods' results for the same load; times are in seconds from `from`.
     mutating func add(_ title: String, windows: PublishedWatts, ours: PublishedWatts, from: Double) {
         let load = ours.load
         let powers = load.pieces.filter { $0.begins >= from }.map(\.watts) + ours.values.filter { $0.at >= from }.map(\.watts)
@@ -14,7 +14,7 @@ struct WattsPicture {
         func y(_ watts: Double) -> String {
             (top + Self.height - (min(max(watts, least), most) - least) / (most - least) * Self.height).tenths
         }
-        /// Each value is held until the next one.
+        /// The path of values that are each held until the next one.
         func held(_ values: [(at: Double, watts: Double)]) -> String {
             var path = ""
             for (index, value) in values.enumerated() {

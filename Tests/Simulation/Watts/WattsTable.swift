@@ -1,8 +1,8 @@
 import Metering
 
-/// The figures of a power estimate, and their goals.
+/// The figures of the power estimate, and their goals.
 struct WattsTable {
-    /// `bound`: as good as what the meter tells allows (docs/power.md).
+    /// `bound`: as good as the meter's data allow (docs/power.md).
     enum Verdict: String { case ok, bound, missed = "MISSED" }
 
     struct Row {
@@ -69,7 +69,7 @@ struct WattsTable {
         }
         let (windows, ours) = (seconds(runs.windows), seconds(runs.ours))
         let hasFalseZero = after < 0 && runs.ours.contains { $0.contains(zeroFrom: $0.load.begin(1)) }
-        // Where the brackets of the first steps lie is chance, and nobody can be sure before 16 s (docs/power.md): one run in eight may be late.
+        // The brackets of the first steps are random, and certainty takes 16 s (docs/power.md): one run in eight may be late.
         let late = ours.count { $0 > goal }
         let isBounded = late <= (ours.count + 7) / 8 && ours[ours.count - 1] <= max(goal, 16)
         add(
@@ -78,7 +78,7 @@ struct WattsTable {
             "≤ \(goal.whole)", !isBounded || hasFalseZero ? .missed : late > 0 ? .bound : .ok)
     }
 
-    /// Two intervals of the pulses, and 0.2 s; the direction only the register tells, up to a second later, and up to 0.8 s for its reading.
+    /// Two pulse intervals plus 0.2 s. Only the register shows the direction, up to a second later, plus up to 0.8 s for its reading.
     private mutating func withLight() {
         var late: [Double] = []
         for (before, after) in [(300.0, 2500.0), (2500, 300), (2500, 60), (300, -1500), (-1500, 300), (800, -600)] {
@@ -125,7 +125,7 @@ struct WattsTable {
         add("mean absolute error: " + name, "W", mean(runs.windows).short, ours.short, "< \(goal.whole)", ours < goal ? .ok : .missed)
     }
 
-    /// For a terminal and for Markdown alike.
+    /// Suitable for a terminal and for Markdown.
     var text: String {
         let head = ["", "", "windows", "ours", "goal", ""]
         let lines =
@@ -144,6 +144,6 @@ extension Double {
 }
 
 extension [Double] {
-    /// From the least to the most.
+    /// From minimum to maximum.
     fileprivate var range: String { "\(self[0].short)…\(self[count - 1].short)" }
 }

@@ -2,7 +2,7 @@ import Glibc
 import Metering
 import Testing
 
-/// How good the power is that is estimated from whole watt-hours, with everything between the meter and the broker in its place.
+/// The quality of the power that is estimated from whole watt-hours, with all delays between meter and broker.
 @Suite struct WattsTests {
     #if DEBUG
         private static let (seeds, steadySeconds) = (UInt64(1)...2, 900.0)
@@ -10,7 +10,7 @@ import Testing
         private static let (seeds, steadySeconds) = (UInt64(1)...8, 7200.0)
     #endif
 
-    /// Prints the table; with `JOULED_WATTS=FILE.svg` in the environment it draws the picture, too. docs/power.md says how to run it.
+    /// Prints the table; with `JOULED_WATTS=FILE.svg` in the environment it also draws the picture. See docs/power.md.
     @Test func theGoalsAreReached() throws {
         let table = WattsTable(seeds: Self.seeds, steadySeconds: Self.steadySeconds)
         print(table.text)
