@@ -1,7 +1,7 @@
 import Metering
 import SimulatedWorld
 
-/// The day of SimulatedDayTests, linked as the product is: how long it takes, and what it said. `Tests/Real/measure` runs it.
+/// The day of SimulatedDayTests, linked like the product: prints its duration and a hash of the transcript. `Tests/Real/measure` runs it.
 @main struct Day {
     static func main() {
         let house = SimulatedHouse(seed: 20, bounce: false, pulseWatts: [300, 600], complain: { fatalError($0) })

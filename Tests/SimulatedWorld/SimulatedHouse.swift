@@ -6,7 +6,7 @@ import Metering
 import Publishing
 import VirtualMeters
 
-/// The whole daemon, with a virtual ME162, two pulse meters, a broker and a disk, in virtual time.
+/// The complete daemon with a virtual ME162, two pulse meters, a broker and a disk, in virtual time.
 ///
 /// SAFETY: only used on the simulation's one thread.
 package final class SimulatedHouse: @unchecked Sendable {
@@ -23,7 +23,7 @@ package final class SimulatedHouse: @unchecked Sendable {
     package private(set) var daemon: Daemon?
     private var stopping: AsyncStream<Void>.Continuation?
     package private(set) var isRunning = false
-    /// How often it asked to be begun again.
+    /// How often the daemon has requested a restart.
     package private(set) var restarts = 0
     private var reply: String?
     private let complain: (String) -> Void
@@ -67,17 +67,17 @@ package final class SimulatedHouse: @unchecked Sendable {
         }
         self.truth = truth
         configuration.meters = [Configuration.Meter(name: "grid", title: "Grid meter", port: "virtual")]
-        // Half as many readings as back to back: a day shall be over soon.
+        // Half as many readings as back to back, to shorten the simulation of a day.
         configuration.meters[0].every = .seconds(1)
         configuration.mqtt = Configuration.MQTT()
     }
 
-    /// Whatever happens in there, Home Assistant has nothing to complain of.
+    /// Home Assistant must have no complaints in any simulation.
     deinit {
         for complaint in broker.homeAssistant.complaints { complain(complaint) }
     }
 
-    /// The meter's own light as a pulse input: it blinks at these moments.
+    /// The meter's LED as a pulse input, with pulses at the given times.
     package func addLight(_ blinks: [Instant]) {
         var edges = blinks.flatMap { [Edge(.falling, at: $0), Edge(.rising, at: $0 + .milliseconds(40))] }[...]
         pulseLines.add("light") { edges.popFirst() }
@@ -86,7 +86,7 @@ package final class SimulatedHouse: @unchecked Sendable {
         configuration.pulses.append(pulse)
     }
 
-    /// Pulses that a counter could have seen whole by now (the newest may still be on).
+    /// The pulses that a counter could have seen completely by now; the newest may still be in progress.
     package func pulses(_ name: String) -> Int64 { truth[name]?.meter.pulses ?? 0 }
 
     package func start() {
@@ -108,13 +108,13 @@ package final class SimulatedHouse: @unchecked Sendable {
 
     package func run(for duration: Duration) { loop.run(until: loop.now + duration) }
 
-    /// Asks it to end, and gives it ten seconds.
+    /// Asks the daemon to stop, and gives it ten seconds.
     package func stop() {
         stopping?.finish()
         run(for: .seconds(10))
     }
 
-    /// What the daemon says to `jouled total`; `nil` when it does not in that time.
+    /// The daemon's answer to `jouled total`; `nil` if there is none in that time.
     package func answer(to line: String, within patience: Duration = .milliseconds(10)) -> String? {
         reply = nil
         Task(executorPreference: loop) { self.reply = await self.daemon?.answer(line) }
@@ -122,10 +122,10 @@ package final class SimulatedHouse: @unchecked Sendable {
         return reply
     }
 
-    /// What is retained for `jouled/<topic>`.
+    /// The retained value of `jouled/<topic>`.
     package func value(_ topic: String) -> String? { broker.retained["jouled/" + topic] }
 
-    /// Everything that was said, in order.
+    /// All published messages and log lines, in order.
     package var transcript: [String] {
         broker.published.map { "\($0.at.nanoseconds) \($0.message.topic) \($0.message.payload)" } + log.lines
     }

@@ -1,7 +1,7 @@
 import MeterDaemon
 import Metering
 
-/// An executor whose clock jumps to the next deadline when nothing is left to run: one thread, the same order for the same input.
+/// An executor whose clock jumps to the next deadline when no job is left: one thread, and the same order for the same input.
 ///
 /// SAFETY: everything that touches it runs on the one thread that is inside `run`, or before `run`.
 package final class SimulatedLoop: SerialExecutor, TaskExecutor, Clockwork, @unchecked Sendable {
@@ -11,7 +11,7 @@ package final class SimulatedLoop: SerialExecutor, TaskExecutor, Clockwork, @unc
     private let actors: Actors
     private var timers = TimerHeap()
 
-    /// What the clock on the wall is wrong by.
+    /// The wall clock's error.
     package var wallError = Duration.zero
 
     package var wall: WallTime { WallTime(millisecondsSince1970: 1_767_225_600_000 + (now - began + wallError).nanoseconds / 1_000_000) }
@@ -21,15 +21,15 @@ package final class SimulatedLoop: SerialExecutor, TaskExecutor, Clockwork, @unc
         actors = Actors(jobs)
     }
 
-    /// What no actor holds. What one holds comes in at another door: told apart, neither has to change places for each call.
+    /// Jobs that belong to no actor. Jobs of actors arrive at a separate executor, so that neither kind has to switch executors for each call.
     package func enqueue(_ job: consuming ExecutorJob) { jobs.waiting.append((UnownedJob(job), nextPlace)) }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { actors.asUnownedSerialExecutor() }
 
     private enum Place {
         case free, onActor
-        /// A task that waited on an actor Swift resumes in the free, from where it has to change back. That it runs there only for this is
-        /// left out; the turn that it takes is not, or things would happen in another order.
+        /// Swift resumes a task that waited on an actor outside of the actor, and the task then has to switch back. The job outside is skipped,
+        /// but its turn in the queue is kept, because the order would change otherwise.
         case backToActor
     }
 
@@ -57,7 +57,7 @@ package final class SimulatedLoop: SerialExecutor, TaskExecutor, Clockwork, @unc
 
     fileprivate func at(_ deadline: Instant, tell timed: any Timed) { timers.push(deadline, timed) }
 
-    /// Runs until nothing is left to do, or the clock would pass `end`.
+    /// Runs until no jobs are left, or the clock would pass `end`.
     package func run(until end: Instant) {
         let (free, isolated) = (asUnownedTaskExecutor(), asUnownedSerialExecutor())
         var batch: [(UnownedJob, Place)] = []
@@ -87,7 +87,7 @@ package final class SimulatedLoop: SerialExecutor, TaskExecutor, Clockwork, @unc
     package func makeAlarm() -> any Alarm { SimulatedAlarm(self) }
 }
 
-/// What the loop calls when a deadline has come.
+/// Called by the loop when a deadline is reached.
 private protocol Timed: AnyObject {
     func isDue(_ deadline: Instant)
 }
@@ -98,8 +98,8 @@ private final class Call: Timed {
     func isDue(_ deadline: Instant) { action() }
 }
 
-/// A deadline that can be moved. Most are, before they come: it asks the loop for no more than one call, for the earliest of them, and
-/// looks then where the deadline is.
+/// A deadline that can be moved. Most are moved before they are reached, so it registers only the earliest call with the loop, and then checks
+/// where the deadline is.
 final class MovableDeadline: Timed {
     private let loop: SimulatedLoop
     private let action: () -> Void
@@ -119,7 +119,7 @@ final class MovableDeadline: Timed {
     }
 
     fileprivate func isDue(_ called: Instant) {
-        // There may have been an earlier call.
+        // An earlier call may still have been registered.
         guard called == callsAt else { return }
         callsAt = nil
         guard let deadline else { return }
@@ -127,7 +127,7 @@ final class MovableDeadline: Timed {
     }
 }
 
-/// A place where one task at a time waits: for the next event, for a deadline that may be moved, or for its cancellation.
+/// A place where one task at a time waits: for the next event, a movable deadline, or cancellation.
 ///
 /// SAFETY: only used on the simulation's one thread.
 final class Inbox<Event: Sendable>: @unchecked Sendable {
@@ -138,7 +138,7 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
     private let loop: SimulatedLoop
     private var events: [Event] = []
     private var waiting: (continuation: UnsafeContinuation<End, Never>, isOnActor: Bool)?
-    /// Before it waits.
+    /// Cancelled before it waits.
     private var isCancelled = false
     private var deadline: MovableDeadline?
 
@@ -152,7 +152,7 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
         end(.event)
     }
 
-    /// What has come already, if it is wanted.
+    /// The next pending event, if it is wanted.
     func take(if isWanted: (Event) -> Bool = { _ in true }) -> Event? {
         guard let first = events.first, isWanted(first) else { return nil }
         return events.removeFirst()
@@ -163,7 +163,7 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
             if !events.isEmpty { return Task.isCancelled ? .cancelled : .event(events.removeFirst()) }
             begin()
             let end = await withTaskCancellationHandler {
-                // A closure that does not name it runs elsewhere, and every wait costs two changes of place.
+                // A closure that doesn't mention `isolation` runs elsewhere, and every wait costs two executor switches.
                 let isOnActor = isolation != nil
                 // SAFETY: `wait` keeps it, and resumes it once.
                 return await withUnsafeContinuation { wait($0, until: deadline, isOnActor: isOnActor) }
@@ -180,10 +180,10 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
 
     func move(to new: Instant?) { deadline?.move(to: new) }
 
-    /// A wait: what cancelled the one before is no news.
+    /// Begins a wait; a cancellation of the previous one is ignored.
     func begin() { isCancelled = false }
 
-    /// Of a task that is cancelled already it comes between `begin` and `wait`.
+    /// For a task that is already cancelled, this is called between `begin` and `wait`.
     func cancel() {
         isCancelled = true
         end(.cancelled)
@@ -191,7 +191,7 @@ final class Inbox<Event: Sendable>: @unchecked Sendable {
 
     func wait(_ continuation: UnsafeContinuation<End, Never>, until deadline: Instant?, isOnActor: Bool) {
         guard !isCancelled else { return continuation.resume(returning: .cancelled) }
-        // Who ends the wait takes it away.
+        // Removed by whatever ends the wait.
         waiting = (continuation, isOnActor)
         move(to: deadline)
     }
@@ -228,9 +228,9 @@ private final class SimulatedAlarm: Alarm, @unchecked Sendable {
     }
 }
 
-/// Deadlines in order; of equal ones the first set comes first.
+/// Deadlines in order; of equal ones the one that was set first comes first.
 private struct TimerHeap {
-    /// Without what is to be called: to move one costs no count of references.
+    /// Doesn't contain the target, so that moving an entry needs no reference counting.
     private struct Entry {
         var deadline: Instant
         var sequence: Int

@@ -5,9 +5,9 @@ import MeterProtocols
 import Metering
 import Publishing
 
-/// Pulse lines whose edges come from functions of time, and that can be pulled out.
+/// Pulse lines whose edges are functions of time, and which can be unplugged.
 ///
-/// On the loop, as its caller: nothing has to change places for each event.
+/// Runs on the loop like its caller, so that no event needs an executor switch.
 package actor SimulatedPulseLines: PulseLines {
     private enum Event {
         case edges([Edge], of: Int)
@@ -20,7 +20,7 @@ package actor SimulatedPulseLines: PulseLines {
         let nextEdge: () -> Edge?
         var upcoming: Edge?
         var isThere = true
-        /// Its place in the configuration, while it is open.
+        /// Its index in the configuration while it is open.
         var place: Int?
 
         init(_ name: String, _ nextEdge: @escaping () -> Edge?) {
@@ -62,7 +62,7 @@ package actor SimulatedPulseLines: PulseLines {
         }
     }
 
-    /// Edges within a millisecond come together, as they do when a process is woken.
+    /// Edges within a millisecond are delivered together, as when a process is woken.
     private nonisolated func schedule(_ line: Line) {
         guard let first = line.upcoming ?? line.nextEdge() else { return }
         var edges = [first]
@@ -107,9 +107,9 @@ package actor SimulatedPulseLines: PulseLines {
     }
 }
 
-/// A broker that keeps everything that was published, with its time, and can be away.
+/// A broker that keeps every published message with its time, and can be unavailable.
 ///
-/// On the loop, as its caller: nothing has to change places for each message.
+/// Runs on the loop like its caller, so that no message needs an executor switch.
 package actor SimulatedBroker: MessageBroker {
     package struct Published: Equatable {
         package var at: Instant
@@ -120,10 +120,10 @@ package actor SimulatedBroker: MessageBroker {
     // SAFETY: all these are only used on the simulation's one thread.
     private nonisolated(unsafe) var continuation: AsyncStream<BrokerEvent>.Continuation?
     package private(set) nonisolated(unsafe) var published: [Published] = []
-    /// Listens to what is announced; the values are too many.
+    /// Receives the announcements only; the values are too many.
     package private(set) nonisolated(unsafe) var homeAssistant = HomeAssistantModel()
     package nonisolated(unsafe) var retained: [String: String] = [:]
-    /// What it lets nobody read; how long its retained messages take.
+    /// Topics that nobody may read, and the delay of retained messages.
     package nonisolated(unsafe) var secrets: Set<String> = []
     package nonisolated(unsafe) var delay = Duration.milliseconds(5)
     private nonisolated(unsafe) var subscriptions: Set<String> = []
@@ -157,14 +157,14 @@ package actor SimulatedBroker: MessageBroker {
         if subscriptions.contains(message.topic) { send(message.topic, message.payload) }
     }
 
-    /// The same broker, and the same Home Assistant, in the daemon's next life.
+    /// Continues with the other's retained messages and Home Assistant, after a restart of the daemon.
     package nonisolated func inherit(_ broker: SimulatedBroker) {
         retained = broker.retained
         homeAssistant = broker.homeAssistant
     }
 
     package func subscribe(_ topic: String) {
-        // As mosquitto does: it grants what it then does not send.
+        // Like mosquitto: it grants the subscription but then sends nothing.
         guard isThere, !secrets.contains(topic) else { return }
         subscriptions.insert(topic)
         loop.at(loop.now + delay) {
@@ -186,7 +186,7 @@ package actor SimulatedBroker: MessageBroker {
 package final class SimulatedStore: TotalStore, @unchecked Sendable {
     package var totals: [String: StoredTotal] = [:]
     package var failure: PortError?
-    /// A disk takes its time.
+    /// The disk's delay.
     package var pause: (@Sendable () async -> Void)?
     package private(set) var saves = 0
 
@@ -205,7 +205,7 @@ package final class SimulatedStore: TotalStore, @unchecked Sendable {
 /// SAFETY: only used on the simulation's one thread.
 package final class SimulatedMemory: MeterMemoryStore, @unchecked Sendable {
     package var memories: [String: MeterMemory] = [:]
-    /// In RAM.
+    /// The notes in RAM.
     package var notes: [String: MeterMemory] = [:]
     package var failure: PortError?
     package var pause: (@Sendable () async -> Void)?

@@ -3,8 +3,8 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// A serial adapter with a virtual meter in front of its head: characters take their time, come in chunks as from a USB adapter, and are
-/// garbage where the speeds differ. It can be pulled out and plugged in again.
+/// A serial adapter with a virtual meter in front of its head. Characters take their transmission time, arrive in chunks as from a USB adapter,
+/// and are garbage if the speeds differ. It can be unplugged and plugged in again.
 ///
 /// SAFETY: only used on the simulation's one thread.
 package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
@@ -16,7 +16,7 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
     private var inbox: Inbox<PortEvent>?
     private var speed = BaudRate.b9600
     private var advance: MovableDeadline?
-    /// What comes out of the adapter, in the order in which it does.
+    /// The adapter's output, in order.
     private var portions: [Portion] = []
     private var arrival: MovableDeadline?
     package private(set) var opened = 0
@@ -88,7 +88,7 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
         arrival?.move(to: portions.first?.at)
     }
 
-    /// On the loop, as its caller: nothing has to change places for each event.
+    /// Runs on the loop like its caller, so that no event needs an executor switch.
     private actor Connection: SerialConnection {
         private nonisolated let line: SimulatedSerialLine
         private nonisolated let inbox: Inbox<PortEvent>
@@ -111,7 +111,7 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
         }
 
         func next(until deadline: Instant?) async -> PortEvent {
-            // `Inbox.next` does the same, two changes of place later: this is what the whole house does most.
+            // Same as `Inbox.next`, but without two executor switches: this is the most frequent operation of the simulation.
             while true {
                 if let event = inbox.take() {
                     if Task.isCancelled { return .closed(.cancelled) }
@@ -133,7 +133,7 @@ package final class SimulatedSerialLine: SerialPort, @unchecked Sendable {
             }
         }
 
-        /// All that waits comes at once, as from a kernel's buffer.
+        /// Returns all pending bytes at once, as from a kernel's buffer.
         private func gathered(_ bytes: [UInt8], _ at: Instant) -> PortEvent {
             var (bytes, at) = (bytes, at)
             while case .received(let more, let last)? = inbox.take(if: { if case .received = $0 { true } else { false } }) {
