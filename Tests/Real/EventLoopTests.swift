@@ -4,7 +4,7 @@ import MeterDaemon
 import Metering
 import Testing
 
-/// A loop on a thread of its own, and an actor that runs there.
+/// A loop on its own thread, and an actor that runs there.
 private actor Resident {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -18,7 +18,7 @@ private actor Resident {
         await loop.wait(readable: descriptor, until: duration.map { loop.now + $0 })
     }
 
-    /// Jobs that bring jobs, until nobody wants them any more.
+    /// Jobs that schedule further jobs until the task is cancelled.
     func keepBusy() async {
         while !Task.isCancelled { await Task.yield() }
     }
@@ -71,7 +71,7 @@ private actor Resident {
 
     @Test func anAlarmThatIsUnsetStaysSilent() async {
         let resident = resident
-        // On a busy machine it may have gone off before it could be unset: then with more time.
+        // On a busy machine the alarm may go off before it can be unset; then it is repeated with more time.
         for milliseconds: Int64 in [30, 300, 3000, 30_000] {
             let alarm = resident.loop.makeAlarm()
             let due = resident.loop.now + .milliseconds(milliseconds)
@@ -89,7 +89,7 @@ private actor Resident {
         Issue.record("it could not be unset in 30 s")
     }
 
-    /// Jobs that never run out hold up neither a descriptor nor a deadline.
+    /// An endless supply of jobs must not starve descriptors and deadlines.
     @Test(.timeLimit(.minutes(1))) func aBusyLoopLooksAtTheRest() async {
         var ends: [Int32] = [0, 0]
         pipe(&ends)
@@ -135,7 +135,7 @@ private actor Resident {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct ControlSocketTests {
-    /// On a thread of its own: it waits for the answer there.
+    /// Uses a separate thread, because the call blocks until the answer.
     private func ask(_ line: String, _ directory: String) async -> String? {
         await withCheckedContinuation { continuation in
             startThread(named: "client") { continuation.resume(returning: ControlSocket.ask(line, directory: Folder(directory))) }
@@ -166,7 +166,7 @@ private actor Resident {
         removeDirectory(directory)
     }
 
-    /// One whose total waits for a disk that hangs.
+    /// A client whose total waits for a hanging disk must not block others.
     @Test func whoWaitsKeepsNobodyElse() async throws {
         let directory = try makeTemporaryDirectory("jouled-test")
         let (waits, hasCome) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
@@ -186,7 +186,7 @@ private actor Resident {
         removeDirectory(directory)
     }
 
-    /// An address has room for 107 bytes.
+    /// A socket address has space for 107 bytes.
     @Test func servesInADirectoryWithALongName() async throws {
         let above = try makeTemporaryDirectory("jouled-test")
         let directory = above + "/" + String(repeating: "long", count: 50)

@@ -8,7 +8,7 @@ import Metering
 import Synchronization
 import Testing
 
-/// The real adapter on simulated lines, and what is counted from it: `Tests/Real/gpio-test` runs this in the lab.
+/// The real adapter on simulated lines, with the resulting counts. `Tests/Real/gpio-test` runs this in the lab.
 @Suite(.serialized) struct GPIOLinesTests {
     enum Trial: CaseIterable {
         case nameOnAnyChip, chipAndOffset, bias, takenLine, missingLines, nameOnTwoChips, noPermission, wrongWayRound
@@ -66,14 +66,14 @@ import Testing
         if case .failure(let error) = inspect(wish) { error.description } else { nil }
     }
 
-    /// The bell never rings.
+    /// Lines whose bell never rings.
     private func lines(_ pulses: [Configuration.Pulse], _ store: DescriptorStore = DescriptorStore()) -> GPIOLines {
         GPIOLines(pulses, store: store, bell: PulseBell())
     }
 
     private func sleep(_ milliseconds: Int) async { await loop.sleep(until: loop.now + .milliseconds(milliseconds)) }
 
-    /// Pulses of `length` and as long pauses.
+    /// Sends pulses of `length`, with pauses of the same length.
     private func send(_ count: Int, _ chip: SimulatedChip, _ offset: Int = 17, length: Int = 30) async {
         for _ in 0..<count {
             for isHigh in [false, true] {
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    /// What a counter makes of the lines while `body` runs, and after.
+    /// The counter's results for the lines while `body` runs, and afterwards.
     private func count(
         _ pulses: [Configuration.Pulse], _ store: DescriptorStore = DescriptorStore(), from counted: Int64 = 0,
         journal: any PulseJournal = NoPulseJournal(), while body: () async -> Void
@@ -135,7 +135,7 @@ import Testing
     private func refuseNameOnTwoChips() throws {
         let first = try SimulatedChip("first", names: [17: "GPIO17"])
         let second = try SimulatedChip("second", names: [4: "GPIO17"])
-        // A Pi 5 has one chip under two names.
+        // A Pi 5 has two device names for the same chip.
         try #require(symlink(first.node, "/dev/gpiochip9") == 0)
         defer { unlink("/dev/gpiochip9") }
         let both = "\(first.node) (line 17) and \(second.node) (line 4)"
@@ -161,7 +161,7 @@ import Testing
         #expect(opened.map(\.isOpen) == [true])
         let words = "GPIO17 (line 17 of \(chip.node), pinctrl) is in use by jouled"
         #expect(refusal(.name("GPIO17")) == words)
-        // One that is taken is no hindrance for the other.
+        // A line that is in use must not prevent opening the other one.
         var second = lines([pulse(), pulse(.name("GPIO27"))])
         let openings = second.open(.now)
         #expect(openings.map(\.line).sorted() == [0, 1])
@@ -188,7 +188,7 @@ import Testing
         gas.medium = .gas
         #expect(await GPIOTrial(gas, loop: loop).result() == .success("\(place) is low, bias pull-down"))
 
-        // Pulses the wrong way round: high for 30 ms in 200.
+        // Inverted pulses: high for 30 ms in 200.
         async let moving = GPIOTrial(pulse(.name("GPIO17"), .asIs), loop: loop).result()
         for _ in 0..<8 {
             chip.pull(17, up: false)
@@ -236,7 +236,7 @@ import Testing
         lines.close()
     }
 
-    /// The one that was on while the daemon was started again; what is over within the shortest pulse is none.
+    /// A pulse in progress when the daemon starts counts, unless it ends within the shortest pulse.
     private func countPulseAtOpening() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
         for minPulse in [5, 20] {
@@ -251,13 +251,13 @@ import Testing
                 chip.pull(17, up: true)
                 lines.read(into: &tally, pause: 100)
                 lines.close()
-                // With the kernel's debouncing it was active when it was taken: it is a pulse, or the end of one.
+                // With the kernel's debouncing the line was active when it was requested, so the pulse or its end is certain.
                 #expect(tally.reading.counted == (open.isDebounced ? 1 : pulses))
             }
         }
     }
 
-    /// Changed rights of the device node wake the reader, and are no end.
+    /// A change of the device node's permissions wakes the reader, but is not the end of the chip.
     private func surviveTouchedNode() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
         let readings = await count([pulse()]) {
@@ -359,9 +359,9 @@ import Testing
         }.count
     }
 
-    // MARK: What nobody read in time
+    // MARK: Delayed reads
 
-    /// 600 pulses while nobody reads: libgpiod 2 knows all of them, libgpiod 1 that some are missing.
+    /// 600 pulses while nobody reads: with libgpiod 2 all of them are counted; with libgpiod 1 it is known that some are missing.
     private func countWhatWaited() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
         var lines = lines([pulse()])
@@ -382,7 +382,7 @@ import Testing
         }
     }
 
-    /// Too short for the kernel's debouncing: what is missing may have been bounce.
+    /// Too short for the kernel's debouncing, so the missing edges may have been bounce.
     private func boundWhatIsLost() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
         var lines = lines([pulse(minPulse: .milliseconds(1))])
@@ -399,7 +399,7 @@ import Testing
         #expect(tally.reading.counted + tally.reading.lost <= 1300)
     }
 
-    /// The daemon begins anew with another configuration: the lines were never let go.
+    /// The daemon restarts with another configuration, while the line requests stay open.
     private func goOnWithKeptLines() async throws {
         let chip = try SimulatedChip("pinctrl", names: [5: "GPIO5", 17: "GPIO17", 27: "GPIO27"])
         let store = DescriptorStore()
@@ -409,14 +409,14 @@ import Testing
                 await send(4, chip)
                 await send(2, chip, 27)
             }
-            // Three pulses were in between.
+            // Three pulses came in between.
             #expect(readings.map(\.counted) == (round == 1 ? [4, 2] : [7, 2]))
             await send(3, chip)
         }
-        // Another wish for one of them: anew.
+        // A different setting for one of the lines: it is requested again.
         let other = await count([pulse(.name("GPIO17"), .disabled), pulse(.name("GPIO27"))], store) { await send(1, chip) }
         #expect(other.map(\.counted) == [1, 0])
-        // One more line is no reason to let the others go.
+        // An additional line must not cause the others to be released.
         await send(3, chip, 27)
         let wishes = [pulse(.name("GPIO17"), .disabled), pulse(.name("GPIO5")), pulse(.name("GPIO27"))]
         let more = await count(wishes, store) { await send(2, chip, 5) }
@@ -425,7 +425,7 @@ import Testing
         #expect(openRequests() == 0)
     }
 
-    /// It died without a word, in the middle of a pulse; what it had counted is in the journal.
+    /// The process was killed in the middle of a pulse; its count is in the journal.
     private func goOnAtTheMark() async throws {
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
         let store = DescriptorStore()
@@ -436,11 +436,11 @@ import Testing
             await sleep(40)
         }
         #expect(first.map(\.counted) == [5])
-        // Without numbers the next one must know of the edge that began it; with them it knows by itself.
+        // Without edge numbers the beginning of the pulse must be in the mark; with them it is known anyway.
         #expect((journal.mark(of: "")?.position.activeSince != nil) == !Self.isNumbered)
         chip.pull(17, up: true)
         await sleep(30)
-        // More than the kernel keeps.
+        // More than the kernel's queue holds.
         let waiting = Self.isNumbered ? 700 : 3
         await send(waiting, chip)
         let second = await count([pulse()], store, from: 5, journal: journal) { await send(2, chip) }
@@ -454,7 +454,7 @@ private struct NoLog: Log {
     func write(_ level: LogLevel, _ message: String) {}
 }
 
-/// Keeps one mark, whosever it is.
+/// Keeps a single mark for any meter.
 private final class Pocket: PulseJournal, PulseJournalPage {
     private let kept = Mutex<PulseMark?>(nil)
     func mark(of meter: String) -> PulseMark? { kept.withLock { $0 } }
@@ -466,7 +466,7 @@ private final class Pocket: PulseJournal, PulseJournalPage {
     var obstacle: PortError? { nil }
 }
 
-/// Writes down what it is told.
+/// Records all edges it receives.
 private struct Notes: EdgeReceiver {
     var edges: [Edge] = []
     var full: [Int] = []
@@ -482,10 +482,10 @@ extension GPIOLines {
         return notes
     }
 
-    /// Until nothing comes for so long.
+    /// Reads until nothing arrives for `pause` milliseconds.
     fileprivate mutating func read(into tally: inout PulseTally, pause: Int32) {
         var began = Instant.now
-        // A wait may also end early with news of the chip's device node.
+        // A wait may also end early because of the chip's device node.
         while case let came = next(within: pause), !came.edges.isEmpty || Instant.now - began < .milliseconds(Int64(pause)) {
             for edge in came.edges { tally.push(edge) }
             if !came.full.isEmpty { _ = tally.overflowed(now: .now) }
@@ -500,7 +500,7 @@ extension LineOpening {
     fileprivate var problem: String? { if case .failure(let error) = result { error.description } else { nil } }
 }
 
-/// A chip of 32 lines that the kernel's gpio-sim plays.
+/// A chip of 32 lines, simulated by the kernel's gpio-sim.
 private final class SimulatedChip {
     private let folder: String
     private let names: [Int: String]
@@ -544,7 +544,7 @@ private final class SimulatedChip {
     private func write(_ text: String, to path: String) {
         let descriptor = open(path, O_WRONLY)
         defer { close(descriptor) }
-        // What is written to an unplugged chip fails.
+        // Writing to an unplugged chip fails, which is ignored.
         _ = Glibc.write(descriptor, text, text.utf8.count)
     }
 

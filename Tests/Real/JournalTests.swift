@@ -4,7 +4,7 @@ import MeterDaemon
 import Metering
 import Testing
 
-/// A log at a pipe or socket, whose reader reads when it wants to.
+/// A log on a pipe or socket whose reader may be slow.
 @Suite(.timeLimit(.minutes(2))) struct JournalTests {
     private let reader: Int32
     private let writer: Int32
@@ -17,7 +17,7 @@ import Testing
         journal = Journal(lines: LogLines(writer))
     }
 
-    /// All that comes until the last of these is there.
+    /// Returns all lines up to the last one, waiting for it.
     private func lines(until isLast: (Substring) -> Bool) -> [Substring] {
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -35,10 +35,10 @@ import Testing
         Glibc.close(writer)
     }
 
-    /// A pipe holds 64 kB, and so much more waits in the process.
+    /// A pipe holds 64 kB, and the process buffers as much again.
     @Test func nobodyReadsAndNobodyWaits() async {
         for number in 1...10_000 { journal.write(.info, "line \(number)") }
-        // Somebody reads again: what waited comes first, in order, and then how many are missing.
+        // The reader resumes: buffered lines come first, in order, and then the number of missing lines.
         let loop = EventLoop()
         loop.startThread(named: "journal test")
         let rest = Task { [journal] in await journal.writeRest(loop) }
@@ -56,7 +56,7 @@ import Testing
         close()
     }
 
-    /// Others write there, too, and rely on that.
+    /// Other processes write to the same descriptor and rely on it being a blocking one.
     @Test func theDescriptorStaysABlockingOne() {
         journal.write(.info, "line")
         #expect(fcntl(writer, F_GETFL) & O_NONBLOCK == 0)
@@ -68,7 +68,7 @@ import Testing
         socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
         let journal = Journal(lines: LogLines(ends[0]))
         for number in 1...10_000 { journal.write(.info, "line \(number)") }
-        // The one that reads is gone: that ends nothing.
+        // The reader closes the pipe, which must not end the process.
         Glibc.close(ends[1])
         journal.write(.info, "line")
         Glibc.close(ends[0])

@@ -7,7 +7,7 @@ import Testing
 import VirtualHardware
 import VirtualMeters
 
-/// The virtual meter on a pseudo-terminal, read by our own serial port at real pace.
+/// The virtual meter on a pseudo-terminal, read through our own serial port in real time.
 @Suite struct PtyMeterTests {
     private let loop = EventLoop()
     private let link = "/tmp/jouled-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
@@ -23,7 +23,7 @@ import VirtualMeters
         PtyMeter(meter(), on: try PseudoTerminal(loop: loop, link: link), executor: loop, clock: loop)
     }
 
-    /// Sends, and gives what comes until it ends as it should or nothing came for a while.
+    /// Sends the request, and returns the bytes until the expected end or a timeout.
     private func ask(
         _ connection: any SerialConnection, _ request: String, at speed: BaudRate, then answerSpeed: BaudRate, until end: UInt8,
         within limit: Duration = .seconds(4)
@@ -58,7 +58,7 @@ import VirtualMeters
         #expect(BlockCheck.of(value.dropFirst().dropLast()) == value.last)
         #expect(loop.now - asked >= .milliseconds(255))
 
-        // At 300 Bd the meter in its session understands nothing; the break at 9600 Bd ends it.
+        // At 300 Bd a meter in a session understands nothing; the break at 9600 Bd ends the session.
         let nothing = try await ask(connection, "/?!\r\n", at: .b300, then: .b300, until: 0x03, within: .milliseconds(800))
         #expect(nothing.isEmpty)
         _ = try await ask(connection, "\u{01}B0\u{03}q", at: .b9600, then: .b9600, until: 0x03, within: .milliseconds(50))
@@ -72,7 +72,7 @@ import VirtualMeters
         loop.stop()
     }
 
-    /// The acknowledgement at 300 Bd, and the other speed before it is out: the meter goes on at 300 Bd.
+    /// The acknowledgement is sent at 300 Bd, but the speed changes before it has been transmitted: the meter continues at 300 Bd.
     @Test func speedChangedTooEarly() async throws {
         let pty = try self.pty()
         let running = Task { await pty.run() }
@@ -81,7 +81,7 @@ import VirtualMeters
         try await connection.send(Array("\u{06}050\r\n".utf8))
         await loop.sleep(until: loop.now + .milliseconds(40))
         try await connection.apply(LineSettings(.b9600))
-        // The readout at 300 Bd, heard at 9600 Bd.
+        // The readout is sent at 300 Bd and received at 9600 Bd.
         var garbage: [UInt8] = []
         let deadline = loop.now + .seconds(4)
         while case .received(let bytes, _) = await connection.next(until: deadline) { garbage += bytes }
@@ -93,7 +93,7 @@ import VirtualMeters
         loop.stop()
     }
 
-    /// A link is replaced and a file is not; a link that another has taken over stays; a pulled-out port says so.
+    /// A link is replaced, a file is not; a link taken over by another instance is kept; an unplugged port reports it.
     @Test func links() async throws {
         let first = try pty(link: link)
         let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b300))

@@ -12,7 +12,7 @@ import VirtualHardware
 
     init() { loop.startThread(named: "replay test") }
 
-    /// Opens the port as soon as it is there, and hears it to its end.
+    /// Opens the port as soon as it exists, and reads it to the end.
     private func hear(until seconds: Int64 = 60) async throws -> [(bytes: [UInt8], at: Instant)] {
         let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b9600, .eightNone))
         var heard: [(bytes: [UInt8], at: Instant)] = []
@@ -34,7 +34,7 @@ import VirtualHardware
         let heard = try await hear()
         await playing
         #expect(heard.flatMap(\.bytes) == portions.flatMap(\.bytes))
-        // Never early; late, and then with what is after it, when this machine has something else to do.
+        // Never early; late, together with later bytes, if the machine is busy.
         let times = heard.flatMap { part in part.bytes.map { _ in part.at - began } }
         let earliest = portions.flatMap { portion in portion.bytes.map { _ in portion.at } }
         for (time, planned) in zip(times, earliest) { try #require(time >= planned) }
@@ -47,7 +47,7 @@ import VirtualHardware
         let replay = PtyReplay(recording, on: try PseudoTerminal(loop: loop, link: link), clock: loop)
         let playing = Task(executorPreference: loop) { await replay.run(timesAsFast: 10, again: true) }
         let connection = try await TTYPort(path: link, loop: loop).open(LineSettings(.b9600, .eightNone))
-        // Whatever the program says: it may go on saying it.
+        // Input from the program must not block the replay.
         for _ in 0..<40 { try await connection.send([UInt8](repeating: 0x55, count: 256)) }
         let began = loop.now
         var heard: [UInt8] = []

@@ -6,7 +6,7 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// Edges through a pipe, with their time stamps: what the kernel's queue is to the real line.
+/// Edges with timestamps through a pipe, which replaces the kernel's queue.
 private struct PipedLine: LineWatch {
     let input: Int32
     let bell: PulseBell
@@ -19,7 +19,7 @@ private struct PipedLine: LineWatch {
         var ready = [pollfd(fd: input, events: Int16(POLLIN), revents: 0), pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0)]
         poll(&ready, 2, milliseconds)
         guard ready[0].revents != 0 else { return ready[1].revents != 0 && bell.answer() }
-        // The time of the edge; negative when it falls.
+        // The time of the edge; negative if it falls.
         var time: Int64 = 0
         if read(input, &time, 8) == 8 {
             receiver.push(Edge(time < 0 ? .falling : .rising, at: Instant(nanoseconds: abs(time))), of: 0)
@@ -39,7 +39,7 @@ private struct Silence: Log {
     func write(_ level: LogLevel, _ message: String) {}
 }
 
-/// From an edge at the port to the count in the aggregator, on the daemon's own threads. The time is printed, the count is checked.
+/// The delay from an edge at the port to the count in the aggregator, on the daemon's own threads. Only the count is checked, the time is printed.
 @Suite(.serialized) struct PulseLatencyTests {
     private let main = EventLoop()
     private let ends: (input: Int32, output: Int32)
@@ -58,7 +58,7 @@ private struct Silence: Log {
         return now
     }
 
-    /// How long each of so many pulses took until who listens to the aggregator had it, half of the time as long as `rest`.
+    /// The delay of each pulse until a listener of the aggregator receives it, with pauses of half of `rest` and `rest`.
     private func delays(_ count: Int64, rest: Duration, publishEvery: Duration) async throws -> [Duration] {
         var pulse = Configuration.Pulse(name: "heat", title: "Heat pump", line: .name("GPIO17"))
         pulse.minPulse = .milliseconds(1)
@@ -78,7 +78,7 @@ private struct Silence: Log {
         let running = Task(executorPreference: main) { await daemon.run(until: stop) }
 
         var delays: [Duration] = []
-        // The first edge only says where the line is.
+        // The first edge only establishes the line's level.
         _ = send(.rising)
         try await Task.sleep(for: .milliseconds(20))
         for count in 1...count {
@@ -104,10 +104,10 @@ private struct Silence: Log {
         _ = try await delays(200, rest: .milliseconds(4), publishEvery: .zero)
     }
 
-    /// Those that come alone, with what is published usually.
+    /// Single pulses with the usual publishing interval.
     @Test(.timeLimit(.minutes(5))) func aLonePulseWakesTheAggregator() async throws {
         let delays = try await delays(12, rest: .milliseconds(1050), publishEvery: .seconds(5))
-        // Those that are not told at once wait for a second or more; the busiest machine lets one of them through sooner.
+        // Pulses that are not reported immediately wait for a second or more; even on the busiest machine one of them is faster.
         #expect(delays[0] < .milliseconds(500))
     }
 }

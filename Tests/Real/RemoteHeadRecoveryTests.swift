@@ -15,7 +15,7 @@ private struct Silence: Log {
     func write(_ level: LogLevel, _ message: String) {}
 }
 
-/// A machine with a head that stands at 300 baud: after the sign-on it passes on what a meter of mode C sends when nobody acknowledges.
+/// A remote head at a fixed 300 baud: after the sign-on it forwards what a mode C meter sends without an acknowledgement.
 private struct RemoteMeter {
     private static let readout: [UInt8] = {
         let block = Array("C.1.0(70605040)\r\n1.8.0(0012345.678*kWh)\r\n!\r\n".utf8) + [ControlCharacter.etx]
@@ -25,7 +25,7 @@ private struct RemoteMeter {
     let loop: EventLoop
     let listener: Listener
 
-    /// Serves one client after the other until the task is cancelled; then the machine is gone, and says so to nobody but by the kernel.
+    /// Serves one client after another until the task is cancelled; then the machine disappears, and only the kernel closes the connection.
     func run() async {
         while await loop.wait(readable: listener.descriptor, until: nil) == .ready {
             let client = accept(listener.descriptor, nil, nil)
@@ -55,7 +55,7 @@ private struct RemoteMeter {
 
     init() { loop.startThread(named: "house") }
 
-    /// Waits until the newest snapshot is as wished.
+    /// Waits until the newest snapshot meets the condition.
     private func wait(_ daemon: Daemon, _ condition: (MeterSnapshot) -> Bool) async throws -> Bool {
         let limit = loop.now + .seconds(60)
         while loop.now < limit {

@@ -5,7 +5,7 @@ import Metering
 import Synchronization
 import Testing
 
-/// A day of the watchdog takes milliseconds here. Each test waits for so many feeds, or for the word that there are none.
+/// The watchdog's interval is shortened to milliseconds. Each test waits for a number of feeds, or for the message that there are none.
 @Suite(.timeLimit(.minutes(2))) struct ServiceWatchdogTests {
     private static let interval = Duration.milliseconds(20)
     private let main = EventLoop()
@@ -17,7 +17,7 @@ import Testing
     init() {
         main.startThread(named: "watchdog test")
         storage.startThread(named: "storage test")
-        // As many as came are counted.
+        // Unbounded, so that every feed is counted.
         (feeds, fed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .unbounded)
     }
 
@@ -57,7 +57,7 @@ import Testing
         await run(pulses: bell) { feeds in
             let words = await log.messages(1, by: main, within: 60)
             #expect(words == ["the thread that counts the pulses does not answer: the service's watchdog will end it"])
-            // It answers late, and all is well again: the first feed is after that.
+            // It answers late and recovers: the first feed comes after that.
             #expect(!bell.answer())
             let answering = Task(executorPreference: main) { [main] in
                 while await main.wait(readable: bell.descriptor, until: nil) == .ready, !bell.answer() {}
@@ -79,7 +79,7 @@ import Testing
 
     @Test func storageThatHangsIsNoticed() async {
         let (ends, storage) = (Ends(), storage)
-        // As a write to a disk that hangs.
+        // Simulates a write to a hanging disk.
         let hanging = Task(executorPreference: storage) {
             var byte: UInt8 = 0
             _ = read(ends.input, &byte, 1)

@@ -7,12 +7,12 @@ import Metering
 import Testing
 import VirtualMeters
 
-/// A port on loopback that listens, as ser2net does.
+/// A listening port on the loopback interface, like ser2net's.
 struct Listener {
     let descriptor: Int32
     let port: Int
 
-    /// On a free port, or again on one that it had.
+    /// On a free port, or again on a previous one.
     init(port: Int = 0) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var yes: Int32 = 1
@@ -87,7 +87,7 @@ struct Listener {
         loop.stop()
     }
 
-    /// The kernel lists its connections with the timer that runs: 02 is keepalive, due within a second.
+    /// The kernel lists each connection with its active timer: 02 is keepalive, due within a second.
     private func hasKeepaliveTimer(to port: Int) throws -> Bool {
         let table = try readBounded("/proc/net/tcp", limit: 1 << 22).get()
         let remote = String(port, radix: 16, uppercase: true)
@@ -119,18 +119,18 @@ struct Listener {
         close(listener.descriptor)
         let refused = try await refusal("tcp://127.0.0.1:\(listener.port)")
         #expect(refused == "tcp://127.0.0.1:\(listener.port): connection refused: nothing listens there")
-        // Two dots: no server is asked for it.
+        // The two dots make the name invalid, so no name server is asked.
         #expect(try await refusal("tcp://no..name:1").hasPrefix("tcp://no..name:1: the name no..name "))
         loop.stop()
     }
 
-    /// A listener whose queue is full answers no knock: as a machine that is switched off. The loop goes on meanwhile.
+    /// A listener with a full queue doesn't answer connections, like a machine that is switched off. The loop must continue.
     @Test func aCallThatNobodyAnswersBlocksNothing() async throws {
         let listener = try Listener()
         listen(listener.descriptor, 0)
         var waiting: [any SerialConnection] = []
         var silence: String?
-        // The queue takes one or two.
+        // The queue holds one or two.
         for _ in 0..<5 where silence == nil {
             do {
                 waiting.append(try await open("tcp://127.0.0.1:\(listener.port)"))
@@ -140,7 +140,7 @@ struct Listener {
         }
         #expect(silence == "tcp://127.0.0.1:\(listener.port): no answer: is it switched on?")
         let port = TCPPort(try #require(RemoteHead("tcp://127.0.0.1:\(listener.port)")), loop: loop)
-        // On a machine so busy that a tick takes longer than the call's patience, once more.
+        // Repeated if the machine is so busy that a tick takes longer than the connection's timeout.
         var isCalledOff = false
         for _ in 0..<20 where !isCalledOff { isCalledOff = try await callsOff(port) }
         #expect(isCalledOff, "the loop goes on, and the call can be called off")
@@ -149,7 +149,7 @@ struct Listener {
         loop.stop()
     }
 
-    /// Whether a tick of the loop came before the end of a call that nobody answers, and cancelling was its end.
+    /// Returns whether the loop ticked before the unanswered connection attempt ended, and whether cancellation ended it.
     private func callsOff(_ port: TCPPort) async throws -> Bool {
         let opening = Task { try await port.open(LineSettings.opening) }
         await loop.sleep(until: loop.now + .milliseconds(20))

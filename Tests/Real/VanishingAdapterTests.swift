@@ -9,7 +9,7 @@ import Testing
 import VirtualHardware
 import VirtualMeters
 
-/// The daemon's loop on a thread of its own, as `jouled run` has it.
+/// The daemon's loop on its own thread, as in `jouled run`.
 private actor House {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -28,7 +28,7 @@ private actor House {
     func run(_ daemon: Daemon, until stop: AsyncStream<Void>) async { await daemon.run(until: stop) }
 }
 
-/// Counts how often it could be opened.
+/// Counts the successful openings.
 private final class CountedPort: SerialPort {
     private let port: TTYPort
     private let count = Atomic(0)
@@ -56,7 +56,7 @@ private struct Silence: Log {
 @Suite struct VanishingAdapterTests {
     private let house = House()
 
-    /// Waits until the newest snapshot is as wished.
+    /// Waits until the newest snapshot meets the condition.
     private func wait(
         _ daemon: Daemon, _ condition: (MeterSnapshot) -> Bool
     ) async throws -> Bool {

@@ -2,7 +2,7 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// Every recording of a real meter, masked: what was measured is the same, and no name is left.
+/// Every recording of a real meter, masked: the measured values are the same, and no serial number is left.
 @Suite struct AnonymizedCaptureTests {
     @Test(arguments: ["sml", "iec", "p1"])
     func captures(_ kind: String) throws {
@@ -15,7 +15,7 @@ import Testing
         for name in files.names where !name.hasSuffix(".json") {
             let original = try #require(files.bytes(of: name))
             let before = decoded(original, by: AutoDecoder()).readouts
-            // SML messages that were cut out of their frames are left out: no port has received them like that.
+            // SML messages that were cut out of their frames are dropped: no port ever received them like that.
             guard !before.isEmpty, original.first != 0x76 else { continue }
             let anonymizer = Anonymizer(try Recording(file: original))
             let masked = anonymizer.recording.bytes

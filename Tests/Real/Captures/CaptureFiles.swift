@@ -1,11 +1,11 @@
 import Glibc
 
-/// Recordings of real meters, which lie beside the repository where there are some (`../shared/captures`) and never in it.
+/// Recordings of real meters, which may lie next to the repository (`../shared/captures`) but are never part of it.
 struct CaptureFiles {
     let folder: String
     let names: [String]
 
-    /// `nil` where there are none.
+    /// `nil` if there are none.
     init?(_ kind: String, file: String = #filePath) {
         guard let tests = file.range(ofLast: "/Tests/") else { return nil }
         folder = file[..<tests] + "/../shared/captures/" + kind

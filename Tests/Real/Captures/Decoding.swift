@@ -1,7 +1,7 @@
 import MeterProtocols
 import Metering
 
-/// The same cuts and garbage in every run.
+/// A generator that makes the same cuts and garbage in every run.
 struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 

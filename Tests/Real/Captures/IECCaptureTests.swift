@@ -3,20 +3,20 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// What independent decoders read from recordings of real meters, and what we read.
+/// Compares our results for recordings of real meters with those of independent decoders.
 @Suite struct IECCaptureTests {
-    /// Recordings that must not give a value, and why. All others give one telegram, those of `several` as many as said.
+    /// Recordings that must not give a value, and the reason. All others give one telegram, those in `several` the given number.
     static let valueless: [String: [Finding.Noise]] = [
         "APATOR_unitless_bang_on_last_line": [.wrongCheck],  // digits zeroed by its author
-        "ISKRA_ME162-0012_anonymised_zeros": [.wrongCheck],  // as well
-        "ISKRA_MT171_value_with_blank_unit": [.wrongCheck],  // as well
+        "ISKRA_ME162-0012_anonymised_zeros": [.wrongCheck],  // same
+        "ISKRA_MT171_value_with_blank_unit": [.wrongCheck],  // same
         "EASYMETER_Q3D_bit_errors": [.corruptLine],
         "EASYMETER_Q3D_broken": [.corruptLine],
         "EASYMETER_T3D_double_number": [.corruptLine],
         "ISKRA_MT372_4_registers": [.cutOff],  // no `!`
         "ISKRA_MT382_8_tariffs": [.cutOff],
         "LANDISGYR_ZMD405_history_amp": [.cutOff],
-        "ELSTER_AS3000_history": [],  // no identification: nothing begins
+        "ELSTER_AS3000_history": [],  // no identification, so no telegram begins
         "ISKRA_MT174_history_fragment": [],
     ]
     static let several = ["EBZ_DD3_locked_integer_kWh": 2]
@@ -48,7 +48,7 @@ import Testing
                     readouts.allSatisfy { $0.manufacturer == identification.manufacturer && $0.model == identification.model }, "\(name)")
                 #expect(readouts.allSatisfy { ($0.source == .d0Push) == hasBlankLine(bytes) }, "\(name)")
             }
-            // The data lines by themselves: those of damaged and cut recordings are readable one by one.
+            // The data lines alone: even in damaged or truncated recordings each line can be parsed.
             let lines = lines(of: bytes)
             let (registers, badLines) = DataBlock.parse(Array(lines), strict: false)
             if Self.several[name] == nil { values += compare(registers, with: expected, name) }
@@ -87,7 +87,7 @@ import Testing
         #expect(telegrams.dropFirst().flatMap(\.registers).map(\.code.c) == [1, 2, 1, 2, 1, 1])
     }
 
-    /// Byte by byte, in every split, and twice with garbage around and between.
+    /// Byte by byte, at every split, and twice with garbage before, between and after.
     @Test func readsTheRecordingsInPiecesAndAmongGarbage() throws {
         guard let files = CaptureFiles("iec") else { return }
         var random = SplitMix(state: 1)
@@ -101,7 +101,7 @@ import Testing
                 #expect(decoded(bytes, cutAt: cut, by: IECDecoder()) == whole, "\(file) cut at \(cut)")
             }
             for _ in 0..<20 {
-                // An ETX behind lines would say that they had an STX.
+                // Not an ETX, which after data lines would mean that they began with an STX.
                 let garbage = (0..<3).map { _ in
                     [0xFF] + (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) } + [
                         0x0D, 0x0A,
@@ -119,7 +119,7 @@ import Testing
         return text[(end + 1)...].starts(with: [0x0D, 0x0A])
     }
 
-    /// What is between the identification or STX and the end.
+    /// The part between the identification or STX and the end.
     private func lines(of bytes: [UInt8]) -> ArraySlice<UInt8> {
         let characters = bytes.map { $0 & 0x7F }
         if let start = characters.firstIndex(of: ControlCharacter.stx) { return bytes[(start + 1)...] }
@@ -129,7 +129,7 @@ import Testing
         return bytes[end...]
     }
 
-    /// How many data sets were compared. The other decoder's gaps: it takes a comma or a glued unit for text, and both of two sets.
+    /// Returns the number of compared data sets. The other decoder treats commas and glued units as text, and keeps both of two sets.
     private func compare(_ registers: [Register], with expected: JSONText, _ name: String) -> Int {
         var compared = 0
         var seen: Set<OBISCode> = []

@@ -3,7 +3,7 @@ import Metering
 import Testing
 import VirtualMeters
 
-/// The virtual meter is asked what a host asked a real one, at the same times, and says the same.
+/// Sends the requests of a recorded dialogue to the virtual meter at the same times, and expects the same answers.
 @Suite struct ME162DialogueTests {
     private struct Line {
         var at: Instant
@@ -20,16 +20,16 @@ import VirtualMeters
         }
         let lines = recording.split(separator: "\n").compactMap(parse)
         let start = try #require(lines.first).at
-        // Its counter took 17 Wh in the three minutes of the recording.
+        // The real counter advanced by 17 Wh in the three minutes of the recording.
         let household = Household(seed: 1, profile: .steady(watts: 350), startedAt: start)
         var meter = VirtualME162(household: household, seed: 1, startedAt: start)
         var said: [Emission] = []
         var compared = 0
         for line in lines {
             if line.isRequest {
-                // The host of the log spoke when it had heard all.
+                // The host sent its requests after the complete answer.
                 while let end = said.last?.end, line.at - end > .seconds(30) {
-                    // The recording leaves out most of the reads that held the session open.
+                    // The recording omits most of the reads that kept the session open.
                     said = meter.received(line.bytes, at: end + .seconds(30), lineSpeed: line.speed)
                 }
                 let through = max(line.at, said.last?.end ?? line.at) + LineSettings(line.speed).duration(of: line.bytes.count)
@@ -40,7 +40,7 @@ import VirtualMeters
             #expect(said.count == 1)
             #expect(answer.speed == line.speed)
             #expect(shape(answer.bytes) == shape(line.bytes))
-            // The log was written by a program that looked now and then.
+            // The program that wrote the log polled, so its times are inexact.
             #expect((Duration.milliseconds(-250)...(.milliseconds(120))).contains(answer.end - line.at))
             compared += 1
         }
@@ -50,7 +50,7 @@ import VirtualMeters
         #expect(abs(counted.mantissa - meter.energy(at: try #require(lines.last).at).imported) <= 2)
     }
 
-    /// All but the last digits of the counters, and the block check that hangs on them.
+    /// Omits the last digits of the counters and the check character, which depends on them.
     private func shape(_ message: [UInt8]) -> String {
         guard message.count == 20 else { return String(decoding: message, as: UTF8.self) }
         return String(decoding: message[..<11] + message[13..<19], as: UTF8.self)

@@ -3,18 +3,18 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// P1 telegrams, and what an independent decoder read from them.
+/// P1 telegrams, compared with the results of an independent decoder.
 @Suite struct P1CaptureTests {
     private struct Capture {
         var name: String
         var bytes: [UInt8]
         var expected: JSONText
         var hasCheck: Bool { bytes.last { $0 > 0x20 } != UInt8(ascii: "!") }
-        /// The examples that are printed in the specification have a CRC that does not fit them.
+        /// The examples printed in the specification have CRCs that don't match.
         var isDamaged: Bool { expected["crc_ok"] == .bool(false) && hasCheck }
     }
 
-    /// What the other decoder calls the registers. Those that are lists are compared below.
+    /// The other decoder's names of the registers. Lists are compared below.
     private static let names = [
         "ELECTRICITY_USED_TARIFF_1": "1-0:1.8.1*255", "ELECTRICITY_USED_TARIFF_2": "1-0:1.8.2*255",
         "ELECTRICITY_DELIVERED_TARIFF_1": "1-0:2.8.1*255", "ELECTRICITY_DELIVERED_TARIFF_2": "1-0:2.8.2*255",
@@ -31,7 +31,7 @@ import Testing
         "ELECTRICITY_IMPORTED_TOTAL": "1-0:1.8.0*255", "ELECTRICITY_EXPORTED_TOTAL": "1-0:2.8.0*255", "FUSE_THRESHOLD_L1": "1-0:31.4.0*255",
     ]
 
-    /// The readings of the meters on the M-Bus, and Belgium's list of demands.
+    /// The readings of the M-Bus meters, and Belgium's list of peak demands.
     private static let special: [String: [String: String]] = [
         "dsmrparser_FLUVIUS_V171": [
             "0-1:24.2.3*255": "112.384", "0-2:24.2.1*255": "872.234",
@@ -88,7 +88,7 @@ import Testing
         #expect(Self.captures.count >= 8 && values >= 90)
     }
 
-    /// The other decoder could not read this one: energy in Wh.
+    /// The other decoder can't read this telegram, whose energy is in Wh.
     @Test func readsTheTelegramInWattHours() {
         guard let bytes = CaptureFiles("p1")?.bytes(of: "dsmrparser_SAGEMCOM_T210_D_R.txt") else { return }
         let registers = decoded(bytes, by: AutoDecoder()).readouts.first?.registers ?? []

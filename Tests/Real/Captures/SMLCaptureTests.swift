@@ -3,21 +3,21 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// SML frames of real meters, and what independent decoders read from them.
+/// SML frames of real meters, compared with the results of independent decoders.
 @Suite struct SMLCaptureTests {
-    /// Without any check that would say they are whole: messages cut out of their frame, then changed by who published them.
+    /// No valid check at all: messages that were cut out of their frame, then modified by their publisher.
     static let unchecked: Set<String> = ["EMH_two_direction_negative_payload_only"]
 
     struct Capture: Sendable {
         var name: String
         var bytes: [UInt8]
         var expected: JSONText
-        /// Only the messages: nothing else may be around them.
+        /// Messages without a frame: nothing else may surround them.
         var isBare: Bool { name.hasSuffix("payload_only") }
         var lists: [JSONText] { SMLCaptureTests.unchecked.contains(name) ? [] : expected["lists"]?.elements ?? [] }
     }
 
-    /// Empty, and said so, where there are no recordings beside the repository.
+    /// Empty, with a message, if there are no recordings next to the repository.
     static let captures: [Capture] = {
         guard let files = CaptureFiles("sml") else {
             print("SML captures: skipped, there are none beside the repository")
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    /// Every split of the short ones, a hundred of the long ones; and garbage around and between.
+    /// Every split of the short ones, a hundred of the long ones; and garbage before, between and after.
     @Test func readsThemSplitAndAmongGarbage() {
         var random = SplitMix(state: 1)
         for capture in Self.captures {

@@ -6,7 +6,7 @@ import Metering
 import Publishing
 import Testing
 
-/// How a connection ends or never begins: all is back without a hand, and each reason is said once.
+/// Connections that fail or end: everything recovers without intervention, and each reason is logged once.
 @Suite(.serialized, .enabled(if: access(RealBroker.program, X_OK) == 0, "mosquitto is not installed"), .timeLimit(.minutes(10)))
 struct BrokerAwayTests {
     private static let everything: Set = [
@@ -18,7 +18,7 @@ struct BrokerAwayTests {
         Self.everything.isSubset(of: lines) && lines.contains { $0.contains("homeassistant/device/jouled_grid/config {") }
     }
 
-    /// The connection stands, and nobody is at its other end: no packet says so.
+    /// The connection is established, but the other end no longer answers, and no packet tells so.
     @Test func noticesAHalfOpenConnection() async throws {
         let broker = try RealBroker()
         try broker.start()
@@ -34,9 +34,9 @@ struct BrokerAwayTests {
             #expect(lost.last == "mqtt: not connected: the broker does not answer any more")
             let seconds = (clock.now - stopped).seconds
             print("a half-open connection is noticed after \(seconds) s")
-            // 40 s, and what a busy machine adds.
+            // 40 s, plus the delays of a busy machine.
             #expect(seconds < 90)
-            // The next ones get no answer either: that was said.
+            // The next attempts get no answer either, which has already been logged.
             await daemon.loop.sleep(until: daemon.loop.now + .seconds(25))
             #expect(daemon.log.messages.count == 2, "\(daemon.log.messages)")
             broker.signal(SIGCONT)
@@ -47,7 +47,7 @@ struct BrokerAwayTests {
         }
     }
 
-    /// From nobody there, to a broker that knows no such user, to one that does: three lines for a dozen failures.
+    /// No broker, then one that doesn't accept the user, then one that does: three log lines for a dozen failures.
     @Test func saysEachReasonOnce() async throws {
         let broker = try RealBroker(["allow_anonymous false", "password_file DIRECTORY/passwords"])
         let passwords = broker.directory.path + "/passwords"
@@ -72,7 +72,7 @@ struct BrokerAwayTests {
         }
     }
 
-    /// A broker that keeps nothing has nothing after its restart: all is published again, also what did not change.
+    /// A broker without persistence is empty after its restart: everything is published again, even unchanged values.
     @Test func fillsABrokerThatForgets() async throws {
         let broker = try RealBroker()
         try broker.start()
@@ -92,7 +92,7 @@ struct BrokerAwayTests {
         #expect(daemon.log.messages.count == 3)
     }
 
-    /// Home Assistant's birth before jouled is there, while the broker is away, and twice in a row after.
+    /// Home Assistant's birth message before jouled has connected, while the broker is away, and twice in a row afterwards.
     @Test func homeAssistantMayStartAtAnyTime() async throws {
         let broker = try RealBroker()
         try broker.start()
@@ -105,7 +105,7 @@ struct BrokerAwayTests {
             broker.stop()
             _ = await daemon.log.messages(2, by: daemon.loop)
             try broker.start()
-            // It was faster than jouled.
+            // The birth message comes before jouled has reconnected.
             broker.publish("homeassistant/status", "online")
             _ = await daemon.log.messages(3, by: daemon.loop)
             let live = try broker.subscriber("jouled/grid/energy_import")

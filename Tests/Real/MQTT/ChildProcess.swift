@@ -2,10 +2,10 @@ import Glibc
 import LinuxIO
 import Metering
 
-/// A program that a test needs beside it; it ends with the test.
+/// A program that a test runs; it ends with the test.
 final class ChildProcess {
     let id: pid_t
-    /// What it writes to stdout.
+    /// The program's stdout.
     let output: Int32
     private var lines: [String] = []
     private var rest: [UInt8] = []
@@ -21,7 +21,7 @@ final class ChildProcess {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-        // The threads of the tests block most signals, and a child would inherit that.
+        // The threads of the tests block most signals, and the child would inherit that.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -48,7 +48,7 @@ final class ChildProcess {
         close(output)
     }
 
-    /// Ends it and waits for that.
+    /// Ends the program and waits for it.
     @discardableResult
     func end(_ signal: Int32 = SIGTERM) -> Int32 {
         guard !isReaped else { return 0 }
@@ -56,7 +56,7 @@ final class ChildProcess {
         return wait()
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the program ends by itself.
     @discardableResult
     func wait() -> Int32 {
         var status: Int32 = 0
@@ -66,7 +66,7 @@ final class ChildProcess {
         return status
     }
 
-    /// All lines so far, as soon as they are as wanted; what there is after `seconds` otherwise.
+    /// All lines so far, as soon as `isDone` accepts them, or after `seconds`.
     func lines(by loop: EventLoop, within seconds: Int = 120, until isDone: ([String]) -> Bool) async -> [String] {
         let deadline = loop.now + .seconds(seconds)
         while !isDone(lines), await loop.wait(readable: output, until: deadline) == .ready {
@@ -85,7 +85,7 @@ final class ChildProcess {
     static func run(_ path: String, _ arguments: [String]) -> Bool { ChildProcess(path, arguments)?.wait() == 0 }
 }
 
-/// A directory that goes with the test.
+/// A directory that is removed with the test.
 final class ScratchDirectory {
     let path: String
 

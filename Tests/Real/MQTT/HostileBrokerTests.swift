@@ -7,16 +7,16 @@ import Metering
 import Publishing
 import Testing
 
-/// What others at the broker, or the broker itself, may do to the daemon.
+/// What other clients, or the broker itself, may do to the daemon.
 @Suite(.serialized, .enabled(if: access(RealBroker.program, X_OK) == 0, "mosquitto is not installed"), .timeLimit(.minutes(5)))
 struct HostileBrokerTests {
-    /// Each throws the other out as soon as it is there: more and more seldom.
+    /// Each client disconnects the other as soon as it connects; the pauses must grow.
     @Test func twoClientsOfOneNameLeaveEachOtherAlone() async throws {
         let broker = try RealBroker()
         try broker.start()
         let (one, other) = (RealPublisher(.local(broker.port)), RealPublisher(.local(broker.port)))
         let clock = EventLoop()
-        // Not every version of mosquitto says why.
+        // Not every version of mosquitto sends the reason.
         let words: Set = [
             "mqtt: not connected: another client uses the client_id jouled-test: give each its own client_id",
             "mqtt: not connected: the broker closed the connection",
@@ -30,7 +30,7 @@ struct HostileBrokerTests {
             let begin = clock.now
             try await other.run {
                 let lines = await one.log.messages(8, by: one.loop, within: 120)
-                // Pauses of 1, 2 and 4 s before the connections that were lost to the other one.
+                // Pauses of 1, 2 and 4 s before the connections that were lost to the other client.
                 #expect(clock.now - begin >= .seconds(7), "\(clock.now - begin)")
                 #expect(lines.count(where: words.contains) == 4, "\(lines)")
                 #expect(lines.contains { $0.contains("client_id jouled-test") }, "\(lines)")
@@ -38,7 +38,7 @@ struct HostileBrokerTests {
         }
     }
 
-    /// It takes everything, and says of nothing that it has come.
+    /// A broker that accepts everything and acknowledges nothing.
     @Test func whatIsNotAcknowledgedIsPublishedAnew() async throws {
         let port = try #require(freePort())
         let listener = try #require(listen(on: port))
@@ -74,7 +74,7 @@ struct HostileBrokerTests {
         server.stop()
     }
 
-    /// To MQTT 5 it does not come at all. Before that the connection ends, and the log says why.
+    /// With MQTT 5 the message doesn't arrive at all. With earlier versions the connection ends, and the log states the reason.
     @Test(arguments: [Configuration.MQTT.ProtocolVersion.v5, .v311]) func aHugeMessageIsNotTaken(
         version: Configuration.MQTT.ProtocolVersion
     ) async throws {

@@ -5,7 +5,7 @@ import MeterDaemon
 import Metering
 import Testing
 
-/// Certificates that a test makes itself.
+/// Certificates that the test creates.
 private struct TestAuthority {
     static let program = "/usr/bin/openssl"
     let directory: String
@@ -16,7 +16,7 @@ private struct TestAuthority {
         try run("req -newkey rsa:2048 -nodes -subj /CN=broker -keyout \(directory)/broker.key -out \(directory)/broker.csr")
     }
 
-    /// Signs the broker's certificate for a name.
+    /// Signs the broker's certificate for the given name.
     func certify(_ name: String, days: Int = 2) throws {
         let extensions = directory + "/extensions"
         guard let file = fopen(extensions, "w") else { return }
@@ -41,7 +41,7 @@ struct MosquittoTLSTests {
         "allow_anonymous true", "cafile DIRECTORY/ca.crt", "certfile DIRECTORY/broker.crt", "keyfile DIRECTORY/broker.key",
     ]
 
-    /// A certificate that is not trusted ends libmosquitto's own thread for good: the link must live on and find the new one.
+    /// An untrusted certificate ends libmosquitto's own thread permanently: the link must survive and use a new one.
     @Test func trustsWhatItsAuthoritySigned() async throws {
         let broker = try RealBroker(Self.options)
         let authority = try TestAuthority(broker.directory.path)
@@ -66,7 +66,7 @@ struct MosquittoTLSTests {
         }
     }
 
-    /// One reason after the other is mended: each is said once, and nobody has to start jouled again.
+    /// One cause after another is fixed: each is logged once, and jouled needs no restart.
     @Test func saysEachReasonOnceAndConnectsInTheEnd() async throws {
         let broker = try RealBroker(Self.options)
         let plain = try RealBroker(["allow_anonymous true"], port: broker.port)
@@ -83,7 +83,7 @@ struct MosquittoTLSTests {
             await daemon.loop.sleep(until: daemon.loop.now + .milliseconds(2500))
             #expect(daemon.log.messages == expected, "and again, which was said")
             plain.stop()
-            // Its time was over before it began.
+            // A certificate that has already expired.
             try authority.certify("IP:127.0.0.1", days: 0)
             try broker.start()
             expected.append("mqtt: not connected: TLS: the broker's certificate is not trusted, or not valid today")

@@ -55,7 +55,7 @@ struct MosquittoTests {
         }
     }
 
-    /// The broker writes the will when it is stopped: `offline` would stay for ever.
+    /// The broker publishes the will when it is stopped: `offline` would remain forever.
     @Test func saysOnlineAgainAfterARestart() async throws {
         let broker = try RealBroker()
         try broker.start()
@@ -92,7 +92,7 @@ struct MosquittoTests {
         let daemon = RealPublisher(settings)
         try await daemon.run {
             #expect(await daemon.log.messages(1, by: daemon.loop).last == "mqtt: not connected: not authorised: bad user name or password")
-            // Refused once more: said once.
+            // It is refused once more, but logged only once.
             await daemon.loop.sleep(until: daemon.loop.now + .milliseconds(1500))
             try #require(ChildProcess.run("/usr/bin/mosquitto_passwd", ["-b", passwords, "meter", "new"]))
             broker.signal(SIGHUP)
@@ -106,7 +106,7 @@ struct MosquittoTests {
         let daemon = RealPublisher(.local(broker.port))
         try await daemon.run {
             _ = await daemon.log.messages(1, by: daemon.loop)
-            // It is retained by then: a subscriber is told so, whenever it comes.
+            // The message is retained by now, so that a subscriber receives it whenever it connects.
             _ = try await broker.subscriber(retaining: "1 1 jouled/status online", by: daemon.loop)
             let live = try broker.subscriber("jouled/status")
             _ = await live.lines(by: daemon.loop) { $0 == ["1 1 jouled/status online"] }
@@ -125,7 +125,7 @@ struct MosquittoTests {
             _ = await daemon.log.messages(1, by: daemon.loop)
             let live = try await broker.subscriber(retaining: "1 1 jouled/grid/energy_import 1.000", by: daemon.loop)
             broker.publish("homeassistant/status", "online")
-            // The announcement may come later: 10 s after the one before.
+            // The announcement may come later, 10 s after the previous one.
             let (total, config) = ("1 0 jouled/grid/energy_import 1.000", "1 0 \(Self.config) {")
             let lines = await live.lines(by: daemon.loop) { lines in
                 lines.contains(total) && lines.contains { $0.hasPrefix(config) }
@@ -136,7 +136,7 @@ struct MosquittoTests {
         }
     }
 
-    /// From the one form to the other, and without the meter: by the file that the process before left.
+    /// A change of the discovery form, and removal of the meter, based on the file of the previous process.
     @Test func movesAndRemovesWhatWasAnnounced() async throws {
         let broker = try RealBroker()
         try broker.start()
@@ -155,7 +155,7 @@ struct MosquittoTests {
                         lines.contains("1 1 jouled/status online") && lines.contains("1 1 jouled/grid/energy_import 1.000") == isThere
                     }, by: daemon.loop)
             }
-            // What is retained comes before what is new.
+            // Retained messages arrive before new ones.
             let late = try broker.subscriber()
             let loop = EventLoop.started()
             _ = await late.lines(by: loop) { $0.contains("1 1 jouled/status offline") }
@@ -221,7 +221,7 @@ struct MosquittoTests {
         #expect(daemon.log.messages.contains("mqtt: jouled/gas/total/set is retained: ignored"))
     }
 
-    /// A broker that is stopped in its tracks must not keep the daemon from ending.
+    /// A broker that is suspended must not prevent the daemon from ending.
     @Test func endsInTime() async throws {
         let broker = try RealBroker()
         try broker.start()
@@ -233,7 +233,7 @@ struct MosquittoTests {
             broker.signal(SIGSTOP)
             ending = clock.now
         }
-        // Two seconds, and what a busy machine adds; the broker's keepalive would be 30.
+        // Two seconds, plus the delays of a busy machine; the broker's keepalive would be 30.
         #expect(clock.now - ending < .seconds(15))
         broker.signal(SIGCONT)
         let absent = RealPublisher(.local(try #require(freePort())))
@@ -254,7 +254,7 @@ struct MosquittoTests {
         }
     }
 
-    /// A broker that speaks MQTT 5 forgets power that nobody says any more; totals it keeps.
+    /// With MQTT 5 the broker drops a power that is no longer published, but keeps totals.
     @Test(arguments: [Configuration.MQTT.ProtocolVersion.auto, .v5, .v311]) func letsPowerExpire(
         version: Configuration.MQTT.ProtocolVersion
     ) async throws {
@@ -279,7 +279,7 @@ struct MosquittoTests {
         #expect(daemon.log.messages == ["mqtt: connected"])
     }
 
-    /// All is there without MQTT 5, but for the expiry; which is said once.
+    /// Everything works without MQTT 5, except the expiry, which is logged once.
     @Test func contentsItselfWithTheOldVersion() async throws {
         let broker = try RealBroker()
         try broker.start()
@@ -323,7 +323,7 @@ struct MosquittoTests {
         }
     }
 
-    /// Speaks no MQTT 5, and says so as a broker for 3.1.1 does.
+    /// Doesn't support MQTT 5, and answers like a broker for 3.1.1.
     @Test func fallsBackToTheOldVersion() async throws {
         let port = try #require(freePort())
         let listener = try #require(listen(on: port))

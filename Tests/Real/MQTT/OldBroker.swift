@@ -4,7 +4,7 @@ import LinuxIO
 import Metering
 import Testing
 
-/// Stands before a real broker as one that speaks MQTT 3.1.1 only: it refuses each greeting of another version as such a broker does.
+/// A proxy in front of a real broker that accepts MQTT 3.1.1 only: it refuses other versions like an old broker.
 final class OldBroker: Sendable {
     let port: Int
     private let listener: Int32
@@ -18,11 +18,11 @@ final class OldBroker: Sendable {
 
     deinit { close(listener) }
 
-    /// Serves one client after the other until the task is cancelled; says which versions they greeted in.
+    /// Serves one client after another until the task is cancelled; returns the protocol versions that they asked for.
     func serve(_ loop: EventLoop) async -> [UInt8] {
         var versions: [UInt8] = []
         while await loop.wait(readable: listener, until: nil) == .ready {
-            // A connection that the next broker inherited would not be closed when it is closed here.
+            // If a child process inherited the connection, closing it here would have no effect.
             let client = clinux_accept(listener)
             var greeting = [UInt8](repeating: 0, count: 512)
             guard await loop.wait(readable: client, until: nil) == .ready else {
@@ -44,7 +44,7 @@ final class OldBroker: Sendable {
         return versions
     }
 
-    /// A restart is not over when the client is back: no answer is not "this version is not spoken".
+    /// Waits until the broker has restarted: no answer must not be taken for an unsupported version.
     private func brokerBehind(_ loop: EventLoop) async -> Int32? {
         while !Task.isCancelled {
             if let server = connected(to: behind) { return server }
@@ -53,7 +53,7 @@ final class OldBroker: Sendable {
         return nil
     }
 
-    /// Until one of them hangs up.
+    /// Forwards bytes until either end closes.
     private func pass(_ client: Int32, _ server: Int32, _ loop: EventLoop) async {
         await withTaskGroup(of: Void.self) { group in
             for (from, to) in [(client, server), (server, client)] {

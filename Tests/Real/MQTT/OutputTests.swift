@@ -6,7 +6,7 @@ import Metering
 import Publishing
 import Testing
 
-/// What other programs hear from a real mosquitto.
+/// What other programs receive from a real mosquitto.
 @Suite(.serialized, .enabled(if: access(RealBroker.program, X_OK) == 0, "mosquitto is not installed"), .timeLimit(.minutes(5)))
 struct OutputTests {
     private static let svalue = #"1 0 domoticz/in {"command":"udevice","idx":7,"nvalue":0,"svalue":"33402264;0;0;0;345;0"}"#
@@ -27,11 +27,11 @@ struct OutputTests {
             daemon.read("33402.264")
             let lines = await live.lines(by: daemon.loop) { $0.contains(Self.svalue) && $0.contains(Self.form) }
             #expect(lines.contains(Self.svalue) && lines.contains(Self.form), "\(lines)")
-            // Nothing of it stays at the broker.
+            // None of it is retained.
             let late = try await broker.subscriber(retaining: { $0.count >= 6 }, by: daemon.loop)
             let retained = await late.lines(by: daemon.loop) { _ in true }
             #expect(!retained.contains { $0.contains("domoticz") || $0.contains("power/form") })
-            // A new connection begins with the newest.
+            // A new connection begins with the newest values.
             for descriptor in connections(to: broker.port) { shutdown(descriptor, Int32(SHUT_RDWR)) }
             let again = await live.lines(by: daemon.loop) { $0.count { $0 == Self.svalue } == 2 }
             #expect(again.count { $0 == Self.svalue } == 2)

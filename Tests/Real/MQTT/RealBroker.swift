@@ -56,8 +56,8 @@ final class RealBroker {
         return try #require(ChildProcess("/usr/bin/mosquitto_sub", arguments))
     }
 
-    /// A subscriber that was told of all that is retained, once that is as wished. Who comes before the publisher is done is told of some of
-    /// it as news; so this is the second one, after the first has heard all.
+    /// A subscriber that has received all retained messages, once `isDone` accepts them. A subscriber that connects before the publisher is done
+    /// receives some of them as new messages. So this is a second one, connected after the first has received everything.
     func subscriber(retaining isDone: ([String]) -> Bool, by loop: EventLoop) async throws -> ChildProcess {
         let first = try subscriber()
         _ = await first.lines(by: loop) { lines in
@@ -68,7 +68,7 @@ final class RealBroker {
         return second
     }
 
-    /// The same, of one line.
+    /// The same for a single line.
     func subscriber(retaining line: String, by loop: EventLoop) async throws -> ChildProcess {
         try await subscriber(retaining: { $0.contains(line) }, by: loop)
     }
@@ -79,7 +79,7 @@ final class RealBroker {
     }
 }
 
-/// A TCP socket, and its address on the loopback interface.
+/// Calls `body` with a TCP socket and its address on the loopback interface.
 private func withLoopback<R>(_ port: Int, _ body: (Int32, UnsafeMutablePointer<sockaddr>, inout socklen_t) -> R) -> R {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
@@ -116,7 +116,7 @@ func listen(on port: Int) -> Int32? {
     }
 }
 
-/// The sockets of this process whose other end is the port.
+/// The sockets of this process that are connected to the port.
 func connections(to port: Int) -> [Int32] {
     (3..<1024).filter { descriptor in
         var address = sockaddr_in()
@@ -135,14 +135,14 @@ final class RecordingLog: Log {
 
     var messages: [String] { written.withLock { $0 } }
 
-    /// The lines, as soon as there are `count`, or after `seconds`.
+    /// The messages, as soon as there are `count`, or after `seconds`.
     func messages(_ count: Int, by loop: EventLoop, within seconds: Int = 120) async -> [String] {
         for _ in 0..<(seconds * 50) where messages.count < count { await loop.sleep(until: loop.now + .milliseconds(20)) }
         return messages
     }
 }
 
-/// The publisher as the daemon runs it, with one meter.
+/// The publisher as in the daemon, with one meter.
 struct RealPublisher {
     let loop = EventLoop()
     let log = RecordingLog()
@@ -169,7 +169,7 @@ struct RealPublisher {
             commands: commands, setTotal: setTotal)
     }
 
-    /// Runs it while `body` does; then it says goodbye.
+    /// Runs the publisher during `body`, then stops it properly.
     func run(_ body: () async throws -> Void) async throws {
         async let running: Void = publisher.run(snapshots)
         do {
@@ -184,7 +184,7 @@ struct RealPublisher {
         loop.stop()
     }
 
-    /// The meter is gone from the configuration.
+    /// Removes the meter from the snapshot.
     func readNothing() { snapshots.put(Snapshot(meters: [])) }
 
     func read(_ energy: String, power: Int64 = 345, reading: Int = 1) {

@@ -51,7 +51,7 @@ private struct PulseHouse {
                 store: TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), loop: loop)))
     }
 
-    /// Runs it while `body` does.
+    /// Runs the daemon during `body`.
     func run(_ body: () async throws -> Void) async throws {
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let running = Task(executorPreference: loop) { [daemon] in await daemon.run(until: stop) }
@@ -70,7 +70,7 @@ struct RestoreTests {
         lines.filter { $0.contains(" jouled/heat/energy ") }.compactMap { $0.split(separator: " ").last.flatMap { Quantity(String($0)) } }
     }
 
-    /// The card is new, the broker was restarted meanwhile.
+    /// A new SD card; the broker has been restarted in between.
     @Test func continuesFromItsOwnRetainedTotal() async throws {
         let broker = try RealBroker()
         try broker.start()
@@ -102,7 +102,7 @@ struct RestoreTests {
             #expect(lines.contains { $0.contains("jouled/heat/problem the saved total was gone and continues from the broker's") })
         }
         #expect(second.log.messages.contains { $0.hasPrefix("heat: no saved total, continuing from the broker's: \(last)") })
-        // What was saved then needs no broker any more.
+        // The total was saved then, so the broker is no longer needed.
         let third = await PulseHouse(broker, directory: new.path)
         #expect(third.log.messages.first?.hasPrefix("heat: total 80") == true)
         third.loop.stop()
@@ -116,7 +116,7 @@ struct RestoreTests {
         let directory = try #require(ScratchDirectory())
         let house = await PulseHouse(broker, directory: directory.path)
         try await house.run {
-            // The broker grants the subscription, and sends nothing.
+            // The broker grants the subscription but sends nothing.
             let messages = await house.log.messages(2, by: house.loop)
             #expect(
                 messages.contains("heat: no saved total, and the broker, which may remember it, can't be asked: wait, or set it"),
@@ -127,7 +127,7 @@ struct RestoreTests {
         }
     }
 
-    /// There is something, whatever it is: the meter is not a new one.
+    /// Any retained payload means that the meter is not new.
     @Test(arguments: [300, 5000]) func aLongTotalIsNotNone(length: Int) async throws {
         let broker = try RealBroker()
         try broker.start()
