@@ -3,7 +3,7 @@ import Testing
 
 @testable import Publishing
 
-/// What stands in the broker, to the second: when a topic is free again, and when what was taken back surely is gone.
+/// The announcements at the broker, to the second: when a topic is free again, and when a removed one is certainly gone.
 @Suite struct AnnouncementLedgerTests {
     private static let topics = Topics(base: "jouled", prefix: "homeassistant")
     private let start = Instant(nanoseconds: 1_000_000_000_000)
@@ -31,7 +31,7 @@ import Testing
         return messages
     }
 
-    /// Once in ten seconds; what changes nothing does not count.
+    /// At most once in ten seconds; unchanged announcements don't count.
     @Test func theNextAnnouncement() {
         var ledger = AnnouncementLedger()
         #expect(ledger.nextAnnouncement(of: "grid") == Instant(nanoseconds: 0))
@@ -42,10 +42,10 @@ import Testing
         let revision = ledger.revision
         #expect(announce(device("1"), after: .seconds(20), in: &ledger) == [])
         #expect(ledger.revision == revision && ledger.nextAnnouncement(of: "grid") == start + .seconds(10))
-        // The same topic with something more.
+        // The same topic with an additional value.
         #expect(announce(device("1", [.power, .frequency]), after: .seconds(30), in: &ledger).map(\.topic) == [grid])
         #expect(ledger.revision > revision && ledger.nextAnnouncement(of: "grid") == start + .seconds(40))
-        // Nobody knows it any more: the same once more.
+        // After the broker has lost everything the same announcement is sent again.
         ledger.forget()
         #expect(announce(device("1", [.power, .frequency]), after: .seconds(50), in: &ledger).map(\.topic) == [grid])
         #expect(announce(device("1", [.power, .frequency]), after: .seconds(51), in: &ledger) == [])
@@ -53,7 +53,7 @@ import Testing
         #expect(ledger.nextAnnouncement(of: "grid") == Instant(nanoseconds: 0))
     }
 
-    /// Another identity in the same place: the topic is emptied, and free after five seconds; a minute later nothing is left of the old one.
+    /// Another identity on the same topic: the topic is cleared and free after five seconds; a minute later the old identity is forgotten.
     @Test func theTopicOfAnotherMeterIsFreeAfterFiveSeconds() {
         var ledger = AnnouncementLedger()
         _ = announce(device("1"), after: .zero, in: &ledger)
@@ -63,7 +63,7 @@ import Testing
         #expect(ledger.announcements.map(\.identifier) == ["jouled_1", "jouled_2"] && ledger.deadline == start + .seconds(25))
         #expect(ledger.identifier(of: "grid") == "jouled_2" && ledger.meters == ["grid"])
         #expect(settle(after: .milliseconds(24_999), in: &ledger) == [] && ledger.deadline == start + .seconds(25))
-        // Only the newest of what waits goes.
+        // Only the newest of the pending announcements is sent.
         #expect(announce(device("2", [.frequency, .power]), after: .milliseconds(24_999), in: &ledger).map(\.topic) == [])
         let free = settle(after: .seconds(25), in: &ledger)
         #expect(free.map(\.topic) == [grid] && free.first?.payload.contains("jouled_2_power") == true)
@@ -78,7 +78,7 @@ import Testing
         #expect(ledger.revision == settled && ledger.deadline == nil)
     }
 
-    /// What is due first is the deadline, whichever it is.
+    /// The earliest of all deadlines.
     @Test func theDeadlineIsTheFirstOfAll() {
         var ledger = AnnouncementLedger()
         _ = announce(device("1"), after: .zero, in: &ledger)
@@ -92,7 +92,7 @@ import Testing
         #expect(settle(after: .seconds(62), in: &ledger).map(\.topic) == [solar] && ledger.deadline == start + .seconds(117))
     }
 
-    /// Over another connection all of it is said again; what was said before the last end has arrived.
+    /// On a new connection everything is sent again; messages sent before the last disconnection are considered delivered.
     @Test func theConnection() {
         var ledger = AnnouncementLedger()
         _ = announce(device("1"), after: .zero, in: &ledger)
@@ -108,7 +108,7 @@ import Testing
         let last = ledger.revision
         ledger.farewell()
         #expect(ledger.revision == last)
-        // What was not taken back over this connection stays.
+        // Announcements that were not removed on this connection are kept.
         ledger.remember([device("7", meter: "solar").announcement])
         ledger.farewell()
         #expect(ledger.announcements.count == 2)
@@ -126,15 +126,15 @@ import Testing
         ledger.dropMeters(now: start, into: &messages) { $0 == "solar" }
         let topics = messages.map(\.topic)
         #expect(topics == [solar, "jouled/solar/availability", "jouled/solar/problem", "jouled/solar/power"])
-        // Once over each connection.
+        // Once per connection.
         ledger.dropMeters(now: start, into: &messages) { $0 == "solar" }
         #expect(messages.count == 4)
-        // One that comes back under the identity that is taken back waits until the topic is free.
+        // A meter that returns with an identity that is being removed waits until the topic is free.
         #expect(announce(device("8", meter: "solar"), after: .seconds(1), in: &ledger) == [])
         #expect(settle(after: .seconds(5), in: &ledger).map(\.topic) == [solar])
     }
 
-    /// Nobody is to be told: what Home Assistant knows goes, the values stay, and are remembered.
+    /// Discovery is switched off: the announcements are removed, the values stay, and are remembered.
     @Test(arguments: [DiscoveryForm.device, .components]) func dropsTheDiscoveryAlone(_ form: DiscoveryForm) {
         var ledger = AnnouncementLedger()
         let old = device("1", form: form).announcement
@@ -148,13 +148,13 @@ import Testing
         #expect(messages.count == old.configTopics.count && ledger.revision == revision)
         _ = settle(after: .seconds(60), in: &ledger)
         #expect(ledger.announcements.map(\.form) == [.off])
-        // And over the next connection nothing more of it.
+        // Nothing is sent on the next connection.
         ledger.connected()
         ledger.dropDiscovery(now: start + .seconds(100), into: &messages)
         #expect(messages.count == old.configTopics.count && ledger.deadline == nil)
     }
 
-    /// Two devices with one identity would be in each other's way.
+    /// Two devices with the same identity would conflict.
     @Test func oneIdentityIsAtOnePlace() {
         var ledger = AnnouncementLedger()
         ledger.remember([device("1", meter: "solar").announcement, device("5", meter: "roof").announcement])

@@ -19,7 +19,7 @@ import Testing
         bench.meter.values[.firmware] = .text("1.2")
         bench.wait(.seconds(10))
         #expect(bench.read([:]).payloads(topic).first?.contains(#""sw_version":"1.2""#) == true)
-        // The tariff runs after all.
+        // The tariff is in use after all.
         bench.wait(.seconds(10))
         let runs = bench.read([.energyImportT2: number("0.001")]).payloads(topic)
         #expect(runs.first?.contains("enabled_by_default") == false)
@@ -27,7 +27,7 @@ import Testing
         #expect(bench.connect().payloads(topic).count == 1)
     }
 
-    /// Entities made under one identity would stay behind as orphans under the next.
+    /// Entities with a provisional identity would remain as orphans after the change.
     @Test func waitsForTheSerialNumberButNotForEver() {
         var bench = PublicationBench(discovery: .device)
         bench.meter.serial = nil
@@ -60,7 +60,7 @@ import Testing
         #expect(bench.pass(.seconds(120)).allSatisfy { !$0.1.topic.contains("/jouled_grid/") })
     }
 
-    /// Under the eyes of Home Assistant, and again before it has cleaned up.
+    /// The serial number changes while Home Assistant is running, and again before it has cleaned up.
     @Test(arguments: [DiscoveryForm.device, .components]) func takesBackOneAfterTheOther(form: DiscoveryForm) {
         var bench = first(form)
         _ = bench.pass(.seconds(10))
@@ -71,7 +71,7 @@ import Testing
         bench.meter.values = [.power: number("3")]
         messages += bench.read([:])
         #expect(messages.allSatisfy { !$0.topic.contains("/jouled_grid/") || $0.payload.isEmpty })
-        // Who asks for all of it meanwhile does not get it sooner.
+        // A request for all messages doesn't send the pending ones earlier.
         messages = bench.repeated()
         #expect(messages.allSatisfy { !$0.topic.contains("/jouled_grid/") })
         _ = bench.pass(.seconds(20))
@@ -82,7 +82,7 @@ import Testing
         #expect(bench.homeAssistant.restarted().entities.keys.sorted() == bench.homeAssistant.entities.keys.sorted())
     }
 
-    /// The connection ends in between.
+    /// The connection is lost during the removal.
     @Test(arguments: [DiscoveryForm.device, .components]) func isTakenBackAgainOverTheNextConnection(form: DiscoveryForm) {
         var bench = first(form)
         _ = bench.pass(.seconds(10))
@@ -99,7 +99,7 @@ import Testing
         #expect(ids(bench).contains("sensor jouled_4712_power") && bench.homeAssistant.complaints == [])
     }
 
-    /// What the process before announced, in another form, below another topic, or of meters that are gone.
+    /// A new process that finds the announcements of the previous one, with another form, base topic, or set of meters.
     private func successor(
         of bench: PublicationBench, discovery: DiscoveryForm, base: String = "jouled", change: (inout PublicationBench) -> Void = { _ in }
     ) -> (PublicationBench, [MQTTMessage]) {
@@ -143,7 +143,7 @@ import Testing
         #expect(ids(before).contains("sensor jouled_4711_power") && ids(before).contains("number jouled_heat_total"))
         let (after, messages) = successor(of: before, discovery: to)
         #expect(ids(after) == ids(before))
-        // Home Assistant needs something to clean up: what has no history.
+        // Home Assistant needs something to clean up, so entities without history are deleted.
         let spare = Set(from == .device && to == .components ? ["_status", "_problem"] : [])
         #expect(after.homeAssistant.deleted.allSatisfy { deleted in spare.contains { deleted.hasSuffix($0) } })
         #expect(after.homeAssistant.complaints == [])
@@ -157,7 +157,7 @@ import Testing
         let before = first(form)
         let (after, _) = successor(of: before, discovery: form, base: "home/energy")
         #expect(after.homeAssistant.complaints == [])
-        // A pulse meter has no other identity than its name below the topic.
+        // A pulse meter's identity is only its name below the base topic.
         #expect(
             after.homeAssistant.deleted.allSatisfy { $0.contains(" jouled_heat_") || $0.hasSuffix("_problem") || $0.hasSuffix("_status") })
         #expect(ids(after).contains("sensor jouled_4711_power") && ids(after).contains("sensor home_energy_heat_energy"))
@@ -171,7 +171,7 @@ import Testing
         #expect(after.homeAssistant.complaints == [])
         #expect(!ids(after).isEmpty && ids(after).allSatisfy { !$0.contains("heat") })
         #expect(after.homeAssistant.retained.keys.filter { $0.contains("heat") } == [])
-        // Until it surely arrived it is said again.
+        // The removal is repeated until it has certainly arrived.
         #expect(after.publication.announcements.contains { $0.meter == "heat" })
         after.publication.disconnected()
         #expect(after.connect().contains { $0.topic == "jouled/heat/energy" && $0.payload.isEmpty })
@@ -189,13 +189,13 @@ import Testing
         #expect(after.homeAssistant.retained["jouled/grid/energy_import"] == "5.0" && after.homeAssistant.retained["jouled/status"] != nil)
         #expect(!messages.contains { $0.topic == "jouled/status" && $0.payload.isEmpty })
         _ = after.pass(.seconds(61))
-        // And the values of a meter that is gone later.
+        // And the values of a meter that is removed later.
         (after, messages) = successor(of: after, discovery: .off) { $0.others = [] }
         #expect(after.homeAssistant.retained.keys.filter { $0.contains("heat") } == [])
         #expect(!messages.contains { $0.topic.hasPrefix("homeassistant/") })
     }
 
-    /// A value that the configuration does not ask for any more.
+    /// A value that the configuration no longer requests.
     @Test(arguments: [DiscoveryForm.device, .components]) func takesBackAValueThatDoesNotComeAnyMore(form: DiscoveryForm) {
         let before = first(form)
         var (after, messages) = successor(of: before, discovery: form) { $0.meter.values[.meterError] = nil }
@@ -211,7 +211,7 @@ import Testing
         #expect(new.complaints == [] && Set(new.entities.keys) == ids(after))
     }
 
-    /// They were exchanged, or their heads were.
+    /// The meters, or their heads, were swapped.
     @Test(arguments: [DiscoveryForm.device, .components]) func twoMetersChangePlaces(form: DiscoveryForm) {
         var before = first(form)
         before.others = [MeterSnapshot(name: "solar", title: "Solar", kind: .optical)]
@@ -228,7 +228,7 @@ import Testing
         #expect(after.homeAssistant.entities["sensor jouled_4711_power"]?.config.stateTopic == "jouled/solar/power")
     }
 
-    /// A meter behind another one comes later; until then it is not there.
+    /// A meter behind another one appears later; it is not removed until then.
     @Test func waitsForAMeterBehindAnother() {
         var before = first(.device)
         before.others = [MeterSnapshot(name: "grid_gas", title: "Grid meter gas", kind: .sub(.gas), volumeUnit: .cubicMetres)]
@@ -271,7 +271,7 @@ import Testing
         #expect(AnnouncementRecord.parse(Array(AnnouncementRecord.text(of: []).utf8)) == [])
     }
 
-    /// A whole one of 256 KiB is read, and no byte more.
+    /// A record of exactly 256 KiB is read, a longer one is not.
     @Test func aRecordHasALimit() {
         func record(_ length: Int) -> [UInt8] {
             var announcements = Self.announcements
@@ -287,7 +287,7 @@ import Testing
         #expect(AnnouncementRecord.limit == 262_144)
     }
 
-    /// Every cut, and every byte turned: known to be damaged.
+    /// Every truncation and every changed byte is detected.
     @Test func neverTakesADamagedOne() {
         let bytes = Array(AnnouncementRecord.text(of: Self.announcements).utf8)
         for count in bytes.indices { #expect(AnnouncementRecord.parse(Array(bytes.prefix(count))) == nil) }
@@ -302,7 +302,7 @@ import Testing
 }
 
 extension AnnouncementTests {
-    /// What is written is read back, whatever a meter said of itself.
+    /// Everything written can be read back, whatever the meter sends about itself.
     @Test(arguments: [DiscoveryForm.off, .device, .components]) func whatWasAnnouncedIsReadBack(form: DiscoveryForm) {
         let serials = [nil, "", " ", "a b\nc", "\u{0}", String(repeating: "7", count: 300), "ä.+/#", "bridge device x", "1"]
         for base in ["jouled", "a/b/c", "m€ter"] {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Publishing
 
-/// Two changes go at once; a third waits until ten seconds after the first.
+/// Two changes are sent immediately; a third waits until ten seconds after the first.
 @Suite struct ChangePaceTests {
     private let start = Instant(nanoseconds: 1_000_000_000_000)
 
@@ -16,7 +16,7 @@ import Testing
         let due = start + .seconds(10)
         #expect(pace.wait(start + .seconds(4)) == due && pace.wait(due - .nanoseconds(1)) == due)
         #expect(pace.wait(due) == nil && pace.wait(due + .seconds(1)) == nil)
-        // Then the second is the first of the next two.
+        // After that the second counts as the first of the next two.
         pace.note(due)
         #expect(pace.wait(due) == start + .seconds(14) && pace.wait(start + .seconds(14)) == nil)
     }

@@ -1,7 +1,7 @@
 import HomeAssistant
 import Testing
 
-/// The checker finds what it is for.
+/// The checker detects violations of its rules.
 @Suite struct DiscoveryRulesTests {
     private static let device = #"{"device":{"identifiers":["a"],"name":"Grid"},"#
     private static let origin = #""origin":{"name":"jouled"},"#

@@ -67,7 +67,7 @@ import Testing
         let power = try #require(JSONText(messages[0].payload))
         #expect(power["availability"]?.elements.last?["topic"]?.string == "jouled/status")
         #expect(power["device"]?["identifiers"]?.elements == [.string("jouled_12345678")])
-        // What an entity says of its availability stands alone.
+        // An entity's own availability replaces that of the device.
         let link = try #require(JSONText(messages[1].payload))
         #expect(link["availability"]?.elements.count == 1)
     }
@@ -130,7 +130,7 @@ import Testing
         #expect(config["components"]?["total"] == nil && config["device"]?["model"] == nil)
     }
 
-    /// A serial number comes from outside.
+    /// A serial number comes from outside and may contain anything.
     @Test func rewritesForeignCharacters() {
         #expect(Topics.identifier("1 EMH/00+#ü") == "1_EMH_00____")
         #expect(Topics.identifier(String(repeating: "9", count: 1000)).count == 64)

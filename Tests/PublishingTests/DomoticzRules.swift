@@ -1,12 +1,12 @@
 import JSONReading
 import Publishing
 
-/// What Domoticz refuses, misreads or spoils its history by; each broken rule in words. It remembers what it was told, as Domoticz does.
+/// Checks for everything that Domoticz refuses, misreads or that spoils its history. Keeps the last values, like Domoticz.
 struct DomoticzRules {
     private(set) var broken: [String] = []
     /// The newest line of each device.
     private(set) var lines: [String: String] = [:]
-    /// How many parts each has, and which of them are counters.
+    /// The number of parts of each device's line, and which of them are counters.
     private let shapes: [String: (parts: Int, counters: Range<Int>)]
 
     init(_ devices: [DomoticzDevice]) {

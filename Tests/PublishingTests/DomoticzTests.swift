@@ -2,7 +2,7 @@ import Metering
 import Publishing
 import Testing
 
-/// The publication with a clock that is moved by hand, and Domoticz's rules beside it.
+/// The publication with a manual clock, checked against Domoticz's rules.
 private struct Bench {
     var publication: DomoticzPublication
     var rules: DomoticzRules
@@ -24,7 +24,7 @@ private struct Bench {
         if isConnected { _ = publication.connected(now: now) }
     }
 
-    /// What goes out at once.
+    /// The messages sent immediately.
     mutating func read(_ values: [Measurand: String]) -> [String] {
         grid.values.merge(numbers(values)) { $1 }
         grid.readings += 1
@@ -35,7 +35,7 @@ private struct Bench {
         payloads(publication.update(Snapshot(meters: [grid, gas, pump, water]), now: now))
     }
 
-    /// What goes out meanwhile, with the seconds since the beginning.
+    /// The messages sent meanwhile, with seconds since the beginning.
     mutating func pass(_ seconds: Int64) -> [(Int64, String)] {
         let (begin, end) = (now, now + .seconds(seconds))
         var sent: [(Int64, String)] = []
@@ -89,7 +89,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         #expect(bench.rules.broken == [])
     }
 
-    /// Half a line would spoil the history; that nothing comes is said once.
+    /// An incomplete line would spoil the history, so nothing is sent, which is remarked once.
     @Test(arguments: [Measurand.energyImport, .energyExport, .power]) func waitsForEveryPart(missing: Measurand) {
         var bench = Bench(p1)
         var values: [Measurand: String] = [.energyImport: "1.000", .energyExport: "2.000", .power: "3"]
@@ -109,7 +109,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         #expect(bench.rules.broken == [])
     }
 
-    /// A gap of a minute without any reading wakes up for the remark, and no more.
+    /// A minute without any reading causes one wake-up for the remark, and no more.
     @Test func complainsByItself() {
         var bench = Bench(p1)
         _ = bench.read([.power: "3"])
@@ -156,7 +156,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         #expect(bench.read([.power: "5"]) == [])
         #expect(bench.pass(8).map(\.0) == [8], "the newest, ten seconds after the first")
         #expect(bench.rules.lines["7"] == "1000;0;2000;0;5;0")
-        // What does not change is said for the five minutes of Domoticz's history.
+        // An unchanged value is repeated every five minutes, for Domoticz's history.
         #expect(bench.pass(900).map(\.0) == [300, 600, 900])
         bench.grid.isAvailable = false
         _ = bench.update()
@@ -191,7 +191,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
             #expect(bench.publication.nextDeadline.map { $0 > bench.now } == true, "and it does not spin")
         }
         #expect(bench.rules.broken == [])
-        // Another meter under the head, and a total that was corrected: no rule of Domoticz's, but so it is.
+        // Another meter at the head, and a corrected total: the lower values are sent although Domoticz's rules forbid them.
         bench.grid.serial = "4712"
         total.set(Quantity(5), at: WallTime(millisecondsSince1970: 0))
         bench.pump.total = total
@@ -205,7 +205,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         (.energyExport, "-345", "345;2000"), (.energyExport, "345", "0;2000"), (.energyImport, "0", "0;1000"),
     ]
 
-    /// Of a counter of one direction, the power in that direction.
+    /// For a counter of one direction, the power in that direction.
     @Test(arguments: powers) func powerInTheDirectionOfItsCounter(_ quantity: Measurand?, _ power: String, _ expected: String) {
         var device = DomoticzDevice(idx: 2, meter: "grid", kind: .kwh)
         device.quantity = quantity
@@ -213,7 +213,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         #expect(bench.read([.energyImport: "1.000", .energyExport: "2.000", .power: power]) == [udevice(2, expected)])
     }
 
-    /// A counter below zero is none; one at zero is.
+    /// A negative counter is not sent; zero is.
     @Test func noCounterIsNegative() {
         var bench = Bench(p1, DomoticzDevice(idx: 3, meter: "grid", kind: .counter))
         #expect(bench.read([.energyImport: "-0.001", .energyExport: "2.000", .power: "3"]) == [])
@@ -226,7 +226,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         (.current, "current_l1"), (.current3, "current_l1, current_l2, current_l3"),
     ]
 
-    /// What each kind waits for where the meter has nothing of it, to the second.
+    /// What each kind reports as missing if the meter doesn't send it, to the second.
     @Test(arguments: missing) func saysWhatIsMissing(_ kind: DomoticzDevice.Kind, _ names: String) {
         var bench = Bench(DomoticzDevice(idx: 5, meter: "grid", kind: kind))
         #expect(bench.read([.frequency: "50"]) == [] && bench.publication.nextDeadline == bench.now + .seconds(60))
@@ -237,13 +237,13 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         #expect(bench.publication.takeRemarks() == [] && bench.publication.nextDeadline == nil)
     }
 
-    /// A custom sensor of nothing says nothing, and never falls over it.
+    /// A custom sensor without a quantity sends nothing and doesn't crash.
     @Test func aCustomSensorWithoutAQuantityIsSilent() {
         var bench = Bench(DomoticzDevice(idx: 5, meter: "grid", kind: .custom))
         #expect(bench.read([.power: "3"]) == [] && bench.pass(1000).isEmpty)
     }
 
-    /// Two devices of one meter keep their own pace, and the next of them is the deadline.
+    /// Two devices of one meter have separate intervals, and the earlier one is the deadline.
     @Test func theNextDeviceIsTheDeadline() {
         var bench = Bench(p1, DomoticzDevice(idx: 1, meter: "pump", kind: .counter), DomoticzDevice(idx: 2, meter: "water", kind: .counter))
         let start = bench.now
@@ -262,7 +262,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         #expect(bench.publication.nextDeadline == start + .seconds(60), "water has nothing to say, which is said after a minute")
     }
 
-    /// What changes back to what was said is no news; what falls and rises again is.
+    /// A value that changes back to the published one is not sent again; one that falls and rises again is.
     @Test func whatWasSaidIsNotSaidAgain() {
         var bench = Bench(p1)
         _ = bench.read([.energyImport: "1.000", .energyExport: "2.000", .power: "3"])

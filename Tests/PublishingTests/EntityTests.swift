@@ -3,7 +3,7 @@ import Testing
 
 @testable import Publishing
 
-/// What Home Assistant is told of each kind of value: its classes, its unit and the decimals that it shows.
+/// The announcement of each kind of value: its classes, its unit and the displayed decimals.
 @Suite struct EntityTests {
     private struct Expected: Sendable, CustomTestStringConvertible {
         var measurands: [Measurand]
@@ -102,7 +102,7 @@ import Testing
         #expect(volume.isEnabled && flow.isEnabled && !volume.isDiagnostic && !flow.isDiagnostic)
     }
 
-    // MARK: Registers that their owner has named
+    // MARK: Registers named in the configuration
 
     private func entity(_ unit: Unit?, _ code: OBISCode = OBISCode(96, 7, 0), name: String = "x") -> Entity {
         var register = NamedRegister(code, name: name)
@@ -116,14 +116,14 @@ import Testing
         (.cubicMetresPerHour, "volume_flow_rate"), (.degrees, nil), (.percent, nil), (.gigajoules, nil), (.celsius, nil), (nil, nil),
     ]
 
-    /// All digits that the meter sends are shown, and what somebody has named is not hidden.
+    /// All digits that the meter sends are displayed, and named registers are not hidden.
     @Test(arguments: classes) func ofANamedRegister(_ unit: Unit?, _ deviceClass: String?) {
         let entity = entity(unit)
         #expect(entity.deviceClass == deviceClass && entity.stateClass == "measurement" && entity.unit == unit?.rawValue)
         #expect(entity.precision == nil && entity.isEnabled && !entity.isDiagnostic)
     }
 
-    /// A balance of two directions may fall; reactive energy has no class.
+    /// The balance of both directions may decrease; reactive energy has no class.
     @Test func ofANamedCounter() {
         for unit in [Unit.wattHours, .kilowattHours] {
             #expect(entity(unit, OBISCode(15, 8, 0)).deviceClass == "energy")
@@ -151,9 +151,9 @@ import Testing
         #expect(entity.deviceClass == nil && entity.stateClass == nil && entity.unit == nil && entity.isEnabled)
     }
 
-    // MARK: How it is sent
+    // MARK: Quality of service
 
-    /// What may not be lost is acknowledged: totals and what rarely changes.
+    /// Totals and rarely changing values must not be lost, so they are acknowledged.
     @Test func qualityOfService() {
         let momentary: Set<Measurand> = [
             .power, .powerError, .powerImport, .powerExport, .powerL1, .powerL2, .powerL3, .voltageL1, .voltageL2, .voltageL3, .currentL1,

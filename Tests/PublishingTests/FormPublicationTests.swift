@@ -2,7 +2,7 @@ import Metering
 import Publishing
 import Testing
 
-/// One reading a second, as the ancestor asks, and what goes out when.
+/// One reading per second, with all messages and their times.
 private struct Bench {
     var publication: FormPublication
     var now = Instant(nanoseconds: 1_000_000_000_000)
@@ -47,7 +47,7 @@ private struct Bench {
         #expect(bench.sent.first?.1.payload.hasSuffix("&e_neg_act_energy_wh=0&e_inst_power_w=-1200") == true)
     }
 
-    /// Whole Wh, and what is less than one is left out.
+    /// Whole Wh; fractions are truncated.
     @Test(arguments: [
         ("0.0001", "0"), ("0.00019", "0"), ("0.0019", "1"), ("0.00999", "9"), ("0.001", "1"), ("0.01", "10"), ("7", "7000"),
         ("1.99999", "1999"),
@@ -69,7 +69,7 @@ private struct Bench {
         #expect(payload?.hasPrefix("device_id=a%20b%26c%3Dd%25%C3%BC%2B%01&e_pos_act") == true)
     }
 
-    /// Letters, digits and four marks stay as they are; all else is a percent sign and two hex digits.
+    /// Letters, digits and four marks are kept; every other character becomes a percent sign and two hex digits.
     @Test func encodesEachCharacter() {
         let id = "azAZ09-_.:`{@[/;\u{F}\u{10}"
         var publication = FormPublication(FormOutput(meter: "grid", topic: "form", deviceID: id))
@@ -81,7 +81,7 @@ private struct Bench {
         #expect(payload?.hasPrefix("device_id=azAZ09-_.:%60%7B%40%5B%2F%3B%0F%10&e_pos_act") == true)
     }
 
-    /// The first as soon as there is power to speak of.
+    /// The first message as soon as there is significant power.
     @Test func beginsWithTheFirstPower() {
         var bench = Bench()
         bench.read(19, for: 50)

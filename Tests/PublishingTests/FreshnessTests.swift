@@ -3,12 +3,12 @@ import Testing
 
 @testable import Publishing
 
-/// A power is said again within a third of the time after which it counts as unknown, which is a minute or more.
+/// A power is repeated after a third of its expiry time, which is at least a minute.
 @Suite struct FreshnessTests {
     private static let cases: [(Duration, Duration, Int)] = [
         (.zero, .seconds(20), 60), (.seconds(5), .seconds(20), 60), (.milliseconds(19_999), .seconds(20), 60),
         (.seconds(20), .seconds(20), 60), (.seconds(21), .seconds(21), 63), (.seconds(600), .seconds(600), 1800),
-        // Whole seconds, and never too few.
+        // Whole seconds, never rounded down.
         (.milliseconds(20_001), .milliseconds(20_001), 61), (.milliseconds(20_500), .milliseconds(20_500), 62),
         (.nanoseconds(20_666_666_667), .nanoseconds(20_666_666_667), 63),
     ]

@@ -14,8 +14,8 @@ import Testing
         #expect(JSON.string("\"\\\r\n\t\u{0}\u{1F}\u{7F}/ä🙂").description == #""\"\\\r\n\t\u0000\u001f\u007f/ä🙂""#)
     }
 
-    /// Each character alone and between others: control characters, the quote and the backslash are escaped, nothing else is (RFC 8259, 7;
-    /// DEL need not be, but some logs can't show it).
+    /// Each character alone and between others: only control characters, the quote and the backslash are escaped (RFC 8259, 7). DEL need not be,
+    /// but some logs can't display it.
     @Test func escapesEachCharacter() {
         let hex = Array("0123456789abcdef")
         for code in UInt8(0)..<128 {

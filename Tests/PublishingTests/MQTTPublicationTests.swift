@@ -3,7 +3,7 @@ import Publishing
 import Testing
 
 @Suite struct MQTTPublicationTests {
-    /// Of an estimate, what is beyond its own error; and the error goes with it.
+    /// An estimate is sent immediately when it changes by more than its error, together with the error.
     @Test func anEstimateGoesAtOnceWhenItLeavesItsError() {
         var bench = PublicationBench()
         _ = bench.read([.power: number("2000"), .powerError: number("30")])
@@ -59,7 +59,7 @@ import Testing
         #expect(sent.map(\.1).payloads("jouled/grid/energy_import") == ["1.003"])
         #expect(sent.map(\.1.topic).contains("jouled/grid/json"))
         #expect(bench.publication.nextDeadline == nil)
-        // What did not change is not said again; what changes after a pause goes at once.
+        // Unchanged values are not sent again; a change after a pause is sent immediately.
         bench.meter.readings -= 1
         #expect(bench.read([:]) == [])
         #expect(bench.read([.energyImport: number("1.004")]).payloads("jouled/grid/energy_import") == ["1.004"])
@@ -87,7 +87,7 @@ import Testing
         bench.wait(.seconds(1))
         let messages = bench.read([.power: number(to)])
         #expect(messages.map(\.topic) == (isSignificant ? ["jouled/grid/power", "jouled/grid/json"] : []))
-        // The interval begins anew.
+        // The interval starts again.
         let sent = bench.pass(.seconds(10))
         #expect(sent.map(\.0) == (isSignificant ? [] : [4, 4]))
     }
@@ -143,7 +143,7 @@ import Testing
         #expect(sent.payloads("jouled/grid/power").count == 10, "only so that it does not expire")
     }
 
-    /// A value that stands still must not look as if it were lost; one that is lost must not look as if it stood still.
+    /// A constant value must not look lost, and a lost value must not look constant.
     @Test(arguments: [(1, 20, 60), (5, 20, 60), (20, 20, 60), (600, 600, 1800)]) func repeatsPowerBeforeItExpires(
         every: Int64, pause: Int64, expiresAfter: Int
     ) {
@@ -155,7 +155,7 @@ import Testing
         #expect(sent.map(\.0) == [pause, 2 * pause, 3 * pause, 4 * pause, 5 * pause])
         #expect(
             Set(sent.map(\.1)) == [MQTTMessage("jouled/grid/power", "100", qos: 0, retain: true, expiresAfter: expiresAfter)])
-        // A change begins the pause anew.
+        // A change restarts the interval.
         bench.wait(.seconds(pause / 2))
         #expect(bench.read([.power: number("200")]).payloads("jouled/grid/power") == ["200"])
         #expect(bench.pass(.seconds(pause)).map(\.0) == [pause])
@@ -200,8 +200,8 @@ import Testing
         ("", 0x811C_9DC5 % 3001), ("a", 0xE40C_292C % 3001), ("foobar", 0xBF9C_F968 % 3001),
     ]
 
-    /// Up to three seconds by the FNV-1a of the client id, as its authors' test vectors have it; then not sooner than ten seconds after the
-    /// last answer.
+    /// A delay of up to three seconds, by the FNV-1a hash of the client ID (checked against its authors' test vectors), and at least ten seconds
+    /// after the last answer.
     @Test(arguments: jitters) func answersABirthAfterAWhile(_ client: String, _ milliseconds: Int64) {
         var bench = PublicationBench(clientID: client)
         _ = bench.publication.connected(now: bench.now)
@@ -210,7 +210,7 @@ import Testing
         bench.publication.homeAssistantStarted(now: bench.now)
         let due = bench.now + jitter
         #expect(bench.publication.nextDeadline == due)
-        // Another one changes nothing.
+        // A second birth message changes nothing.
         bench.publication.homeAssistantStarted(now: bench.now + .milliseconds(1))
         #expect(bench.publication.nextDeadline == due)
         #expect(bench.publication.tick(now: due).payloads("jouled/status") == ["online"] && bench.publication.nextDeadline == nil)
@@ -220,7 +220,7 @@ import Testing
         #expect(bench.publication.tick(now: due + .seconds(10)).count == 1)
         bench.publication.homeAssistantStarted(now: due + .seconds(40))
         #expect(bench.publication.nextDeadline == due + .seconds(40) + jitter)
-        // Without a connection nobody is answered, and a new one says all anyway.
+        // Without a connection there is no answer; a new connection publishes everything anyway.
         bench.publication.disconnected()
         bench.publication.homeAssistantStarted(now: due + .seconds(41))
         #expect(bench.publication.nextDeadline == nil)
@@ -229,7 +229,7 @@ import Testing
         #expect(bench.publication.nextDeadline == due + .seconds(42) + jitter)
     }
 
-    /// A birth does not hold back what is due before.
+    /// A birth message must not delay messages that are due earlier.
     @Test func aBirthHoldsNothingBack() {
         var bench = PublicationBench(every: .milliseconds(100), clientID: "foobar")
         _ = bench.publication.connected(now: bench.now)
@@ -242,7 +242,7 @@ import Testing
         #expect(bench.publication.nextDeadline == bench.now + .milliseconds(0xBF9C_F968 % 3001))
     }
 
-    /// One that the configuration does not name: every five seconds.
+    /// A meter that is not in the configuration is published every five seconds.
     @Test func aMeterBehindAnotherHasTheUsualInterval() {
         var bench = PublicationBench(every: .seconds(60))
         bench.others = [MeterSnapshot(name: "grid_gas", title: "Gas", kind: .sub(.gas), volumeUnit: .cubicMetres)]
@@ -263,7 +263,7 @@ import Testing
         (.errors, 120, 120), (.energyImport, 120, 120),
     ]
 
-    /// What interests few is said once a minute, or as rarely as all else.
+    /// Values of minor interest are sent once a minute, or at the configured interval if that is longer.
     @Test(arguments: rare) func whatIsSaidRarely(_ measurand: Measurand, _ every: Int64, _ expected: Int64) {
         var bench = PublicationBench(every: .seconds(every))
         _ = bench.publication.connected(now: bench.now)
@@ -273,7 +273,7 @@ import Testing
         #expect(sent.map(\.0) == [expected] && sent.map(\.1.payload) == ["2"])
     }
 
-    /// Meters may come in another order; and what each said stays its own.
+    /// Meters may arrive in a different order; each one's published values stay separate.
     @Test func metersMayChangePlaces() {
         var bench = PublicationBench(every: .zero)
         var heat = MeterSnapshot(name: "heat", title: "Heat pump", kind: .pulse(.electricity))
@@ -291,7 +291,7 @@ import Testing
         #expect(swapped.filter { !$0.topic.hasSuffix("/json") }.count == 2)
     }
 
-    /// In one line of JSON the time stands once, and the serial number.
+    /// A JSON line contains the time and the serial number only once.
     @Test func jsonSaysNothingTwice() {
         var bench = PublicationBench(every: .zero)
         _ = bench.publication.connected(now: bench.now)
@@ -303,7 +303,7 @@ import Testing
         #expect(without.payloads("jouled/grid/json").first?.contains("serial") == false)
     }
 
-    /// The line of JSON has a pace of its own: neither waits for the other.
+    /// The JSON line has its own interval: it and the values don't wait for each other.
     @Test func theNextOfValuesAndJSONIsTheDeadline() {
         var bench = PublicationBench()
         _ = bench.publication.connected(now: bench.now)

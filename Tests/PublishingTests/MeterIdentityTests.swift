@@ -4,7 +4,7 @@ import Testing
 
 @testable import Publishing
 
-/// Which device a meter is, and how its entities are called.
+/// Which device a meter is, and the names of its entities.
 @Suite struct MeterIdentityTests {
     private static let grid: MeterSnapshot = {
         var meter = MeterSnapshot(name: "grid", title: "Grid", kind: .optical)
@@ -13,7 +13,7 @@ import Testing
         return meter
     }()
 
-    /// Each thing that a meter says of itself makes another one of it; its values do not.
+    /// Everything that a meter sends about itself is part of its identity; its values are not.
     @Test func isOfOneMeter() {
         let identity = MeterIdentity(Self.grid)
         #expect(identity.isOf(Self.grid))
@@ -54,7 +54,7 @@ import Testing
         ("Power", nil), ("Energy", "Power"), ("Pow", "Power"), ("Powe", "Power"), ("Power of", "Power"),
     ]
 
-    /// Home Assistant puts the device's name in front, and complains where it is there already.
+    /// Home Assistant prepends the device's name, and complains if the entity's name already contains it.
     @Test(arguments: names) func namesWithoutThatOfTheDevice(_ title: String, _ expected: String?) throws {
         var meter = Self.grid
         meter.title = title
@@ -65,7 +65,7 @@ import Testing
         #expect(components["energy_import"]?["name"] == .string(title == "Energy" ? "import" : "Energy import"))
     }
 
-    /// A value that is not shown is offered; what is momentary expires.
+    /// A disabled value can be enabled by the user; momentary values expire.
     @Test func whatIsIdleIsNotShown() throws {
         let device = discovery.device(
             MeterIdentity(Self.grid), values: [.power, .energyImportT1, .energyImportT2], idle: [.energyImportT2], every: .seconds(100))

@@ -4,7 +4,7 @@ import Metering
 import Publishing
 import Testing
 
-/// What becomes of the registers that their owner has named.
+/// The publication of registers named in the configuration.
 @Suite struct NamedRegisterPublicationTests {
     private func register(_ code: OBISCode, _ name: String, _ value: RegisterValue? = nil) -> NamedRegister {
         var register = NamedRegister(code, name: name)
@@ -40,7 +40,7 @@ import Testing
         #expect(bench.homeAssistant.complaints == [])
     }
 
-    /// Whatever the unit: what Home Assistant would refuse or warn of is not said.
+    /// For any unit, nothing is announced that Home Assistant would refuse or warn about.
     @Test(arguments: DiscoveryForm.allCases) func keepTheRules(_ form: DiscoveryForm) {
         let codes = [OBISCode(15, 8, 0), OBISCode(16, 8, 0), OBISCode(1, 0, 1, 8, 0, 1), OBISCode(1, 6, 1), OBISCode(0, 1, 24, 2, 1, 255)]
         var named: [NamedRegister] = []
@@ -54,7 +54,7 @@ import Testing
         #expect(form == .off || bench.homeAssistant.entities.count > named.count)
     }
 
-    /// Announcements are paced, values are not: under the old announcement the new value would be in the wrong unit, or no number.
+    /// Announcements are paced and values are not: under the old announcement the new value would have the wrong unit, or be no number.
     @Test(arguments: [RegisterValue.number(Quantity(7), .kilowattHours), .text("none")]) func waitForTheirNewUnit(_ new: RegisterValue) {
         var bench = bench([register(OBISCode(96, 7, 21), "other", .number(Quantity(5), .watts))])
         _ = bench.connect()
@@ -84,7 +84,7 @@ import Testing
         #expect(facts("both") == ["energy", "total_increasing", "Wh"])
         #expect(facts("peak") == ["power", "measurement", "kW"])
         #expect(facts("last") == [nil, "measurement", "kWh"])
-        // It says something else now.
+        // The value changes to a text.
         bench.meter.named[1].value = .text("none")
         bench.wait(.seconds(10))
         #expect(bench.read([:]).payloads("jouled/grid/peak") == ["none"])
@@ -115,7 +115,7 @@ import Testing
         #expect(second.homeAssistant.deleted == ["sensor jouled_4711_others"])
         #expect(second.homeAssistant.retained["jouled/grid/others"] == nil && sensor(second, "failures") != nil)
 
-        // One that does not come any more keeps nobody waiting for ever.
+        // A register that never comes must not block the announcement forever.
         var third = next(after: second, [register(failures.code, "failures")])
         for _ in 0..<12 {
             third.wait(.seconds(60))
@@ -125,7 +125,7 @@ import Testing
         #expect(third.homeAssistant.complaints == [])
     }
 
-    /// Of another meter only what that one sends is left.
+    /// After a change of the meter, only the new one's registers remain.
     @Test func goWithTheMeterThatSentThem() {
         let failures = register(OBISCode(96, 7, 21), "failures", .number(Quantity(12), nil))
         var bench = bench([failures, register(OBISCode(96, 7, 20), "others", .number(Quantity(1), nil))], .off)
@@ -141,7 +141,7 @@ import Testing
         #expect(json?.contains("failures") == true && json?.contains("others") == false)
     }
 
-    /// Where nothing else was announced before, either.
+    /// Even if nothing else was announced before.
     @Test func keepNobodyWaitingForEver() {
         let failures = register(OBISCode(96, 7, 21), "failures", .number(Quantity(12), nil))
         var bench = bench([failures])
@@ -158,7 +158,7 @@ import Testing
         #expect(sensor(second, "power") != nil && second.homeAssistant.deleted == ["sensor jouled_4711_failures"])
     }
 
-    /// Ten minutes after the first reading, however many there were.
+    /// Ten minutes after the first reading, regardless of the number of readings.
     @Test func areWaitedForTenMinutes() {
         let failures = register(OBISCode(96, 7, 21), "failures", .number(Quantity(12), nil))
         var bench = bench([failures])

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Publishing
 
-/// What is missing for a minute is said, once.
+/// A value that is missing for a minute is reported once.
 @Suite struct PatienceTests {
     private let start = Instant(nanoseconds: 1_000_000_000_000)
 
-    /// Whether it was lost at each of these times, and when it will be, after each.
+    /// For each time: whether the value was reported as lost, and the deadline afterwards.
     private func losses(_ patience: inout Patience, at times: [Duration]) -> [(Bool, Duration?)] {
         times.map { time in
             let isLost = patience.timedOut(now: start + time)
@@ -43,7 +43,7 @@ import Testing
         (Quantity(.min, exponent: -3), 0, nil), (Quantity(.min + 1), 0, .min + 1), (Quantity(0, exponent: 30), -3, 0),
     ]
 
-    /// Towards zero, as a display cuts its digits off.
+    /// Rounded towards zero, like a display that truncates digits.
     @Test(arguments: wholes) func wholeUnits(_ number: Quantity, _ exponent: Int, _ expected: Int64?) {
         #expect(number.whole(of: exponent) == expected)
     }

@@ -2,11 +2,11 @@ import HomeAssistant
 import Metering
 import Publishing
 
-/// The publication with a clock that is moved by hand.
+/// The publication with a manual clock.
 struct PublicationBench {
     var publication: MQTTPublication
     var now = Instant(nanoseconds: 1_000_000_000_000)
-    /// Hears all that goes out.
+    /// Receives all messages.
     var homeAssistant = HomeAssistantModel()
     let wall = WallTime(millisecondsSince1970: 1_795_242_480_000)
     var others: [MeterSnapshot] = []
@@ -40,12 +40,12 @@ struct PublicationBench {
     @discardableResult
     mutating func hear(_ messages: [MQTTMessage]) -> [MQTTMessage] {
         for message in messages { homeAssistant.receive(message.topic, message.payload, isRetained: message.retain) }
-        // Faster than all of them come, and slower than one of them.
+        // Cleans up after the whole batch, but before the next one.
         homeAssistant.cleanUp()
         return messages
     }
 
-    /// Lets time pass until nothing is due within `duration`; what went out, with the seconds since the beginning.
+    /// Advances time until nothing is due within `duration`; returns the messages with seconds since the beginning.
     mutating func pass(_ duration: Duration) -> [(Int64, MQTTMessage)] {
         let (begin, end) = (now, now + duration)
         var sent: [(Int64, MQTTMessage)] = []

@@ -2,11 +2,11 @@ import Metering
 import Publishing
 import Testing
 
-/// What a meter that changes with every telegram, as none does, makes of the broker.
+/// The messages caused by a meter that changes with every telegram, as no real meter does.
 @Suite struct PublicationPaceTests {
     private static let config = "homeassistant/device/jouled_grid/config"
 
-    /// What goes out in a minute in which the meter is read ten times a second.
+    /// The messages of a minute in which the meter is read ten times a second.
     private func minute(_ bench: inout PublicationBench, _ change: (inout MeterSnapshot, Int) -> Void) -> [MQTTMessage] {
         var sent: [MQTTMessage] = []
         for step in 0..<600 {
@@ -25,7 +25,7 @@ import Testing
         let announced = sent.payloads(topic).filter { !$0.isEmpty }
         #expect((2...7).contains(announced.count), "\(announced.count)")
         #expect(sent.count < 600, "\(sent.count)")
-        // And at last as it is.
+        // In the end the last state is announced.
         let end = bench.pass(.seconds(20)).map(\.1)
         let last = (sent + end).payloads(topic).last { !$0.isEmpty }
         #expect(last?.contains("jouled_4712") == true)
@@ -47,7 +47,7 @@ import Testing
         #expect((sent + end).payloads("jouled/grid/availability").last == "offline")
     }
 
-    /// What comes and goes in a moment is known at once both times.
+    /// A brief problem is published immediately when it appears and when it disappears.
     @Test func troubleAndItsEndAreNotPaced() {
         var bench = PublicationBench()
         _ = bench.publication.connected(now: bench.now)
@@ -60,7 +60,7 @@ import Testing
         #expect(bench.update().payloads("jouled/grid/problem") == ["none"])
     }
 
-    /// A new connection knows nothing: what was said of late is said again.
+    /// A new connection starts from nothing, so recently sent messages are repeated.
     @Test func aNewConnectionDoesNotWait() {
         var bench = PublicationBench(discovery: .device)
         _ = bench.connect()
@@ -85,7 +85,7 @@ import Testing
             sent += bench.pass(.milliseconds(10)).map(\.1)
         }
         #expect((5...7).contains(sent.payloads("jouled/status").count), "\(sent.payloads("jouled/status").count)")
-        // The last one was heard.
+        // The last birth message was answered.
         #expect(bench.pass(.seconds(11)).map(\.1).payloads("jouled/status").count <= 1)
         bench.publication.homeAssistantStarted(now: bench.now)
         #expect(bench.pass(.seconds(11)).map(\.1).payloads("jouled/status") == ["online"])
@@ -99,7 +99,7 @@ import Testing
         let last = bench.publication.farewell(now: bench.now)
         #expect(last.map(\.topic) == ["jouled/grid/availability", "jouled/status"], "the other one was never online")
         #expect(last.allSatisfy { $0.payload == "offline" && $0.retain && $0.qos == 1 })
-        // A new connection says what is true then.
+        // A new connection publishes the current state.
         bench.publication.disconnected()
         #expect(bench.publication.connected(now: bench.now).payloads("jouled/grid/availability") == ["online"])
     }

@@ -3,7 +3,7 @@ import Metering
 import Publishing
 import Testing
 
-/// Two meters, or one with two heads, that say the same serial number.
+/// Two meters, or one with two heads, with the same serial number.
 @Suite struct SameSerialTests {
     private static let warning = "grid and solar have the same serial number"
 
@@ -38,11 +38,11 @@ import Testing
         _ = bench.read([.power: number("1")])
         let remarks = bench.publication.takeRemarks()
         #expect(remarks.count == 1 && remarks.first?.hasPrefix(Self.warning) == true)
-        // The one that was announced under the plain number goes, and comes back under its name.
+        // The meter announced under the plain number is removed, and announced again with its name.
         _ = bench.pass(.seconds(100))
         #expect(ids(bench) == Self.apart && bench.homeAssistant.complaints == [])
         #expect(bench.homeAssistant.restarted().entities.keys.sorted() == bench.homeAssistant.entities.keys.sorted())
-        // And no more of it.
+        // Nothing more is remarked.
         _ = bench.read([.power: number("2")])
         _ = bench.pass(.seconds(100))
         #expect(ids(bench) == Self.apart && bench.publication.takeRemarks() == [])
@@ -83,7 +83,7 @@ import Testing
         #expect(bench.publication.takeRemarks() == [])
     }
 
-    /// In an identity they would be the same.
+    /// In an identifier both numbers would look the same.
     @Test func numbersThatOnlyLookDifferentAreToldApart() {
         var bench = PublicationBench(discovery: .device)
         bench.meter.serial = "1 2"
@@ -93,7 +93,7 @@ import Testing
         #expect(ids(bench) == ["sensor jouled_1_2.grid_power", "sensor jouled_1_2.solar_power"])
     }
 
-    /// A serial number can be the name of another meter.
+    /// A serial number may equal the name of another meter.
     @Test func aNumberLikeANameIsToldApart() {
         var bench = PublicationBench(discovery: .device)
         bench.meter.serial = "washer"
@@ -126,7 +126,7 @@ import Testing
         #expect(bench.publication.takeRemarks() == [])
     }
 
-    /// A number that is told long after all else has settled.
+    /// The serial number arrives long after everything else has been announced.
     @Test func areToldApartBeforeTheyAreAnnounced() {
         var bench = PublicationBench(discovery: .device)
         bench.others = [solar("4711")]

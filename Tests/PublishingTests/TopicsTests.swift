@@ -2,7 +2,7 @@ import Metering
 import Publishing
 import Testing
 
-/// The names of topics, and what is read from them.
+/// The names of topics, and how they are parsed.
 @Suite struct TopicsTests {
     private let topics = Topics(base: "home/energy", prefix: "ha")
 
@@ -31,14 +31,14 @@ import Testing
         #expect(topics.meter(ofTotalSet: topic) == meter)
     }
 
-    /// Letters, digits, `_` and `-`, and no more of them than 64.
+    /// Letters, digits, `_` and `-`, at most 64 of them.
     @Test func identifiers() {
         #expect(Topics.identifier("azAZ09_-") == "azAZ09_-" && Topics.identifier("`{@[/:.,^~") == "__________")
         let long = String(repeating: "7", count: 63)
         #expect(Topics.identifier(long + "8") == long + "8" && Topics.identifier(long + "89") == long + "8")
     }
 
-    /// What a register can't be named: a value's own name, and the words that have a meaning below a meter.
+    /// Names not allowed for registers: the name of a value, and words with a meaning below a meter's topic.
     @Test func takenNames() {
         for name in [
             "power", "volume", "availability", "json", "link", "meter", "meter_fault", "problem", "read", "status", "time", "total",

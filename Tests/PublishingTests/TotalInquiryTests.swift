@@ -15,7 +15,7 @@ import Testing
         Snapshot(meters: [MeterSnapshot(name: "gas", title: "Gas", kind: .pulse(.gas), volumeUnit: .cubicMetres)])
     }()
 
-    /// One that has asked.
+    /// An inquiry that has asked.
     private func asking() -> TotalInquiry {
         var inquiry = TotalInquiry(Topics(base: "jouled", prefix: "homeassistant"))
         _ = inquiry.connected(now: start)
@@ -48,7 +48,7 @@ import Testing
         #expect(inquiry.tick(now: start + .seconds(3600)) == [] && inquiry.nextDeadline == nil)
     }
 
-    /// Silence says that there is none, of a broker that lets us read; else it says nothing.
+    /// If the broker lets us read, silence means that there is no total; otherwise it means nothing.
     @Test func believesSilenceOnlyWithAProof() {
         var readable = asking()
         #expect(readable.nextDeadline == start + .seconds(10))
@@ -76,7 +76,7 @@ import Testing
         #expect(inquiry.tick(now: start + .seconds(72)).map(\.total) == [.nothing])
     }
 
-    /// Each is asked and answered for itself.
+    /// Each meter is asked and answered separately.
     @Test func severalMeters() {
         var inquiry = TotalInquiry(Topics(base: "jouled", prefix: "homeassistant"))
         _ = inquiry.connected(now: start)
@@ -92,13 +92,13 @@ import Testing
         #expect(answers.map(\.meter) == ["heat"] && answers.map(\.total) == [.nothing])
         #expect(
             answers.first?.topics == ["jouled/heat/energy", "jouled/heat/availability"] && inquiry.nextDeadline == start + .seconds(10))
-        // A proof that comes again is none; nor is one of a meter that was answered.
+        // A repeated proof doesn't count, nor does one of a meter that was already answered.
         #expect(inquiry.received("jouled/heat/availability", [], isRetained: false, now: start + .seconds(8)) == [])
         #expect(inquiry.nextDeadline == start + .seconds(10))
         let late = inquiry.tick(now: start + .seconds(10))
         #expect(late.map(\.meter) == ["gas"] && late.map(\.total) == [.unanswered] && late.first?.topics == [])
         #expect(inquiry.nextDeadline == nil)
-        // It is answered after all, when it can be read.
+        // The meter is answered later, once its topics can be read.
         #expect(inquiry.received(Self.topics[1], [], isRetained: false, now: start + .seconds(20)) == [])
         #expect(inquiry.nextDeadline == start + .seconds(22))
         #expect(inquiry.tick(now: start + .milliseconds(21_999)) == [])
