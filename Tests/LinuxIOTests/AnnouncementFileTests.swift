@@ -36,7 +36,7 @@ import Testing
             try await file.save(Self.announcements)
             truncate(directory + "/announced", 50)
             await #expect(throws: PortError("\(directory)/announced is damaged")) { try await file.load() }
-            // What comes next is whole again.
+            // The next save repairs the file.
             try await file.save(Self.announcements)
             #expect(try await file.load() == Self.announcements)
             let missing = AnnouncementFile(directory: Folder(directory + "/missing"), loop: loop)

@@ -4,7 +4,7 @@ import MeterDaemon
 import Metering
 import Testing
 
-/// Every error with its text and place, from the file's text to the line that a person sees.
+/// Every error with its text and position, from the file's text to the displayed line.
 @Suite struct ConfigurationErrorTests {
     static let environment = ConfigurationEnvironment(
         hostName: "pi", credentialsDirectory: nil,
@@ -37,7 +37,7 @@ import Testing
     static let meter = "[[meter]]\nname = \"grid\"\nport = \"/dev/ttyUSB0\"\n"
     static let pulse = "[[pulse]]\nname = \"s0\"\nline = \"GPIO17\"\n"
 
-    /// A line that is wrong, the column, the key and what is said.
+    /// A wrong line, and the resulting message with column and key.
     static let meterLines: [(String, String)] = [
         ("registers = [\"1.8.0\", \"1.8.x\"]", "4:23: meter.registers: \"1.8.x\" is no OBIS code; expected e.g. \"1.8.0\""),
         ("registers = [\"1.8.0\", \"1-0:1.8.0*255\"]", "4:23: meter.registers: \"1-0:1.8.0*255\" is in the list twice"),
@@ -348,7 +348,7 @@ import Testing
         #expect(try password(user, systemd) == nil)
     }
 
-    /// Two machines of one name; their devices in Home Assistant keep the names that they had.
+    /// Two machines with the same host name need different client IDs, but their devices in Home Assistant keep their names.
     @Test func theClientTellsTheMachine() throws {
         var environment = Self.environment
         environment.machine = "1a2b"
@@ -358,7 +358,7 @@ import Testing
         #expect(named.clientID == "cellar" && named.bridge == nil)
     }
 
-    /// jouled must not hear itself.
+    /// jouled must not receive its own messages as commands.
     @Test func topicsThatMeet() {
         let why =
             "can't be both mqtt.topic and mqtt.homeassistant.prefix: jouled's status would pass for Home Assistant's; expected e.g. topic = \"jouled\""

@@ -7,7 +7,7 @@ import Metering
 import Publishing
 import Testing
 
-/// `config.example.toml` is what people start from: it must load, and say nothing that is not so.
+/// `config.example.toml` is the users' starting point: it must load, and everything in it must be correct.
 @Suite struct ConfigurationExampleTests {
     static let path = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) + "/../../config.example.toml"
     static let environment = ConfigurationEnvironment(hostName: "pi", readSecret: { _ in .text("secret\n") }, obstacle: { _ in nil })
@@ -15,7 +15,7 @@ import Testing
     struct Line {
         var section: String
         var text: String
-        /// `nil` of a comment, a heading and an empty line.
+        /// `nil` for comments, headings and empty lines.
         var key: String?
         var isCommentedOut: Bool
         var hasDefault: Bool { !text.contains("No default") }
@@ -30,7 +30,7 @@ import Testing
             let isCommentedOut = text.first == "#" && text.dropFirst().first.map { $0.isLetter || $0 == "[" } == true
             let live = isCommentedOut ? text.dropFirst() : text
             if live.first == "[" { section = String(live.prefix { $0 != " " }) }
-            // There is one of each type.
+            // There is one output of each type.
             if section == "[[output]]" { section += " " + (texts[index + 1].split(separator: "\"").dropFirst().first ?? "") }
             let key = live.first?.isLetter == true ? String(live.prefix { $0 != " " }) : nil
             return Line(section: section, text: String(text), key: key, isCommentedOut: isCommentedOut)
@@ -50,7 +50,7 @@ import Testing
         return try ConfigurationReader.read(tree, file: "config.example.toml", environment: Self.environment).get()
     }
 
-    /// The least that a section that is commented out needs to be live.
+    /// The minimum of keys that a commented-out section needs when it is enabled.
     static let least: [String: [String: Set<String>]] = [
         "[[pulse]]": ["[[pulse]]": ["name", "line"]],
         "[[output]] domoticz": ["[[output]] domoticz": ["type"], "[[output.device]]": ["idx", "meter", "type"]],
@@ -58,7 +58,7 @@ import Testing
         "[[output]] mqtt-form": ["[[output]] mqtt-form": ["type", "topic", "meter", "device_id"]],
     ]
 
-    /// The example with the keys of a section live, and with others in place of theirs; with what the section needs beside it.
+    /// Loads the example with the given keys of a section enabled, others replaced, and everything that the section requires.
     func load(_ section: String, _ live: Set<String>, without dropped: Set<String> = [], replacing: [String: String] = [:]) throws
         -> Configuration
     {
@@ -85,7 +85,7 @@ import Testing
         let written = try Self.lines().compactMap { line in line.key.map { "\(line.section) \($0)" } }
         #expect(Set(written).count == written.count)
         let subtables = ["[mqtt] homeassistant", "[[output]] domoticz device"]
-        // What the reader knows, in its own words: it lists the keys of a table where one is unknown.
+        // The keys known to the reader, from its own message: it lists a table's keys when one of them is unknown.
         for section in [
             "[mqtt]", "[mqtt.homeassistant]", "[[meter]]", "[[pulse]]", "[[output]] domoticz", "[[output.device]]", "[[output]] mqtt-form",
             "[state]",
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    /// A line that is commented out may be left so or not: it is the default.
+    /// Every commented-out line shows the default, so enabling it changes nothing.
     @Test func showsTheDefaults() throws {
         let asItIs = try loadConfiguration(path: Self.path)
         var count = 0
@@ -124,7 +124,7 @@ import Testing
         #expect(count == 28)
     }
 
-    /// What has no default is taken too, in the company it needs.
+    /// Keys without a default are accepted as well, together with the keys they require.
     @Test func showsValuesThatAreTaken() throws {
         let mqtts = ["url": "url = \"mqtts://localhost\""]
         #expect(try load("[mqtt]", ["username"]).mqtt?.username == "jouled")

@@ -5,7 +5,7 @@ import Metering
 import Publishing
 import Testing
 
-/// The `[[output]]` tables, from the file's text to the line that a person sees.
+/// The `[[output]]` tables, from the file's text to the displayed line.
 @Suite struct ConfigurationOutputTests {
     static let head = """
         [mqtt]

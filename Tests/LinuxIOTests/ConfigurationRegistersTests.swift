@@ -3,7 +3,7 @@ import MeterDaemon
 import Metering
 import Testing
 
-/// Registers with a name of their owner's, from the file's text.
+/// Named registers, from the file's text.
 @Suite struct ConfigurationRegistersTests {
     private func errors(_ list: String) -> [String] {
         ConfigurationErrorTests.errors(ConfigurationErrorTests.meter + "registers = [\(list)]")

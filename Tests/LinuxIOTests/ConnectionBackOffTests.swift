@@ -13,7 +13,7 @@ import Testing
         #expect(pauses(Array(repeating: nil, count: 7)) == [1, 2, 4, 8, 16, 30, 30])
     }
 
-    /// Two clients of one name: each throws the other out as soon as it is connected.
+    /// Two clients with the same ID: each disconnects the other as soon as it connects.
     @Test func aShortConnectionProvesNothing() {
         let short: [Duration?] = Array(repeating: .milliseconds(900), count: 11)
         #expect(pauses(short) == [1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30])

@@ -2,7 +2,7 @@ import LinuxIO
 import Metering
 import Testing
 
-/// What systemd says by the environment, and anybody else could.
+/// Environment variables that systemd sets, but which anybody else could set as well.
 @Suite struct EnvironmentTests {
     @Test(arguments: [
         ("30000000", 15_000), ("2", 100), ("9223372036854775807", 3_600_000), ("18446744073709551615", 3_600_000),

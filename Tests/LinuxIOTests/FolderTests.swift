@@ -15,11 +15,11 @@ private func text(of path: String) -> String? {
     (try? readBounded(path, limit: 4096).get()).map { String(decoding: $0, as: UTF8.self) }
 }
 
-/// What the user who owns the state directory may put into it, while root looks at it.
+/// What the owner of the state directory may put into it while root accesses it.
 @Suite(.timeLimit(.minutes(1))) struct FolderTests {
     private static let total = PulseTotal(pulses: 5, base: Quantity(8000), pulsesPerUnit: Quantity(1000))
 
-    /// A state directory, and a file beside it that nobody may touch.
+    /// A state directory, and a file next to it that must not be touched.
     private func withDirectory(_ body: (_ directory: String, _ victim: String) async throws -> Void) async throws {
         let above = try makeTemporaryDirectory("jouled-folder")
         let (directory, victim) = (above + "/state", above + "/victim")
@@ -63,7 +63,7 @@ private func text(of path: String) -> String? {
         }
     }
 
-    /// A second name instead of a link: where the kernel lets everybody give one (`fs.protected_hardlinks`).
+    /// A hard link instead of a symbolic one, on kernels that let everybody create them (`fs.protected_hardlinks`).
     @Test func aSaveWritesIntoNoFileWithAnotherName() async throws {
         try await withDirectory { directory, victim in
             #expect(link(victim, directory + "/heat.total.new") == 0)
@@ -88,7 +88,7 @@ private func text(of path: String) -> String? {
             page = PulseMarkFiles(ram).page(of: "heat")
             #expect(page.obstacle == PortError("\(directory)/\(name): is a symbolic link: remove it"))
             #expect(!page.note(mark))
-            // The first mark finds that it can be written again, the next one is.
+            // The first mark detects that the file can be written again, the next one is written.
             unlink(directory + "/" + name)
             page.note(mark)
             #expect(page.note(mark) && page.obstacle == nil)

@@ -5,7 +5,7 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// What `detect` prints must load, and mean what was found.
+/// The output of `detect` must load, and describe what was found.
 @Suite struct MeterBlockTests {
     private func load(_ text: String) throws -> [Configuration.Meter] {
         let tree = try parseTOML(Array(text.utf8), file: "c.toml")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LinuxIO
 
-/// What libmosquitto returns is not always what happened.
+/// libmosquitto's result doesn't always match what happened.
 @Suite struct MosquittoFailureTests {
     private static let system: Int32 = 14
     private static let lost: Int32 = 7
@@ -18,7 +18,7 @@ import Testing
         return settings
     }
 
-    /// Which of the two comes is a race: the broker resets a connection whose greeting it did not read to the end.
+    /// Which of the two occurs is a race: the broker resets a connection whose greeting it has not read completely.
     @Test func hangingUpOnTheGreetingMeansNoTLS() {
         for complaint in [nil, "OpenSSL Error[0]: error:0A000126:SSL routines::unexpected eof while reading"] {
             let failure = MosquittoFailure(result: Self.system, code: EPROTO, complaint: complaint)
@@ -38,7 +38,7 @@ import Testing
         #expect(MosquittoFailure(result: Self.system, code: ECONNREFUSED).words(for: settings) == "connection refused")
     }
 
-    /// MQTT 5 says why; what follows from the end is not said in place of it.
+    /// MQTT 5 sends the reason, which must not be replaced by the disconnection that follows.
     @Test func anotherClientOfThisNameIsSaid() {
         var settings = settings
         settings.clientID = "jouled-raspberrypi"

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct PulseMarkFilesTests {
     private let mark = PulseMark(pulses: 12, request: 34, position: LinePosition(number: 56))
 
-    /// In RAM, whoever runs this; on a disk there are no marks.
+    /// Runs `body` with a folder in RAM, for any user; on a disk there are no marks.
     private func inMemory(_ body: (String) throws -> Void) throws {
         let folder = "/dev/shm/jouled-test-\(getpid())"
         setenv("RUNTIME_DIRECTORY", folder, 1)

@@ -8,7 +8,7 @@ import Testing
         return "a file"
     }
 
-    /// To make the words may need memory, and change it.
+    /// Building the message may allocate memory, which may change `errno`.
     @Test func theCodeIsReadBeforeTheWordsAreMade() {
         errno = ENOENT
         #expect(SystemError("open \(word())", errno).description == "open a file: No such file or directory")

@@ -62,7 +62,7 @@ import Testing
         #expect(error("title = \"x\nport = 1")?.hasPrefix("c.toml:1:") == true)
     }
 
-    /// toml++ 3.3 and 3.4 have undefined behaviour at letters outside ASCII and outside texts, and fail an assertion at `[=`.
+    /// toml++ 3.3 and 3.4 have undefined behaviour for non-ASCII letters outside of strings, and fail an assertion at `[=`.
     @Test func survivesWhatItsParserDoesNot() {
         let quotes = "Error while parsing value: could not determine value type; a text stands in quotes"
         #expect(error("# ³\nunit = m³") == "c.toml:2:8: \(quotes)")

@@ -47,7 +47,7 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
     }
 
-    /// Torn off anywhere, zeroed from anywhere, any bit turned over: the older copy where that is whole, else none.
+    /// Truncated anywhere, zeroed from anywhere, any bit flipped: the older copy is used if it is intact, otherwise none.
     @Test func noDamageIsATotal() async throws {
         try await files.save("heat", total(5))
         try await files.save("heat", total(6))
@@ -67,7 +67,7 @@ private func write(_ bytes: [UInt8], to path: String) {
             write(damage, to: newest)
             #expect(await files.load("heat") == older)
         }
-        // A save does not put the damaged one in the place of the last good one.
+        // A save must not replace the last good copy with the corrupted file.
         #expect(link(newest, newest + ".link") == 0)
         try await files.save("heat", total(7))
         let kept = try readBounded(before, limit: 2048).get()
@@ -113,7 +113,7 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
     }
 
-    /// Where nothing can be kept, what is not there may have been lost with it: a disk that was not mounted, or is read-only.
+    /// If nothing can be saved, a missing total may have been lost with the rest: the disk is not mounted, or read-only.
     @Test func aDirectoryThatCanNotBeUsedMakesNoNewTotal() async throws {
         guard
             case .damaged = await TotalFiles(directory: Folder(directory + "/missing"), journal: NoPulseJournal(), loop: loop).load("heat")
@@ -123,7 +123,7 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
     }
 
-    /// Somebody removed it under the daemon, and set a total in a new one.
+    /// The directory was removed while the daemon was running, and a total was set in a new one.
     @Test func aTotalInAnotherDirectoryIsNotOverwritten() async throws {
         try await files.save("heat", total(5))
         removeDirectory(directory)
@@ -135,19 +135,19 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
     }
 
-    /// A process that was killed has counted on since it saved.
+    /// A killed process had counted further since its last save.
     @Test func theJournalIsAheadOfTheFiles() async throws {
         let journal = PocketJournal()
         let files = TotalFiles(directory: Folder(directory), journal: journal, loop: loop)
         try await files.save("heat", total(900))
         journal.note(PulseMark(pulses: 917, request: 1, position: LinePosition()))
         #expect(await files.load("heat") == .total(total(917)))
-        // Restored by hand from an older day, it was counted all the same; counted to the end before, it says no less.
+        // The pulses after a restored older backup still count; a mark below the saved count is ignored.
         try await files.save("heat", total(930))
         #expect(await files.load("heat") == .total(total(930)))
     }
 
-    /// The state was removed, the machine not started again: what is in its memory belongs to no total any more.
+    /// The state was removed without a reboot: the mark in RAM no longer belongs to any total.
     @Test func theJournalOfAnotherTotalIsForgotten() async throws {
         let journal = PocketJournal()
         let files = TotalFiles(directory: Folder(directory), journal: journal, loop: loop)
@@ -157,7 +157,7 @@ private func write(_ bytes: [UInt8], to path: String) {
         #expect(await files.load("heat") == .total(total(0)))
     }
 
-    /// `sudo jouled run` in the directory of another user.
+    /// `sudo jouled run` in another user's directory.
     @Test func whatRootWritesBelongsToTheDaemon() async throws {
         if geteuid() == 0 { chown(directory, 1, 1) }
         try await files.save("heat", total(5))
@@ -184,7 +184,7 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
     }
 
-    /// What was read since it was saved, unless that was removed.
+    /// RAM holds what was read since the last save, unless the saved file was removed.
     @Test func remembersInRAMWhatItHasNotSavedYet() async throws {
         let ram = directory + "/ram"
         mkdir(ram, 0o750)
@@ -215,7 +215,7 @@ private func write(_ bytes: [UInt8], to path: String) {
     }
 }
 
-/// Keeps one mark, whosever it is.
+/// Keeps a single mark for any meter.
 private final class PocketJournal: PulseJournal, PulseJournalPage {
     private let kept = Mutex<PulseMark?>(nil)
     func mark(of meter: String) -> PulseMark? { kept.withLock { $0 } }
