@@ -3,23 +3,23 @@ import JSONReading
 import Metering
 import Publishing
 
-/// What the broker is told, held against what it was told before.
+/// Checks the published messages against earlier ones.
 struct BrokerWatch {
-    /// All entities of all meters, taken back and announced anew, and all values.
+    /// All entities of all meters, removed and announced again, plus all values.
     static let mostAtOnce = 6_000
     private static let longestPayload = 65_536
 
     private var homeAssistant = HomeAssistantModel()
     private var complaints = 0
-    /// The totals that were published, by their topics.
+    /// The published totals by topic.
     private var totals: [String: Quantity] = [:]
-    /// Payloads that were looked at: most discovery messages come many times.
+    /// Payloads that were already checked: most discovery messages are repeated many times.
     private var seen: Set<Int> = []
 
-    /// From now on this meter's totals may be less.
+    /// Permits lower totals of this meter from now on.
     mutating func forget(_ meter: String) { totals = totals.filter { !$0.key.hasPrefix("jouled/\(meter)/") } }
 
-    /// What the state says in the log of a total that fell.
+    /// Permits the decrease that the state has logged in `remark`.
     mutating func excuse(_ remark: String) {
         let words = remark.split(separator: " ").map(String.init)
         guard words.count > 2, words[0].hasSuffix(":") else { return }
@@ -28,7 +28,7 @@ struct BrokerWatch {
         if words[2] == "went" { totals["jouled/\(meter)/\(words[1])"] = nil }
     }
 
-    /// What is wrong with it.
+    /// Returns the violations.
     mutating func hear(_ messages: [MQTTMessage]) -> [String] {
         var failures: [String] = []
         if messages.count > Self.mostAtOnce { failures.append("\(messages.count) messages at once") }
@@ -47,7 +47,7 @@ struct BrokerWatch {
             failures += follow(topic, message.payload)
             homeAssistant.receive(topic, message.payload, isRetained: message.retain)
         }
-        // After a reconnect what was taken back is taken back once more, because nobody knows what arrived: it only warns of that.
+        // After a reconnection removals are repeated, because it is unknown what arrived; the resulting warnings are ignored.
         let new = homeAssistant.complaints.dropFirst(complaints).filter { !$0.contains(": nothing to ") }
         complaints = homeAssistant.complaints.count
         return failures + new

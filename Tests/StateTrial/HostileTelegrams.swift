@@ -2,7 +2,7 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// Telegrams that no meter sends, with the checksums that are right for them.
+/// Telegrams that no meter sends, with correct checksums.
 extension Script {
     // MARK: SML
 
@@ -26,7 +26,7 @@ extension Script {
         encoder.check = shape & 1 == 0 ? .x25 : .kermit
         encoder.hasWideTags = shape & 2 != 0
         encoder.hasBareTime = shape & 4 != 0
-        // The messages as they are, in a frame whose checksum is right.
+        // Arbitrary messages in a frame with a correct checksum.
         if shape >= 240 { return encoder.framed(bytes(atMost: 255)) }
         let server = server()
         let entries = (0..<number(below: 14)).map { _ in entry() }
@@ -99,7 +99,7 @@ extension Script {
 
     // MARK: IEC 62056-21
 
-    /// Of a readout, between the identification and the `!`.
+    /// The lines of a readout between the identification and the `!`.
     mutating func dataLines() -> String {
         var text = ""
         for _ in 0..<number(below: 14) {

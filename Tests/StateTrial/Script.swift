@@ -1,4 +1,4 @@
-/// What shall happen, as bytes: a fuzzer changes any of them, and the rest still means something. What is left out is 0.
+/// The events as bytes: a fuzzer may change any of them, and the rest keeps a meaning. Missing bytes are 0.
 package struct Script {
     private let bytes: [UInt8]
     private var position = 0
@@ -17,14 +17,14 @@ package struct Script {
 
     mutating func pick<Choice>(_ choices: [Choice]) -> Choice { choices[number(below: choices.count)] }
 
-    /// Up to so many, by their number in front.
+    /// At most `most` bytes, preceded by their number.
     mutating func bytes(atMost most: Int) -> [UInt8] {
         let count = number(below: most + 1)
         defer { position = min(bytes.count, position + count) }
         return Array(bytes[min(position, bytes.count)..<min(position + count, bytes.count)])
     }
 
-    /// Of every width, and what lies at its edges.
+    /// An integer of any width, including its limits.
     mutating func integer() -> Int64 {
         let width = number(below: 8) + 1
         let highest = Int64.max >> Int64(64 - 8 * width)
@@ -35,7 +35,7 @@ package struct Script {
         case 3: return 1
         case 4: return -1
         case 5: return highest / 2 + 1
-        // What meters send, which goes on from one telegram to the next.
+        // Values as meters send them, which continue from one telegram to the next.
         case 6: return 1_000_000 + Int64(byte())
         case 7: return 1_000_000_000 + Int64(byte())
         case 8: return Int64(byte())
@@ -43,7 +43,7 @@ package struct Script {
         }
     }
 
-    /// A number as text: leading zeros, decimals, more digits than fit.
+    /// A number as text: with leading zeros, decimals, or too many digits.
     mutating func decimal() -> String {
         switch number(below: 6) {
         case 0:
@@ -57,7 +57,7 @@ package struct Script {
         }
     }
 
-    /// As a meter's number or name: short, long, with what does not belong there.
+    /// A meter's serial number or name: short, long, or with invalid characters.
     mutating func word() -> String {
         switch number(below: 8) {
         case 0: return "12345678"

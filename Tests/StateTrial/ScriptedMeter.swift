@@ -1,12 +1,12 @@
 import MeterProtocols
 import Metering
 
-/// A meter of mode C that answers everything at once, with what the script says and a block check that is right for it.
+/// A mode C meter that answers immediately with the script's contents and a correct check character.
 struct ScriptedMeter {
     var identification = "/ISk5ME162-0033"
-    /// The readout, up to the `!`.
+    /// The readout up to the `!`.
     var lines = "C.1.0(12345678)\r\n1.8.0(001234.567*kWh)\r\n2.8.0(000001.234*kWh)\r\n"
-    /// What stands between the brackets of the next answers, in turns.
+    /// The contents of the brackets in the next answers, in turn.
     var values = ["1234.567*kWh"]
     private var turn = 0
 

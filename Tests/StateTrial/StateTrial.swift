@@ -4,8 +4,8 @@ import Metering
 import Publishing
 import VirtualMeters
 
-/// Whole meters that say whatever they like, one telegram after the other: from the bytes on the wire through the session and the state to
-/// what the broker is told. `failures` says what must never be and was.
+/// Complete meters that send arbitrary telegrams: from the bytes on the wire through the session and the state to the published messages.
+/// `failures` lists the violated invariants.
 package struct StateTrial {
     private struct Head {
         let name: String
@@ -22,7 +22,7 @@ package struct StateTrial {
         NamedRegister(OBISCode(16, 8, 0), name: "balance"), NamedRegister(OBISCode(15, 8, 0), name: "sum"),
         NamedRegister(OBISCode(0, 0, 96, 13, 0, 255), name: "message"), NamedRegister(OBISCode(32, 7, 0), name: "l1"),
     ]
-    /// So that a sub-meter's usual name is taken.
+    /// Occupies the usual name of a sub-meter.
     private static let pulse = "p1_gas"
 
     private static func plan(_ read: ReadingPlan.Read = .auto, signsByStatus: Bool = false) -> ReadingPlan {
@@ -32,7 +32,7 @@ package struct StateTrial {
     }
 
     package private(set) var failures: [String] = []
-    /// Readouts that came to the state, by the meters' names: a trial that no decoder lets through would find nothing.
+    /// The readouts that reached the state, by meter. A trial without any would find nothing.
     package private(set) var readouts: [String: Int] = [:]
     package private(set) var messages = 0
 
@@ -41,7 +41,7 @@ package struct StateTrial {
     private var state = MeterState()
     private var sessions: [any MeterSession] = []
     private var meters = heads.map { _ in ScriptedMeter() }
-    /// On their way, by the places of the heads.
+    /// Pending answers by the index of the head.
     private var answers: [Int: (at: Instant, bytes: [UInt8])] = [:]
     private var pulses = PulseCount()
     private var publication: MQTTPublication
@@ -71,7 +71,7 @@ package struct StateTrial {
             publishEvery: Dictionary(uniqueKeysWithValues: names.map { ($0, every) }))
     }
 
-    /// A daemon starts, with what an earlier one has kept.
+    /// Starts a daemon with the state saved by an earlier one.
     private mutating func begin(_ memories: [String: MeterMemory], _ totals: [String: PulseTotal], _ announced: [Announcement]) {
         state = MeterState()
         for head in Self.heads {
@@ -125,13 +125,13 @@ package struct StateTrial {
     }
 
     private mutating func wait(_ duration: Duration) {
-        // The clock of a machine that runs for 50 years.
+        // At most the uptime of a machine after 50 years.
         guard now.nanoseconds < 1_500_000_000_000_000_000 else { return }
         now = now + duration
         wall.millisecondsSince1970 += duration.nanoseconds / 1_000_000
     }
 
-    /// One telegram some times, or several that differ a little: without a checksum it takes some, and another serial number a minute.
+    /// One telegram repeatedly, or several slightly different ones: without a checksum several are needed, and another serial number takes a minute.
     private mutating func tell(_ index: Int, _ telegram: [UInt8], _ script: inout Script) {
         let times = script.pick([1, 1, 2, 4])
         let pause: Duration = script.pick([.milliseconds(20), .seconds(1), .seconds(31), .seconds(600)])
@@ -147,7 +147,7 @@ package struct StateTrial {
         for piece in pieces { perform(sessions[index].received(piece, now), of: index) }
     }
 
-    /// A dialogue, as long as the script wants it to be.
+    /// A dialogue, whose length is given by the script.
     private mutating func converse(_ index: Int, _ script: inout Script) {
         switch script.number(below: 4) {
         case 0: meters[index].identification = script.pick(["/ISk5ME162-0033", "/ISK5" + script.content(), "/abcA" + script.content()])
@@ -168,7 +168,7 @@ package struct StateTrial {
         return times.min()
     }
 
-    /// What the meter says, or that it says nothing.
+    /// Delivers the meter's pending answer, or reaches the session's deadline.
     private mutating func listen(_ index: Int) {
         if let answer = answers[index], answer.at <= now {
             answers[index] = nil
@@ -184,7 +184,7 @@ package struct StateTrial {
             switch action {
             case .send(let bytes):
                 let answer = meters[index].answer(to: bytes)
-                // When the last bit of what was sent is through at 300 Bd.
+                // After the last bit of the request has been transmitted at 300 Bd.
                 if !answer.isEmpty { answers[index] = (now + .milliseconds(300 + 34 * bytes.count), answer) }
             case .apply: break
             case .deliver(let readout):
@@ -234,7 +234,7 @@ package struct StateTrial {
         }
     }
 
-    /// What an earlier life kept is what it wrote.
+    /// The new daemon gets what the previous one has saved.
     private mutating func restart() {
         for index in sessions.indices { perform(sessions[index].closed(), of: index) }
         publish()
@@ -264,7 +264,7 @@ package struct StateTrial {
         }
         for index in outputs.indices { messages += outputs[index].update(news.snapshot, now: now) }
         let remarks = publication.takeRemarks() + outputs.indices.flatMap { outputs[$0].takeRemarks() }
-        // Each output says once what it misses.
+        // Each output reports a missing value once.
         require(remarks.count <= outputs.count + DomoticzDevice.Kind.allCases.count * Self.heads.count, "\(remarks.count) remarks at once")
         hear(messages)
     }
@@ -274,7 +274,7 @@ package struct StateTrial {
         failures += watch.hear(new)
     }
 
-    // MARK: What must be
+    // MARK: Invariants
 
     private mutating func check(_ snapshot: Snapshot, remarks: [String]) {
         require(remarks.count <= 64, "\(remarks.count) remarks at once")
