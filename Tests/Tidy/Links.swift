@@ -1,4 +1,4 @@
-/// The pages that people read, and what they link to.
+/// A documentation page and its links.
 struct Page {
     /// Relative to the repository: `docs/wiring.md`.
     var path: String
@@ -17,7 +17,7 @@ struct Page {
         }
     }
 
-    /// The links that lead nowhere. What is on the Internet nobody checks here.
+    /// The broken links. External links are not checked.
     func broken(among pages: [Page], isThere: (String) -> Bool) -> [Violation] {
         links.compactMap { link in
             if link.target.contains("://") { return nil }
@@ -32,7 +32,7 @@ struct Page {
         }
     }
 
-    /// From the page's folder to the repository's.
+    /// Makes a target relative to the repository instead of the page's folder.
     private func resolve(_ target: Substring) -> String {
         var parts = path.split(separator: "/").dropLast()
         for part in target.split(separator: "/") {
@@ -41,7 +41,7 @@ struct Page {
         return parts.joined(separator: "/")
     }
 
-    /// What a heading is called in a link, by the rules of the sites that show Markdown.
+    /// The anchor of a heading, by the rules of sites that render Markdown.
     private static func anchor(of heading: Substring) -> String {
         let text = heading.drop { $0 == "#" }.drop { $0 == " " }.lowercased()
         return String(text.filter { $0.isLetter || $0.isNumber || $0 == " " || $0 == "-" || $0 == "_" }.map { $0 == " " ? "-" : $0 })

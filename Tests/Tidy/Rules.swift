@@ -13,7 +13,7 @@ struct Rule: Sendable {
     var name: String
     var cure: String
     var finds: @Sendable (_ code: String) -> Bool
-    /// Where it does not apply.
+    /// Files to which the rule doesn't apply.
     var spares: @Sendable (_ path: String) -> Bool = { !$0.hasPrefix("Sources/") }
 
     static let all: [Rule] = [
@@ -39,7 +39,7 @@ struct Rule: Sendable {
         return words[(keyword + 1)...].contains { $0 == module || $0.hasPrefix(module + ".") }
     }
 
-    /// A `!` that ends something: a name, a call, a subscript, a type; not `!=`, not the `try!` of another rule.
+    /// A `!` after a name, call, subscript or type; not `!=`, and not `try!`, which has its own rule.
     private static func unwrapsByForce(_ code: String) -> Bool {
         let bytes = Array(code.utf8)
         return bytes.indices.dropFirst().contains { index in
@@ -52,7 +52,7 @@ struct Rule: Sendable {
         }
     }
 
-    /// The text, and not as the end of a longer word.
+    /// Whether `text` occurs, but not as the end of a longer word.
     private static func has(_ text: String, in code: String) -> Bool {
         let bytes = Array(code.utf8)
         let wanted = Array(text.utf8)
@@ -87,7 +87,7 @@ extension SourceFile {
         Violation(path: path, line: index + 1, rule: rule, cure: cure)
     }
 
-    /// What switches the compiler's checks off says why that is right, above it in the same paragraph.
+    /// Code that switches off the compiler's checks needs a reason above it in the same paragraph.
     private var unexplainedEscapes: [Violation] {
         code.indices.filter { index in
             guard ["@unchecked", "nonisolated(unsafe)", "Unmanaged", "unsafeBitCast"].contains(where: { code[index].contains($0) }) else {
@@ -124,7 +124,7 @@ extension SourceFile {
         return first == "init" || (first == "var" && code.hasSuffix("{"))
     }
 
-    /// By indentation, which swift-format guarantees. Nothing where there is no body, or one on the same line.
+    /// Determined by indentation, which swift-format guarantees. `nil` if there is no body, or one on the same line.
     private func endOfBody(from start: Int) -> Int? {
         let indentation = code[start].prefix { $0 == " " }.count
         for index in code.indices[(start + 1)...] {

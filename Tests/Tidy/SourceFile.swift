@@ -1,12 +1,12 @@
 import Glibc
 
-/// A Swift file as the rules see it.
+/// A Swift file, prepared for the rules.
 struct SourceFile {
     /// Relative to the repository: `Sources/Metering/Quantity.swift`.
     var path: String
     /// As written.
     var lines: [String]
-    /// Without comments and the text of strings; what strings interpolate is code.
+    /// Without comments and the text of strings; interpolated expressions are code.
     var code: [String]
 
     init(path: String, text: String) {
@@ -24,7 +24,7 @@ struct SourceFile {
         }
     }
 
-    /// Nothing for what is no folder.
+    /// Empty if it is not a folder.
     static func names(in folder: String) -> [String] {
         guard let directory = opendir(folder) else { return [] }
         defer { closedir(directory) }
@@ -46,10 +46,10 @@ struct SourceFile {
     }
 }
 
-/// Tells code from comments and strings.
+/// Separates code from comments and strings.
 private struct CodeReader {
     private enum Place: Equatable {
-        /// `parentheses`: open since an interpolation began.
+        /// `parentheses`: open ones since the interpolation began.
         case code(parentheses: Int)
         case string(quotes: Int, hashes: Int)
         case comment
@@ -84,7 +84,7 @@ private struct CodeReader {
         let hashes = rest.prefix { $0 == UInt8(ascii: "#") }.count
         let quotes = rest.dropFirst(hashes).prefix { $0 == UInt8(ascii: "\"") }.count
         if quotes > 0 {
-            // Two are an empty string.
+            // Two quotes are an empty string.
             let opening = quotes >= 3 ? 3 : 1
             rest = rest.dropFirst(hashes + (quotes == 2 ? 2 : opening))
             if quotes != 2 { places.append(.string(quotes: opening, hashes: hashes)) }

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// The rules of the house that no compiler checks.
+/// The project's rules that no compiler checks.
 @Suite struct TidyTests {
     @Test func theSourcesKeepTheRules() throws {
         let repository = try #require(#filePath.dropping(suffix: "/Tests/Tidy/TidyTests.swift"))
