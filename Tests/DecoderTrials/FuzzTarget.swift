@@ -2,10 +2,10 @@
     import StateTrial
 #endif
 
-/// Where libFuzzer comes in; `Tests/Real/decoder-test` builds it, once for each language.
+/// The entry point for libFuzzer; `Tests/Real/decoder-test` builds it once for each language.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    // SAFETY: libFuzzer says how many bytes there are, and keeps them until we are back.
+    // SAFETY: libFuzzer passes the number of bytes, and keeps them until this function returns.
     let bytes = Array(UnsafeBufferPointer(start: start, count: count))
     #if FUZZ_IEC
         checkProperties(of: bytes, as: .iec)
@@ -14,7 +14,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     #elseif FUZZ_P1
         checkProperties(of: bytes, as: .p1)
     #elseif FUZZ_STATE
-        // The script is what the fuzzer changes. The telegrams that come of it get their checksums afterwards, so that all are right.
+        // The fuzzer changes the script. Its telegrams get their checksums afterwards, so that all are correct.
         let failures = StateTrial.run(bytes).failures
         if !failures.isEmpty { fatalError(failures.joined(separator: "\n")) }
     #else

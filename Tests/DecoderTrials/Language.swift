@@ -2,7 +2,7 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// A language of meters, and telegrams of it that nobody has sent.
+/// A meter language, with generated telegrams.
 enum Language: String, CaseIterable {
     case iec, sml, p1
 
@@ -14,7 +14,7 @@ enum Language: String, CaseIterable {
         }
     }
 
-    /// With a checksum; of other numbers other values, and now and then another shape.
+    /// With a checksum; each number gives different values, and sometimes a different shape.
     func telegram(_ number: Int) -> [UInt8] {
         switch self {
         case .iec: number % 3 == 2 ? session(number) : readout(number)
@@ -23,7 +23,7 @@ enum Language: String, CaseIterable {
         }
     }
 
-    /// What a fuzzer begins with: the telegrams above, and those without a checksum.
+    /// The initial corpus of a fuzzer: the telegrams above, and variants without a checksum.
     var seeds: [[UInt8]] {
         let whole = (0..<8).map { telegram($0) }
         switch self {
@@ -97,7 +97,7 @@ private func frame(_ number: Int) -> [UInt8] {
     for phase in [32, 52, 72] as [UInt8] {
         entries.append(SMLEncoder.Entry(OBISCode(phase, 7, 0), .unsigned(2_301, width: 2), unit: 35, scaler: -1))
     }
-    // Public keys may hold anything.
+    // Public keys may contain any bytes.
     if number % 3 == 2 {
         entries.append(SMLEncoder.Entry(OBISCode(129, 129, 199, 130, 5, 255), .octets([UInt8](repeating: 0x1B, count: 9))))
     }

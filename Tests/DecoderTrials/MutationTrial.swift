@@ -2,8 +2,8 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// Telegrams with a checksum, each damaged in a way that its checksum is bound to see, one whole telegram behind each: what is damaged
-/// gives no value that was not sent, and what is whole is read.
+/// Telegrams with a checksum, each corrupted in a way that the checksum must detect, and followed by an intact one: a corrupted telegram must
+/// not give a value that was not sent, and every intact one must be read.
 struct MutationTrial {
     private struct Telegram {
         var bytes: [UInt8]
@@ -14,7 +14,7 @@ struct MutationTrial {
     private let pool: [Telegram]
     private var decoder: any PushDecoder
     private var random: SeededGenerator
-    /// Telegrams that were read only when the next one was there.
+    /// Telegrams that were only read once the next one had arrived.
     private(set) var late = 0
     private(set) var failures: [String] = []
 
@@ -59,7 +59,7 @@ struct MutationTrial {
         found.compactMap { if case .readout(let readout) = $0 { readout.registers } else { nil } }
     }
 
-    /// A block check sees every change of one character; a CRC of 16 bits up to three bits anywhere, and any within 16 bits.
+    /// A block check detects every change of one character; a 16-bit CRC up to three bits anywhere, and any within 16 bits.
     private mutating func damage(_ telegram: [UInt8]) -> [UInt8] {
         var bytes = telegram
         let place = below(bytes.count - 1)

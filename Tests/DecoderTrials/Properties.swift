@@ -4,7 +4,7 @@ import Metering
 import Publishing
 import VirtualMeters
 
-/// What holds whatever bytes a meter sends; what does not is said by ending the process, which is how a fuzzer hears of it.
+/// Invariants for arbitrary bytes from a meter. A violation ends the process, which the fuzzer reports.
 func checkProperties(of bytes: [UInt8], as language: Language) {
     let whole = findings(bytes, [bytes.count], language)
     var random = SeededGenerator(seed: bytes.reduce(UInt64(bytes.count)) { $0 &* 31 &+ UInt64($1) })
@@ -31,7 +31,7 @@ private func findings(_ bytes: [UInt8], _ pieces: [Int], _ decoder: some PushDec
     return found + decoder.finish()
 }
 
-/// What is said of it can be read back as it was meant.
+/// The JSON of a readout must be parsed back to the same values.
 private func checkPublication(of readout: Readout) {
     require(!readout.registers.isEmpty, "a readout has registers")
     let line = JSON.decoded(readout).description
@@ -41,7 +41,7 @@ private func checkPublication(of readout: Readout) {
         require(element["obis"]?.string.flatMap { OBISCode($0) } == register.code, "a code reads back")
         switch (register.value, element["value"], element["text"]) {
         case (.number(let number, _), .number(let digits)?, nil):
-            // What has more digits than are read was not read, but came in binary.
+            // Values with more digits than can be parsed came in binary, so they can't be compared.
             if let back = Quantity(digits) { require(!(back < number) && !(number < back), "a number reads back: \(digits)") }
         case (.text(let text), nil, .string(let back)?):
             require(back == text && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }, "a text reads back")
@@ -60,7 +60,7 @@ private func checkPublication(of readout: Readout) {
     }
 }
 
-/// Neither of two whole telegrams behind any bytes is lost.
+/// Two intact telegrams after arbitrary bytes must both be found.
 private func checkWhatFollows(_ bytes: [UInt8], _ language: Language) {
     guard let (good, expected) = whole[language] else { fatalError("of each language") }
     let separator: [UInt8] = language == .sml ? [] : [0x0D, 0x0A]

@@ -2,10 +2,10 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// The dialogue with whatever comes into the head, by a script of bytes: what holds at each step, and that a real meter is read behind it.
+/// The dialogue with arbitrary input, given by a script of bytes: checks the invariants at each step, and that a real meter is read afterwards.
 ///
-/// The first byte chooses the plan. Each step begins with a byte of its own: below 192 it says how late how many of the bytes behind it come;
-/// from 192 on so many deadlines pass without any, and from 240 on the adapter is pulled out and plugged in again.
+/// The first byte selects the plan. Each step begins with its own byte: below 192 it gives the delay and the number of the following bytes that
+/// arrive; from 192 on the number of deadlines that pass without input; from 240 on the adapter is unplugged and plugged in again.
 func checkSession(of script: [UInt8]) {
     var trial = SessionTrial(plan: script.first ?? 0)
     var place = 1
@@ -26,20 +26,20 @@ func checkSession(of script: [UInt8]) {
 
 struct SessionTrial {
     static let delays: [Duration] = [.zero, .milliseconds(5), .milliseconds(60), .milliseconds(300), .seconds(1), .milliseconds(1900)]
-    /// No pause is longer, and behind it an old session has ended.
+    /// The longest pause of any session; after it an old session has ended.
     private static let longestWait = Duration.seconds(125)
     private static let start = Instant(nanoseconds: 1_000_000_000_000)
 
     private var session: any MeterSession
     private var now = Self.start
-    /// The remote port, set for good, is at 300 Bd.
+    /// A remote port with a fixed speed of 300 Bd.
     private let isFixed: Bool
     private var line: LineSettings
     private var delivered: [Readout] = []
     private var meter: VirtualME162?
-    /// What it has sent and is not heard yet, in portions as adapters make them.
+    /// Sent by the meter but not received yet, in portions as adapters make them.
     private var onTheWire: [Emission] = []
-    /// The events as the script that brings them about.
+    /// The events, written as the script that causes them.
     private(set) var script: [UInt8]
 
     init(plan: UInt8) {
@@ -105,7 +105,7 @@ struct SessionTrial {
 
     // MARK: A meter
 
-    /// When nothing more of the script can be in it, whatever it says is what the meter shows; and it comes to read it.
+    /// Once the script's bytes can no longer have an effect, every delivered value must be the meter's, and there must be some.
     mutating func meetMeter() {
         let silent = now + Self.longestWait + Self.longestWait
         while now < silent { waitForDeadline() }
@@ -156,7 +156,7 @@ struct SessionTrial {
     }
 }
 
-/// What a fuzzer begins with: the whole dialogue, by each plan.
+/// The initial corpus of a fuzzer: a complete dialogue for each plan.
 let sessionSeeds: [[UInt8]] = ([0, 1, 2, 4, 8, 16, 32, 36] as [UInt8]).map { plan in
     var trial = SessionTrial(plan: plan)
     trial.meetMeter()

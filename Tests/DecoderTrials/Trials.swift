@@ -3,13 +3,13 @@ import MeterProtocols
 import Metering
 import StateTrial
 
-/// What takes too long without optimisation, and what is measured: built as the release binary is, from the same objects.
+/// Trials that take too long without optimization, and measurements: built like the release binary, from the same objects.
 ///
-///   DecoderTrials mutate COUNT            so many damaged telegrams of each language; memory stays bounded meanwhile
-///   DecoderTrials decode LANGUAGE ROUNDS  reads telegrams from standard input, decodes them so often, says how many values it got
-///   DecoderTrials write LANGUAGE COUNT    writes telegrams to standard output, of the usual shape: libsml knows no other
-///   DecoderTrials seeds LANGUAGE FOLDER   writes what a fuzzer begins with; `session` is the dialogue, `state` all from wire to broker
-///   DecoderTrials state COUNT             so many scripts of telegrams that differ, from the wire to the broker
+///   DecoderTrials mutate COUNT            that many corrupted telegrams of each language, with bounded memory
+///   DecoderTrials decode LANGUAGE ROUNDS  decodes telegrams from standard input that many times, and prints the number of values
+///   DecoderTrials write LANGUAGE COUNT    writes telegrams of the usual shape to standard output: libsml supports no other
+///   DecoderTrials seeds LANGUAGE FOLDER   writes a fuzzer's initial corpus; `session` is the dialogue, `state` all from wire to broker
+///   DecoderTrials state COUNT             that many scripts of different telegrams, from the wire to the broker
 @main struct Trials {
     static func main() {
         let words = Array(CommandLine.arguments.dropFirst())
@@ -53,7 +53,7 @@ import StateTrial
         guard growth < 16_384 else { fail("memory is not bounded") }
     }
 
-    /// Beginnings and nothing else, 32 MB of each: no decoder may keep them.
+    /// 32 MB of each kind of telegram start without an end: no decoder may keep them.
     private static func feedWithoutEnd(_ language: Language) {
         let beginnings: [[UInt8]] = [
             Array("/ABC5x\r\n".utf8), Array("/ABC5x\r\n\r\n1.8.0(1)\r\n".utf8), [0x02] + Array("1.8.0(1)\r\n".utf8), Array("(".utf8),
