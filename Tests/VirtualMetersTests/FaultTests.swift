@@ -16,7 +16,7 @@ import VirtualMeters
             "deaf=150", "=",
         ]
         for text in wrong { #expect(Fault(text) == nil) }
-        // More years than a clock of nanoseconds has.
+        // More years than a clock in nanoseconds can hold.
         for text in ["silent-after=999999999h", "silent-after=999999999m"] { #expect(Fault(text) == nil) }
         #expect(Fault("silent-after=999999999s") != nil && Household.Profile("steps=999999999h:5") == nil)
     }
@@ -87,7 +87,7 @@ import VirtualMeters
         #expect(clever.ask("/?!\r\n").count == 1)
     }
 
-    /// A character that had begun is lost, and with its first one the message.
+    /// A character that had already begun is lost; if it is the first one, so is the message.
     @Test func deaf() {
         var wire = Wire([.deaf(.milliseconds(150))])
         func answers(to message: [UInt8], after pause: Duration) -> Int {
@@ -144,10 +144,10 @@ import VirtualMeters
             }
             _ = (errors.wait(.seconds(30)), drops.wait(.seconds(30)))
         }
-        // A request of 5 characters gets through undamaged with a probability of 0.99 to the power of 35, or of 5.
+        // A request of 5 characters arrives intact with probability 0.99^35 (bits) or 0.99^5 (bytes).
         #expect((1300...1500).contains(intactRequests))
         #expect((1860...1940).contains(intactDrops))
-        // 119 bits, or 17 bytes, each one with 0.01.
+        // 119 bits, or 17 bytes, each corrupted with probability 0.01.
         #expect((1500...1830).contains(turned))
         #expect((270...380).contains(lost))
     }

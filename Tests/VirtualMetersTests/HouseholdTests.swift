@@ -27,7 +27,7 @@ import VirtualMeters
         #expect(house.changesAt == nil)
     }
 
-    /// The energy does not depend on the steps of time, and the day brings both directions.
+    /// The energy doesn't depend on the time steps, and a day has both directions.
     @Test func home() {
         var fine = Household(seed: 42, profile: .home, startedAt: start)
         var coarse = fine
@@ -42,7 +42,7 @@ import VirtualMeters
         #expect(fine.importWattSeconds == coarse.importWattSeconds)
         #expect(fine.exportWattSeconds == coarse.exportWattSeconds)
         #expect(fine.importWattSeconds != other.importWattSeconds)
-        // A household: some kWh each way, some kW at most.
+        // A typical household: some kWh in each direction, at most some kW.
         #expect((3 * 3_600_000...15 * 3_600_000).contains(fine.importWattSeconds))
         #expect((2 * 3_600_000...15 * 3_600_000).contains(fine.exportWattSeconds))
         #expect((-2600...(-500)).contains(watts.lowerBound))

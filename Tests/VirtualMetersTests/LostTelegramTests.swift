@@ -3,12 +3,12 @@ import Metering
 import Testing
 import VirtualMeters
 
-/// Of a thousand telegrams on a bad line those are lost that were hurt, and no other.
+/// Of a thousand telegrams on a bad line only the corrupted ones are lost.
 @Suite struct LostTelegramTests {
     enum Damage: CaseIterable {
         /// One byte in a thousand is lost.
         case dropped
-        /// One telegram in four ends too early.
+        /// One telegram in four is truncated.
         case truncated
     }
 
@@ -60,7 +60,7 @@ import VirtualMeters
         for start in stride(from: 0, to: stream.count, by: 37) {
             found += readouts(Array(stream[start..<min(start + 37, stream.count)]), &decoder)
         }
-        // Mode D has nothing but its grammar: a digit that was lost is for the neighbours to see. P1 needs no line end behind its CRC.
+        // Mode D is only protected by its grammar: a lost digit is detected by the neighbouring telegrams. P1 needs no line end after its CRC.
         if kind != .modeD { #expect(Set(found).isSubset(of: sent) && found.count - whole.count <= (kind == .p1 ? 10 : 0)) }
         var rest = found[...]
         for registers in whole {
@@ -72,7 +72,7 @@ import VirtualMeters
         }
     }
 
-    /// Payloads that hold what begins, ends and escapes a frame, a quarter of them cut off.
+    /// Payloads that contain frame starts, ends and escapes; a quarter of them is truncated.
     @Test func escapedPayloads() {
         var random = SeededGenerator(seed: 5)
         var whole: [[Register]] = []
@@ -96,7 +96,7 @@ import VirtualMeters
         #expect(readouts(stream, &decoder) == whole)
     }
 
-    /// What is whole is published, too, though it waits for its neighbours.
+    /// Intact telegrams are delivered, although each waits for its neighbours.
     @Test func aHurtTelegramOfModeDTakesNoNeighbourAlong() {
         var random = SeededGenerator(seed: 6)
         var session = PushSession(.d0Push)
@@ -104,13 +104,13 @@ import VirtualMeters
         var whole: [[Register]] = []
         var delivered: [[Register]] = []
         for (number, telegram) in telegrams(.modeD).enumerated() {
-            // Two in a row may be consistent with each other; that is another test's.
+            // Two consecutive corrupted ones may be consistent with each other; that is tested elsewhere.
             let bytes = number % 4 == 2 ? damaged(telegram, .dropped, &random) : telegram
             var decoder = decoder(.modeD)
             if bytes == telegram { whole += readouts(bytes, &decoder) }
             for case .deliver(let readout) in session.received(bytes, Instant(nanoseconds: 0)) { delivered.append(readout.registers) }
         }
-        // The first shows that the second is not too low, the last waits for one more; what was hurt in its power alone looks whole.
+        // The first one is used to check the second, and the last waits for another. A telegram corrupted only in its power looks intact.
         #expect(whole.count < Self.count && Set(whole.dropFirst().dropLast()).isSubset(of: delivered))
         #expect(delivered.count - whole.count < 10)
     }

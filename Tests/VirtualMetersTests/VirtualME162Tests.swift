@@ -75,7 +75,7 @@ import VirtualMeters
         }
     }
 
-    /// ACK 001 is not taken: programming mode needs 9600 Bd. What is unknown leads to the readout at 300 Bd as well.
+    /// ACK 001 is not accepted: programming mode needs 9600 Bd. Unknown options lead to the readout at 300 Bd as well.
     @Test(arguments: ["000", "001", "040", "150", "060"]) func slowReadout(_ option: String) throws {
         var wire = Wire()
         _ = wire.ask("/?!\r\n")
@@ -103,7 +103,7 @@ import VirtualMeters
         _ = wire.open()
         #expect(wire.ask("\u{01}R1\u{02}1.8.0()\u{03}X").map(\.bytes) == [[0x15]])
         #expect(wire.ask(readOneEight).count == 1)
-        // What one program leaves unfinished does not spoil the break of the next.
+        // An unfinished command must not spoil the next program's break.
         #expect(wire.ask("\u{01}R1\u{02}1.8").isEmpty)
         #expect(wire.ask(breakMessage).isEmpty)
         #expect(wire.meter.nextDeadline == nil)
@@ -184,7 +184,7 @@ import VirtualMeters
         #expect(transcript(7) != transcript(8))
     }
 
-    /// Anything from the host: no crash, and afterwards it still answers.
+    /// Arbitrary bytes from the host: no crash, and afterwards it still answers.
     @Test func survivesGarbage() {
         var generator = SeededGenerator(seed: 99)
         let significant: [UInt8] = [0x01, 0x06, 0x15, 0x2F, 0x3F, 0x21, 0x02, 0x03, 0x0D, 0x0A, 0x28, 0x29, 0x52, 0x31]

@@ -50,7 +50,7 @@ private let start = Instant(nanoseconds: 0)
         #expect(readouts(&lossy, seconds: 10).count < 10)
     }
 
-    /// One turned bit in a thousand characters, with the parity that a real line has, for five minutes: what is delivered was sent.
+    /// One flipped bit per thousand characters, with parity, for five minutes: every delivered value was sent.
     @Test(arguments: VirtualPushMeter.Kind.allCases)
     func aDisturbedLine(_ kind: VirtualPushMeter.Kind) {
         var disturbed = meter(kind, watts: 700, faults: [.eightBit, .bitErrors(rate: 0.000125)])

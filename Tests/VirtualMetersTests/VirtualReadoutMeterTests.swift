@@ -5,7 +5,7 @@ import VirtualMeters
 
 private let start = Instant(nanoseconds: 1_000_000_000)
 
-/// Meters of modes A and B, and our dialogue with them.
+/// Meters of modes A and B in dialogue with our session.
 @Suite struct VirtualReadoutMeterTests {
     private func meter(_ kind: VirtualReadoutMeter.Kind, _ faults: [Fault]) -> VirtualReadoutMeter {
         VirtualReadoutMeter(
@@ -13,7 +13,7 @@ private let start = Instant(nanoseconds: 1_000_000_000)
             importWattHours: 4_321)
     }
 
-    /// Plays the line between the two until something is delivered, or for a minute.
+    /// Simulates the line until something is delivered, for at most a minute.
     private func read(_ kind: VirtualReadoutMeter.Kind, _ faults: [Fault]) -> (readout: Readout, at: Instant)? {
         var meter = meter(kind, faults)
         var session = ReadoutSession(plan: ReadingPlan(read: .auto, registers: [OBISCode(1, 8, 0)], every: .seconds(1)))
@@ -53,7 +53,7 @@ private let start = Instant(nanoseconds: 1_000_000_000)
         #expect(readout.manufacturer == "VRT" && readout.model?.hasSuffix("-0001") == true)
         #expect(readout[OBISCode(1, 8, 0)] == .number(Quantity(4_321, exponent: -3), .kilowattHours))
         #expect(readout.registers.count == 9 && readout.number == "12345678")
-        // Some 200 characters: seven seconds at 300 Bd, one at 2400 Bd.
+        // About 200 characters: seven seconds at 300 Bd, one at 2400 Bd.
         #expect(!faults.isEmpty || (kind == .modeA ? at - start > .seconds(7) : at - start < .seconds(5)))
     }
 

@@ -20,14 +20,14 @@ import VirtualMeters
         #expect(meter.pulses == 1000)
     }
 
-    /// 7 W divides nothing evenly: still no pulse is lost or early over a year.
+    /// 7 W divides nothing evenly, but over a year no pulse may be lost or early.
     @Test func noDrift() throws {
         var meter = VirtualS0(pulsesPerUnit: 3, household: house(7), seed: 1)
         for pulse in 1...180 as ClosedRange<Int64> {
             let next = meter.nextEdge()
             let edge = try #require(next)
             _ = meter.nextEdge()
-            // A third of a kWh each, in watt-nanoseconds; rounded up to the nanosecond.
+            // A third of a kWh each, in watt-nanoseconds, rounded up to the nanosecond.
             #expect((edge.at - start).nanoseconds == (pulse * 1_200_000_000_000_000 + 6) / 7)
         }
     }
@@ -40,7 +40,7 @@ import VirtualMeters
         #expect(meter.nextEdge() == Edge(.falling, at: start + .seconds(61)))
     }
 
-    /// 120 kW at 1000 pulses are 33 a second: more than fit beside their pauses. They come late, none is lost.
+    /// 120 kW at 1000 pulses per kWh are 33 a second, more than fit with their pauses. They are delayed, but none is lost.
     @Test func neverFasterThanTheOutput() {
         let steps = [Household.Step(.seconds(3), watts: 120_000), .init(.seconds(1), watts: 0)]
         var meter = VirtualS0(pulsesPerUnit: 1000, pulseLength: .milliseconds(30), household: house(steps), seed: 1)
@@ -60,7 +60,7 @@ import VirtualMeters
             #expect(next.at > edge.at)
             #expect(next.direction != edge.direction)
         }
-        // Besides the bounce there is one long low for each pulse.
+        // Besides the bounce there is one long low level per pulse.
         let lows = zip(edges, edges.dropFirst()).filter { $0.direction == .falling && $1.at - $0.at > .milliseconds(20) }
         #expect(lows.count == 500)
         #expect(edges.allSatisfy { twin.nextEdge() == $0 })

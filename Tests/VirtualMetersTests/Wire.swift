@@ -2,7 +2,7 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// A host without a program: what it sends, and when what comes back is complete.
+/// A minimal host: sends bytes, and measures when the answer is complete.
 struct Wire {
     var meter: VirtualME162
     var now: Instant
@@ -11,9 +11,9 @@ struct Wire {
     struct Answer {
         var bytes: [UInt8]
         var speed: BaudRate
-        /// From the first bit of what was sent to the last bit of the answer.
+        /// From the first bit of the request to the last bit of the answer.
         var took: Duration
-        /// From the last bit of what was sent to the first bit of the answer.
+        /// From the last bit of the request to the first bit of the answer.
         var reaction: Duration
 
         var text: String { String(decoding: bytes, as: UTF8.self) }
@@ -27,7 +27,7 @@ struct Wire {
         now = Self.start + after
     }
 
-    /// Sends, and goes on to the end of the answer. Bytes are handed over one by one, as a line does.
+    /// Sends bytes one at a time, as a line does, and advances to the end of the answer.
     mutating func ask(_ bytes: [UInt8]) -> [Answer] {
         let began = now
         var emissions: [Emission] = []
@@ -49,7 +49,7 @@ struct Wire {
         return emissions.map { Answer(bytes: $0.bytes, speed: $0.speed, took: $0.end - began, reaction: $0.start - began) }
     }
 
-    /// To programming mode.
+    /// Enters programming mode.
     mutating func open() -> [Answer] {
         speed = .b300
         _ = ask("/?!\r\n")
