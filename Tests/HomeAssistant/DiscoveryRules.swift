@@ -1,24 +1,24 @@
 import JSONReading
 
-/// What Home Assistant rejects, warns of, or silently ignores in a discovery message; each broken rule in words.
+/// Checks a discovery message for everything that Home Assistant rejects, warns about, or silently ignores.
 package struct DiscoveryRules {
     package private(set) var broken: [String] = []
-    /// The entities that it announces, with what they say themselves and what the device says for them.
+    /// The announced entities, with their own settings and the device's.
     package private(set) var entities: [DiscoveredEntity] = []
-    /// Those whose removal it asks for, as `platform key`.
+    /// The entities that the message removes, as `platform key`.
     package private(set) var removed: [String] = []
 
     private static let deviceKeys: Set = [
         "identifiers", "connections", "manufacturer", "model", "model_id", "name", "hw_version", "sw_version", "serial_number",
         "via_device", "suggested_area", "configuration_url",
     ]
-    /// At the top of a device; anything else rejects all of it.
+    /// Allowed keys of a device's message; any other causes the whole message to be rejected.
     private static let topKeys: Set = [
         "device", "origin", "components", "availability", "availability_mode", "payload_available", "payload_not_available",
         "state_topic", "command_topic", "qos", "encoding",
     ]
 
-    /// A message to `<prefix>/…/config` that is neither empty nor asks to migrate.
+    /// A message to `<prefix>/…/config` that is neither empty nor a migration request.
     package init(topic: String, _ payload: String, prefix: String = "homeassistant") {
         guard let config = JSONText(payload), case .object(let members) = config, topic.hasPrefix(prefix + "/") else {
             broken = ["no JSON object below \(prefix)"]

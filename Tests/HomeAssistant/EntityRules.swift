@@ -3,10 +3,10 @@ import JSONReading
 package struct DiscoveredEntity {
     package let platform: String
     package let key: String
-    /// What it says itself, and what its device says for all.
+    /// The entity's own settings, and those of its device for all entities.
     package let own: JSONText
     package let shared: JSONText
-    /// A message of its own.
+    /// Whether it has its own message.
     package let isAlone: Bool
 
     package var uniqueID: String { own["unique_id"]?.string ?? "" }
@@ -20,7 +20,7 @@ package struct DiscoveredEntity {
     }
 }
 
-/// What Home Assistant wants of one entity.
+/// Home Assistant's requirements for one entity.
 struct EntityRules {
     private(set) var broken: [String] = []
     private let entity: DiscoveredEntity
@@ -31,7 +31,7 @@ struct EntityRules {
         "payload_available", "payload_not_available", "qos", "icon",
     ]
     private static let alone: Set = ["device", "origin"]
-    /// By platform. Home Assistant ignores others, so they are mistakes.
+    /// By platform. Home Assistant ignores unknown keys, so they are mistakes.
     static let keys: [String: Set<String>] = [
         "sensor": [
             "state_topic", "state_class", "unit_of_measurement", "suggested_display_precision", "expire_after", "value_template",
@@ -41,7 +41,7 @@ struct EntityRules {
         "number": ["state_topic", "command_topic", "mode", "min", "max", "step", "unit_of_measurement", "value_template"],
         "button": ["command_topic", "payload_press"],
     ]
-    /// Class: its units and its state classes; those that a Home Assistant of 2024.12 knows.
+    /// By class: the units and state classes that Home Assistant 2024.12 accepts.
     private static let sensorClasses: [String: (units: Set<String?>, states: Set<String?>)] = [
         "energy": (["Wh", "kWh", "MWh", "GWh", "J", "kJ", "MJ", "GJ"], ["total", "total_increasing"]),
         "power": (["W", "kW"], ["measurement"]),
@@ -141,6 +141,6 @@ struct EntityRules {
 }
 
 extension JSONText {
-    /// Of a number; empty for anything else.
+    /// The digits of a number; empty for anything else.
     fileprivate var digits: String { if case .number(let text) = self { text } else { "" } }
 }

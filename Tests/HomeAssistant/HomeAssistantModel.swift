@@ -1,21 +1,21 @@
 import JSONReading
 
-/// Does with discovery messages and values what Home Assistant does, and remembers what it would have complained of, or lost.
+/// Processes discovery messages and values like Home Assistant, and records what it would complain about or lose.
 package struct HomeAssistantModel {
     package struct Entity {
         package var topic: String
         package var config: DiscoveredEntity
     }
 
-    /// What it warns of, and what would stay behind.
+    /// Its warnings, and what would be left behind.
     package private(set) var complaints: [String] = []
     /// By platform and `unique_id`: `sensor jouled_4711_power`.
     package private(set) var entities: [String: Entity] = [:]
-    /// Those that were deleted, with what the user had set for them.
+    /// Deleted entities, whose user settings are lost.
     package private(set) var deleted: [String] = []
-    /// Every retained message; what a Home Assistant that starts is told.
+    /// Every retained message, as received by a Home Assistant that starts.
     package private(set) var retained: [String: String] = [:]
-    /// Of devices and entities that went.
+    /// Topics of removed devices and entities.
     private var topicsToCleanUp: Set<String> = []
     private let prefix: String
 
@@ -39,7 +39,7 @@ package struct HomeAssistantModel {
         }
     }
 
-    /// Some time after something went, 2024.12 empties its topic itself, and obeys that as if it came from elsewhere.
+    /// Some time after a removal, 2024.12 itself clears the topic, and then processes that message as if it came from elsewhere.
     package mutating func cleanUp() {
         for topic in topicsToCleanUp.sorted() where retained[topic] != nil {
             complaints.append("\(topic): what came there meanwhile is gone")
@@ -92,16 +92,16 @@ package struct HomeAssistantModel {
         }
     }
 
-    // MARK: What a user sees
+    // MARK: What the user sees
 
-    /// `nil` where there is no such entity; `unavailable`, or its state, `unknown` without one.
+    /// `nil` if there is no such entity; otherwise `unavailable`, or its state, which is `unknown` without a value.
     package func state(_ name: String) -> String? {
         guard let entity = entities[name]?.config else { return nil }
         guard entity.availability.allSatisfy({ retained[$0] == "online" }) else { return "unavailable" }
         return entity.stateTopic.map { retained[$0] ?? "unknown" } ?? "unknown"
     }
 
-    /// A Home Assistant that starts, with all that is retained, in no order that means anything.
+    /// A Home Assistant that starts with all retained messages, in arbitrary order.
     package func restarted() -> HomeAssistantModel {
         var new = HomeAssistantModel(prefix: prefix)
         for (topic, payload) in retained.sorted(by: { $0.key < $1.key }) { new.receive(topic, payload, isRetained: true) }
