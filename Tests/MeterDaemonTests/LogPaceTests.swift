@@ -19,7 +19,7 @@ import Testing
         #expect(written == [warning("serial 0")] && pace.deadline == Self.start + .seconds(10))
         written = pace.due(Self.start + .seconds(10))
         #expect(written == [warning("serial 94 (93 more like this in 10 s)")] && pace.deadline == nil)
-        // That one counts, too.
+        // That line counts as well.
         let next = pace.admit(warning("again"), of: "problem grid", now: Self.start + .seconds(19))
         #expect(next == nil && pace.deadline == Self.start + .seconds(20))
         #expect(pace.due(Self.start + .seconds(20)) == [warning("again")])
@@ -49,7 +49,7 @@ import Testing
         #expect(early == [] && last == [warning("2")] && pace.deadline == nil)
     }
 
-    /// A meter whose serial number alternates is one line in ten seconds.
+    /// A meter with an alternating serial number causes one log line in ten seconds.
     @Test func aDayOfAFastMeterIsBounded() {
         var pace = LogPace()
         var written = 0

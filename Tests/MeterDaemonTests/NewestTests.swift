@@ -1,7 +1,7 @@
 import MeterDaemon
 import Testing
 
-/// The newest value, each once, until there are no more.
+/// Delivers the newest value, each at most once, until the end.
 @Suite struct NewestTests {
     @Test func whatIsOvertakenIsGone() async {
         let newest = Newest<Int>()
@@ -24,7 +24,7 @@ import Testing
         #expect(await values.next() == nil)
     }
 
-    /// Who waits is woken by each value, and by the end.
+    /// A waiting task is woken by each value, and by the end.
     @Test(.timeLimit(.minutes(5))) func wakesWhoWaits() async {
         let (newest, echo) = (Newest<Int>(), Newest<Int>())
         async let sum = {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import MeterDaemon
 
-/// Keeps the marks, and looks whether anybody has heard of a pulse that is not noted.
+/// Keeps the marks, and checks that no pulse is reported before it has been noted.
 private final class WatchfulJournal: PulseJournal, PulseJournalPage {
     private let mark = Mutex<PulseMark?>(nil)
     private let reports: PulseReports
@@ -28,7 +28,7 @@ private final class WatchfulJournal: PulseJournal, PulseJournalPage {
     }
 }
 
-/// Of a folder in RAM that is full, or is not there.
+/// A journal whose folder in RAM is full or missing.
 private final class FailingJournal: PulseJournal, PulseJournalPage {
     let isFull: Atomic<Bool>
     init(isFull: Bool) { self.isFull = Atomic(isFull) }
@@ -46,7 +46,7 @@ private final class Lines: Log {
 
 private let start = Instant(nanoseconds: 1_000_000_000)
 
-/// A counter of two lines, the time, and the number of each line's newest edge.
+/// A counter of two lines, with the time and the number of each line's newest edge.
 private struct Bench {
     let reports = PulseReports(lines: 2)
     let log = Lines()
@@ -81,7 +81,7 @@ private struct Bench {
 }
 
 @Suite struct PulseCounterTests {
-    /// Nobody is woken for each pulse of a stream, but who asks knows of all.
+    /// A steady stream doesn't wake a listener for each pulse, but a request gets the latest count.
     @Test func whoAsksKnowsOfEachPulse() throws {
         var bench = Bench(counted: 40)
         bench.open()
@@ -134,7 +134,7 @@ private struct Bench {
         #expect(bench.reports.take().map(\.reading.counted) == [1], "and counting went on")
     }
 
-    /// Before the first pulse.
+    /// Reported before the first pulse.
     @Test func aJournalThatIsNotThereIsSaid() {
         var bench = Bench { _ in FailingJournal(isFull: true) }
         bench.open()
@@ -152,7 +152,7 @@ private struct Bench {
         #expect(journal.newest == PulseMark(pulses: 100, request: 5, position: LinePosition(number: 200)))
     }
 
-    /// What was dropped as hum is not counted by who goes on, by the numbers of its edges.
+    /// The edges of hum are noted by number, so that the next process doesn't count them.
     @Test func whatWasDroppedIsNotedToo() throws {
         let (begun, journal) = try watched()
         var bench = begun
@@ -162,7 +162,7 @@ private struct Bench {
         #expect(journal.newest == PulseMark(pulses: 1, request: 5, position: LinePosition(number: 22)))
     }
 
-    /// One ring for all that came by then, and the last one before the end.
+    /// One ring covers all pulses so far, and the last pulses are reported before the end.
     @Test func theLastPulseIsHeard() async {
         var bench = Bench()
         bench.open()
@@ -218,7 +218,7 @@ private struct Bench {
         #expect(bench.log.all == ["solar: the chip can't set pull-up"])
     }
 
-    /// A counter that nobody settles in time is due at once, and then not until something comes.
+    /// A counter that was not settled in time is due immediately, and then not until the next pulse.
     @Test func itSaysWhenItIsDue() {
         var bench = Bench()
         bench.open()
@@ -231,7 +231,7 @@ private struct Bench {
         #expect(bench.counter.deadline == .distantFuture)
     }
 
-    /// Of edges without numbers, a full queue costs so many pulses as had room: two edges of 20 ms each.
+    /// For edges without numbers, a full queue may have lost as many pulses as fit into the time, with two edges of 20 ms each.
     @Test func aFullQueueIsSaid() {
         var bench = Bench()
         let line = OpenLine(request: 5, beginning: .new(activeSince: nil), isDebounced: false)
@@ -250,7 +250,7 @@ private struct Bench {
         #expect(bench.reports.take().map(\.reading.lost) == [10] && bench.counter.deadline <= bench.now, "to be heard at once")
     }
 
-    /// After all is well the first pause is short again, and who is lost meanwhile does not make it longer.
+    /// Once all lines are open the retry pause is short again; lines that fail meanwhile don't lengthen it.
     @Test func thePauseBeginsAnew() {
         var bench = Bench()
         for _ in 0..<5 { bench.counter.opened([LineOpening(line: 0, result: .failure(PortError("in use")))], bench.now) }
@@ -260,7 +260,7 @@ private struct Bench {
         #expect(bench.counter.opensAt == bench.now + .milliseconds(100))
         bench.counter.lost([1], PortError("unplugged"), bench.now + .milliseconds(50))
         #expect(bench.counter.opensAt == bench.now + .milliseconds(100))
-        // One of two is back.
+        // One of the two lines is open again.
         bench.open([1])
         #expect(bench.counter.opensAt == bench.now + .milliseconds(100))
         bench.open([0])
@@ -281,7 +281,7 @@ private struct Bench {
         (.seconds(5), .seconds(1)), (.seconds(1), .seconds(1)), (.milliseconds(500), .milliseconds(500)),
     ]
 
-    /// Of a steady stream, who listens hears as often as is published, and every second at least.
+    /// In a steady stream a listener gets reports at the publishing interval, but at least every second.
     @Test(arguments: paces) func whoListensHearsEverySecondAtLeast(_ publishEvery: Duration, _ expected: Duration) {
         var bench = Bench(publishEvery: publishEvery)
         bench.reports.gainListener()
@@ -291,7 +291,7 @@ private struct Bench {
         #expect(zip(rings, rings.dropFirst()).allSatisfy { $1 - $0 == expected } && rings.count >= 9, "\(rings)")
     }
 
-    /// Where nobody listens it is enough to know it when the totals are saved.
+    /// Without a listener, reports at the saving interval are enough.
     @Test func whoOnlyKeepsHearsWhenItIsSaved() {
         var bench = Bench(saveEvery: .seconds(7), publishEvery: .seconds(1))
         bench.open()
@@ -301,9 +301,9 @@ private struct Bench {
     }
 }
 
-/// A process that takes a line over goes on where the one before stood, if it knows that.
+/// A process that takes over a line continues at its predecessor's position if that is known.
 @Suite struct TakenOverLineTests {
-    /// The marks of a process before.
+    /// The marks of a previous process.
     private final class OldJournal: PulseJournal, PulseJournalPage {
         private let old: PulseMark
         init(_ old: PulseMark) { self.old = old }
@@ -313,7 +313,7 @@ private struct Bench {
         var obstacle: PortError? { nil }
     }
 
-    /// Ten edges after the one that was counted last, the next one comes: five pulses, where it is known that it was that one.
+    /// The next edge arrives ten edges after the last one counted: five pulses, if it is certain that the mark belongs to this count.
     @Test(arguments: [(40, 5, 46), (41, 5, 41), (40, 6, 41)] as [(Int64, UInt64, Int64)])
     func edgesMeanwhile(_ pulses: Int64, _ request: UInt64, _ expected: Int64) {
         let mark = PulseMark(pulses: pulses, request: request, position: LinePosition(number: 80))

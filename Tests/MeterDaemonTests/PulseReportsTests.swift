@@ -3,7 +3,7 @@ import Testing
 
 @testable import MeterDaemon
 
-/// What the counter says of its lines: the newest of each, once.
+/// The counter's reports for its lines: the newest of each, once.
 @Suite struct PulseReportsTests {
     private func count(_ counted: Int64) -> PulseCount {
         var count = PulseCount()
@@ -24,7 +24,7 @@ import Testing
         #expect(reports.take().map(\.line) == [0])
     }
 
-    /// A problem goes with the next count, and stays until it is over.
+    /// A problem is sent with the next count, and stays until it is resolved.
     @Test func problemsGoWithTheCount() {
         let reports = PulseReports(lines: 2)
         reports.put(problem: "unplugged", of: 1)
@@ -47,7 +47,7 @@ import Testing
         #expect(reports.hasListener)
     }
 
-    /// One ring is for all that came by then, and the last one is heard.
+    /// One ring covers everything reported so far, and the last one is not lost.
     @Test func rings() async {
         let reports = PulseReports(lines: 1)
         reports.ring()
