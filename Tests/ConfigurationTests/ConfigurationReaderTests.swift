@@ -3,7 +3,7 @@ import MeterProtocols
 import Metering
 import Testing
 
-/// The reader without a TOML parser: trees by hand, one key in each line.
+/// The reader without a TOML parser: trees built by hand, with one key per line.
 @Suite struct ConfigurationReaderTests {
     let environment = ConfigurationEnvironment(hostName: "pi", readSecret: { _ in .missing }, obstacle: { _ in nil })
 
