@@ -1,4 +1,4 @@
-/// Just enough JSON to read what other decoders made of a recording. Numbers stay text.
+/// Just enough JSON to parse other decoders' results for a recording. Numbers stay strings.
 package enum JSONText: Equatable {
     case object([String: JSONText]), array([JSONText]), string(String), number(String), bool(Bool), null
 
