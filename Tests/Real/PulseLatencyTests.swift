@@ -58,7 +58,7 @@ private struct Silence: Log {
         return now
     }
 
-    /// The delay of each pulse until a listener of the aggregator receives it, with pauses of half of `rest` and `rest`.
+    /// The sorted delays from the end of each pulse until a listener of the aggregator has its count, with a pause of `rest` after each.
     private func delays(_ count: Int64, rest: Duration, publishEvery: Duration) async throws -> [Duration] {
         var pulse = Configuration.Pulse(name: "heat", title: "Heat pump", line: .name("GPIO17"))
         pulse.minPulse = .milliseconds(1)
