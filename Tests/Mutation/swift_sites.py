@@ -18,7 +18,7 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-# What each infix operator may become, and the constraint under which both forms exist.
+# The replacements of each infix operator. Both must exist for the same operand types.
 COMPARABLE = {"<": ["<=", ">="], "<=": ["<", ">"], ">": [">=", "<="], ">=": [">", "<"]}
 EQUATABLE = {"==": ["!="], "!=": ["=="]}
 SUMS = {"+": ["-"], "-": ["+"]}
@@ -42,7 +42,7 @@ PRECEDENCE = [
     (PRODUCTS, "MultiplicationPrecedence"), (LOGIC, None), (RANGES, "RangeFormationPrecedence"), (SHIFTS, "BitwiseShiftPrecedence"),
 ]  # fmt: skip
 
-# What a programmer's error trips over: no input reaches the other side of these conditions. And room that is only made sooner or later.
+# Not changed: assertions, whose failing side no input reaches, and reservations of memory.
 CONTRACTS = {"precondition", "preconditionFailure", "assert", "assertionFailure", "fatalError", "reserveCapacity"}
 
 CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -68,7 +68,7 @@ class Site:
     new: str
     line: int = 0
     column: int = 0
-    # What is changed around, where `old` alone is too little for it: a whole condition.
+    # The complete changed text if `old` alone doesn't identify it: a whole condition.
     whole: str = ""
     number: int = 0
     edits: list = field(default_factory=list)
@@ -269,7 +269,7 @@ def switchable(site):
         return f"prefix operator {operator}\npackage prefix func {operator} (_ a: Bool) -> Bool {{ {is_on} ? a : !a }}"
     if site.kind == "minus":
         return f"prefix operator {operator}\npackage prefix func {operator} <T: SignedNumeric>(_ a: T) -> T {{ {is_on} ? a : -a }}"
-    # An infix operator that touches its operands on both sides is one, too.
+    # An operator without white space on either side is an infix operator as well.
     return f"infix operator {operator}: {precedence(site.old)}\n" + "\n".join(infix(site, operator, is_on))
 
 
@@ -305,7 +305,7 @@ def infix(site, operator, is_on):
         upper = f"{is_on} ? b.advanced(by: 1) : b"
         return [f"package func {operator} <T: Strideable>(a: T, b: T) -> Range<T> where T.Stride: SignedInteger {{ a..<({upper}) }}"]
     if old == "...":
-        # A range of one stays as it is: it would be no closed one.
+        # A range of one element is left unchanged: it can't be shortened to a closed range.
         upper = f"{is_on} && a < b ? b.advanced(by: -1) : b"
         return [f"package func {operator} <T: Strideable>(a: T, b: T) -> ClosedRange<T> where T.Stride: SignedInteger {{ a...({upper}) }}"]
     if old in COMPARABLE:
@@ -323,7 +323,7 @@ def infix(site, operator, is_on):
     if old in SUMS:
         times = [function("", "Instant", "Duration", "Instant")]
         if old == "-":
-            # Two points in time have no sum; the other way round is what their difference can be mistaken for.
+            # Instants can't be added, so their difference is reversed instead.
             times.append(function("", "Instant", "Instant", "Duration", on="b - a"))
         return [function("<T: AdditiveArithmetic>", "T", "T", "T"), *times]
     if old in PRODUCTS:
@@ -340,9 +340,9 @@ def infix(site, operator, is_on):
 def changed(source, wanted):
     """The source with the switchable forms of the sites."""
     edits = [edit for site in wanted for edit in site.edits]
-    # From the end, so that places stay true. What opens a condition goes before what is changed at its first place.
+    # Backwards, so that offsets stay valid. The start of a condition is inserted before a change at the same offset.
     edits.sort(key=lambda edit: (edit[0], edit[1] > edit[0]), reverse=True)
     for start, end, text in edits:
         source = source[:start] + text + source[end:]
-    # Inlined code may call nothing that is not, and nothing of it matters here.
+    # Inlinable code may only call inlinable functions, so the attributes, which don't matter here, are removed.
     return re.sub(r"@(inlinable|usableFromInline|inline\(\w+\))", lambda match: " " * len(match.group()), source)
