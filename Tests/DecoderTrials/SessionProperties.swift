@@ -103,7 +103,7 @@ struct SessionTrial {
         }
     }
 
-    // MARK: A meter
+    // MARK: A real meter
 
     /// Once the script's bytes can no longer have an effect, every delivered value must be the meter's, and there must be some.
     mutating func meetMeter() {

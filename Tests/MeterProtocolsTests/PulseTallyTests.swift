@@ -214,7 +214,7 @@ private func tally(isDebounced: Bool = true, at position: LinePosition? = LinePo
         }
     }
 
-    // MARK: What an edge changes
+    // MARK: Results of single edges
 
     /// Edges by number, the new level, the time in milliseconds, and the result.
     private static let numbered: [(number: UInt64, toActive: Bool, at: Int64, news: PulseTally.News)] = [

@@ -120,7 +120,7 @@ private struct Listener {
         #expect(listener.pace.due == .distantFuture)
     }
 
-    // MARK: When it is due
+    // MARK: Due times
 
     private static func at(_ microseconds: Int64) -> Instant { Instant(nanoseconds: microseconds * 1000) }
 

@@ -86,7 +86,7 @@ import Testing
         #expect(bench.offset == "0")
     }
 
-    // MARK: To the millisecond
+    // MARK: Exact limits
 
     /// Time and date from the same reading; `wall` is its end in milliseconds after noon.
     private mutating func both(

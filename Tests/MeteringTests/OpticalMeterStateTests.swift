@@ -170,7 +170,7 @@ private struct Optical {
         #expect(meter.problem == nil)
     }
 
-    // MARK: Its identity
+    // MARK: Identity
 
     /// 0.0.0 is used as the serial number of a meter that sends no other, until it sends one.
     @Test func theAddressIsTheNumberOfWhoHasNoOther() {

@@ -146,7 +146,7 @@ private struct Line {
         #expect(line[.power] == "500")
     }
 
-    // MARK: Its total
+    // MARK: The total
 
     private let saved = PulseTotal(pulses: 41, base: Quantity(8000), basePulses: 40, pulsesPerUnit: Quantity(1000))
 

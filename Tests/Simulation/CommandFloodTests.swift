@@ -49,7 +49,7 @@ import Testing
         house.run(for: .seconds(1))
         #expect(answers(house).suffix(1) == ["ok"] && answers(house).count == 4)
         #expect(house.value("heatpump/energy")?.hasPrefix("8003.0") == true)
-        // The end comes before its turn.
+        // The daemon stops before the second command is processed.
         for total in ["9001", "9002"] { house.broker.send("jouled/heatpump/total/set", total) }
         house.run(for: .milliseconds(5))
         house.stop()
@@ -58,7 +58,7 @@ import Testing
         #expect(saved.base == Quantity(known) || saved.base == Quantity(9001))
     }
 
-    /// The disk hangs: what else the broker brings is heard, and what there is to say is said.
+    /// While the disk hangs, other messages from the broker are processed and values are published.
     @Test func aDiskThatHangsKeepsNothingElse() {
         let house = SimulatedHouse(seed: 53)
         let loop = house.loop
@@ -82,7 +82,7 @@ import Testing
         #expect(house.value("status") == "offline", "the last words need no disk")
     }
 
-    /// The card is new, and hangs as soon as the broker's total is to be saved: only that meter waits.
+    /// A new card that hangs when the broker's total is saved: only that meter waits.
     @Test func onlyTheMeterWaitsWhoseTotalIsNotOnDisk() {
         let house = SimulatedHouse(seed: 54)
         let loop = house.loop
@@ -104,7 +104,7 @@ import Testing
     @Test func restartsOnceInTenSeconds() {
         let house = SimulatedHouse(seed: 55)
         house.start()
-        // The life before may have ended by the same button.
+        // The previous process may have been restarted with the same button, so there is a minimum uptime.
         house.run(for: .milliseconds(500))
         house.broker.send("jouled/restart/set", "PRESS")
         house.run(for: .seconds(9))

@@ -101,7 +101,7 @@ package struct StateTrial {
         connect()
     }
 
-    // MARK: What happens
+    // MARK: Events
 
     private mutating func step(_ script: inout Script) {
         switch script.number(below: 16) {

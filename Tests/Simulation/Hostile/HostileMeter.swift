@@ -77,7 +77,7 @@ final class HostileMeter: VirtualMeter, @unchecked Sendable {
     /// Starts now; telegrams that nobody receives count as well.
     func suffer(_ new: Glitch, telegrams: Int, at now: Instant) { glitch = (new, telegrams, now + .seconds(telegrams + 5)) }
 
-    // MARK: What it shows
+    // MARK: Register values
 
     private var perWattHour: Int64 {
         switch kind {

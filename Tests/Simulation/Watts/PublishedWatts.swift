@@ -74,7 +74,7 @@ struct PublishedWatts {
         new * old < 0 || (new.magnitude <= 20) != (old.magnitude <= 20) || !(0.6...1.6).contains(new / old)
     }
 
-    // MARK: Its quality
+    // MARK: Quality
 
     /// Seconds from `start` until a value within a tenth of `watts` was published.
     func seconds(from start: Double, toWithinATenthOf watts: Double) -> Double {
