@@ -1,5 +1,5 @@
-# What the scripts beside it share; sourced, never run.
-# shellcheck shell=bash disable=SC2034 # its variables are used by those who source it
+# Shared by the scripts in this folder; to be sourced, not run.
+# shellcheck shell=bash disable=SC2034 # the variables are used by the scripts that source this file
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(g++ libc6-dev libgpiod-dev libmosquitto-dev libtomlplusplus-dev pkgconf)
@@ -23,7 +23,7 @@ as_root() {
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# Installs what is missing, and calls apt for nothing else: a second run needs no network.
+# Installs missing packages, and calls apt only for that: a second run needs no network.
 need_packages() {
     local package missing=()
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
@@ -44,7 +44,7 @@ need_packages() {
     esac
 }
 
-# The package starts a broker for the whole machine. The demo and the tests start their own; nobody asked for that one.
+# The package starts a broker for the whole machine, which was not requested: the demo and the tests start their own.
 leave_broker_stopped() {
     [ -d /run/systemd/system ] || return 0
     as_root systemctl disable --now mosquitto.service >&2
@@ -53,7 +53,7 @@ leave_broker_stopped() {
 
 swift_version() { swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1; }
 
-# A Swift on PATH comes first; then Debian's, whose tools lie beside the PATH.
+# Prefers a Swift on PATH; then Debian's, whose tools are not on PATH.
 need_swift() {
     local version
     PATH=$PATH:/usr/libexec/swift/bin
@@ -71,7 +71,7 @@ need_swift() {
     [ "${version%%.*}" -ge 6 ] 2>/dev/null || fail "Swift 6.0 or newer is needed; $(command -v swift) is ${version:-not working}."
 }
 
-# As many compilers at once as memory carries (a Pi Zero 2 W has 512 MB).
+# The number of parallel compilers that fit into memory (a Pi Zero 2 W has 512 MB).
 build_jobs() {
     local megabytes processors jobs
     megabytes=$(awk '/^(MemTotal|SwapTotal):/ { sum += $2 } END { print int(sum / 1024) }' /proc/meminfo)
@@ -86,9 +86,9 @@ build_jobs() {
     echo "$jobs"
 }
 
-# Builds the release binary (or another PRODUCT in the same way), stripped; leaves its path in $binary, or nothing where it fails.
-# lld, because the default linker maps everything writable and executable on arm64, and makes nothing read-only after start on either.
-# Its last two flags are a tenth of the binary: no names for others to link to, and addresses to correct at the start as bits (glibc 2.36).
+# Builds the stripped release binary (or another PRODUCT in the same way); sets $binary to its path, or to nothing on failure.
+# lld, because the default linker makes one writable and executable segment on arm64, and leaves relocations writable on both architectures.
+# The last two linker flags make the binary a tenth smaller: no exported symbols, and packed relative relocations (glibc 2.36).
 build_release() { # [PRODUCT]
     local jobs flags product=${1:-jouled}
     binary=

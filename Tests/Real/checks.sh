@@ -1,4 +1,4 @@
-# What the test scripts share: each check is counted, and says what it saw when it fails.
+# Shared by the test scripts: each check is counted, and prints what it got if it fails.
 # shellcheck shell=bash
 
 checks_passed=0 checks_failed=0 checks_skipped=0
@@ -17,7 +17,7 @@ passes() { # NAME COMMAND…
     fi
 }
 
-# Until it is so, for a minute: no check may depend on who is faster.
+# Waits up to a minute for the command to succeed: no check may depend on timing.
 waits_for() { # COMMAND…
     for _ in {1..600}; do
         ! "$@" || return 0
@@ -27,7 +27,7 @@ waits_for() { # COMMAND…
 }
 says() { grep -qE -e "$2" "$1" 2>/dev/null; } # FILE PATTERN
 
-# Exit 0, and not a word.
+# Exit status 0 and no output.
 is_quiet() {
     local said
     said=$("$@" 2>&1) || return

@@ -1,8 +1,8 @@
-// Preloaded into jouled: a disk that hangs, a GPIO chip that can't set a bias, and a process that dies at any of its system calls.
+// Preloaded into jouled: a disk that hangs, a GPIO chip that can't set a bias, and a process that is killed at any of its system calls.
 //
-// While the file $FAULTS_HANG exists, what changes files waits, and leaves a file $FAULTS_HANG.hung behind.
-// With $FAULTS_BIAS lines can't be had with pull-up, pull-down or no bias: as from a chip whose driver fails to set one.
-// $FAULTS_KILL=N: the N-th call that reads, writes or renames is the last; with an even N it is still performed.
+// While the file $FAULTS_HANG exists, calls that change files block, and create the file $FAULTS_HANG.hung.
+// With $FAULTS_BIAS, requests for lines with pull-up, pull-down or no bias fail, as with a chip whose driver can't set one.
+// $FAULTS_KILL=N: the process is killed at the N-th call that reads, writes or renames; with an even N the call is still performed.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -65,7 +65,7 @@ FAULTY(int, renameat, 1, (int of, const char *from, int in, const char *to), of,
 FAULTY(int, linkat, 1, (int of, const char *from, int in, const char *to, int how), of, from, in, to, how)
 FAULTY(int, unlinkat, 1, (int of, const char *path, int how), of, path, how)
 
-// By it jouled reads edges and writes its journal.
+// jouled uses it to read edges and to write its journal.
 long syscall(long number, ...) {
     static long (*real)(long, ...);
     if (!real) real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");

@@ -1,4 +1,4 @@
-"""A Home Assistant of its own: its process, its log, and what can be asked over its interfaces. Standard library only."""
+"""A Home Assistant instance for the tests: its process, its log, and its interfaces. Standard library only."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def free_port():
 
 
 def wait_until(question, seconds, every=0.25):
-    """The first answer that is true, or the last."""
+    """Returns the first true result, or the last one."""
     end = time.monotonic() + seconds
     while True:
         answer = question()
@@ -57,7 +57,7 @@ class Closed(Exception):
 
 
 class WebSocket:
-    """As much of RFC 6455 as a client of Home Assistant needs."""
+    """The part of RFC 6455 that a Home Assistant client needs."""
 
     def __init__(self, port, token):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
@@ -128,8 +128,8 @@ class WebSocket:
 
 
 class HomeAssistant:
-    # What it says of its own surroundings, whoever is connected. That there is nothing to clean up it says whenever a device goes or moves
-    # to single components: it has done so itself by then.
+    # Log lines about its environment, which do not depend on jouled. It logs that there is nothing to clean up whenever a device is removed
+    # or moved to single components, because it has already cleaned up itself.
     NOISE = re.compile(
         "|".join([
             "No device components to cleanup", "logging too frequently", "_async_resubscribe_and_publish_birth_message", "aiohttp_fast_zlib",
@@ -191,7 +191,7 @@ class HomeAssistant:
             return file.read()
 
     def complaints(self):
-        """Its warnings and errors since the last time that were not about itself."""
+        """Its warnings and errors since the last call, except those about itself."""
         text = self.log()
         fresh, self.mark = text[self.mark :], len(text)
         lines = re.split(r"\n(?=\d{4}-\d\d-\d\d )", fresh)
@@ -220,12 +220,12 @@ class HomeAssistant:
     def ask(self, kind, **members):
         try:
             return self.socket.ask(kind, **members)
-        except (OSError, Closed):  # It closes what does not answer its pings.
+        except (OSError, Closed):  # It closes connections that do not answer its pings.
             self.connect()
             return self.socket.ask(kind, **members)
 
     def set_up(self, broker_port):
-        """The first user, a token that lasts, and the MQTT integration, as a person does it in the browser."""
+        """Creates the first user, a long-lived token and the MQTT integration, as a user would in the browser."""
         client = f"http://127.0.0.1:{self.port}/"
         user = {"client_id": client, "name": "Lab", "username": "lab", "password": "laboratory", "language": "en"}
         code = self.http("/api/onboarding/users", user)["auth_code"]
@@ -233,10 +233,10 @@ class HomeAssistant:
         self.token = self.http("/auth/token", form=form)["access_token"]
         self.connect()
         self.token = self.ask("auth/long_lived_access_token", client_name="lab", lifespan=30)
-        try:  # A port that nobody confirms is taken back after five minutes.
+        try:  # A port that is not confirmed is reverted after five minutes.
             self.ask("http/config/promote")
         except Refused:
-            pass  # An older one keeps it.
+            pass  # Older versions keep it.
         wait_until(lambda: self.ask("get_config")["state"] == "RUNNING", 120)
         flow = self.http("/api/config/config_entries/flow", {"handler": "mqtt", "show_advanced_options": False})
         answers = {"broker": "127.0.0.1", "port": broker_port}
@@ -247,7 +247,7 @@ class HomeAssistant:
             raise Refused(f"the MQTT integration was not added: {result}")
 
     def version(self):
-        """Of year and month."""
+        """Year and month of the version."""
         return tuple(int(part) for part in self.ask("get_config")["version"].split(".")[:2])
 
     def states(self):
@@ -267,7 +267,7 @@ class HomeAssistant:
         return {device["name"]: device for device in devices if entries & set(device["config_entries"])}
 
     def delete(self, device):
-        """As by the button on the device's page."""
+        """Like the button on the device's page."""
         entry = next(entry["entry_id"] for entry in self.http("/api/config/config_entries/entry") if entry["domain"] == "mqtt")
         if self.version() < (2026, 9):
             self.ask("config/device_registry/remove_config_entry", device_id=device["id"], config_entry_id=entry)
@@ -280,7 +280,7 @@ class HomeAssistant:
     # Statistics
 
     def sums(self, entity, since):
-        """What its statistics say was used since then, in their unit: a list of the changes."""
+        """The consumption since then according to the statistics, in their unit: a list of the changes."""
         start = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(since))
         wish = {"start_time": start, "statistic_ids": [entity], "period": "5minute", "types": ["sum", "state"]}
         return self.ask("recorder/statistics_during_period", **wish).get(entity, [])

@@ -1,4 +1,4 @@
-"""The checks of the script `home-assistant`: each prints one line. Order matters: they are one day in one house."""
+"""The checks of the script `home-assistant`: each prints one line. Order matters: they simulate one day in one house."""
 
 import os
 import re
@@ -69,13 +69,13 @@ class House:
             meter.end()
         self.broker.stop()
 
-    # What is announced, and what Home Assistant made of it
+    # The announcements, and the resulting entities in Home Assistant
 
     def announced(self):
         return Announcements(self.broker.retained("homeassistant/#"))
 
     def shown(self, announced=None):
-        """Each announced entity that is enabled: its announcement, its entity id, its state."""
+        """Each enabled announced entity: announcement, entity id, state."""
         announced = announced or self.announced()
         entities, states = self.home.entities(), self.home.states()
         for name, component in announced.enabled().items():
@@ -92,7 +92,7 @@ class House:
         return self.home.states()[self.entity(meter, key, platform)]["state"]
 
     def missing(self, meters):
-        """Announced, enabled, and without a value in Home Assistant; or fewer meters than that are announced."""
+        """Enabled announced entities without a value in Home Assistant; or fewer announced meters than expected."""
         announced, lacks, troubles = self.announced(), [], []
         for name, component, entity, state in self.shown(announced):
             if not entity:
@@ -106,14 +106,14 @@ class House:
         return lacks if count >= meters else [*lacks, f"only {count} meters are announced"]
 
     def is_complete(self, seconds=120, meters=6):
-        """Everything announced is there with a value, of so many meters, and stays. An ME162 that was left in the middle of a session takes
-        its time."""
+        """Waits until all entities of so many meters have a value, and keep it. An ME162 whose session was interrupted takes
+        longer."""
         wait_until(lambda: not self.missing(meters), seconds, every=1)
         time.sleep(1)
         expect(not (still := self.missing(meters)), still)
 
     def availability(self, meter):
-        """The states of the entities of one meter that depend on it, and of its link."""
+        """The states of the entities that depend on one meter, and of its link."""
         own, link = {}, None
         for _, component, entity, state in self.shown():
             topics = [item["topic"] for item in component.get("availability", [])]
@@ -126,7 +126,7 @@ class House:
         return own, link
 
     def unchanged_registry(self):
-        """No entity went since the last time, none has another entity id, and none is there twice."""
+        """Since the last call no entity has disappeared, changed its entity id or been duplicated."""
         found = {name: entity["entity_id"] for name, entity in self.home.entities().items()}
         before, self.registered = self.registered, found
         expect(not (twins := [entity for entity in found.values() if re.search(r"_\d$", entity)]), f"duplicates: {twins}")
@@ -156,7 +156,7 @@ class House:
         self.is_complete()
 
     def has_power(self):
-        """The ME162 has no register of it: it is known when the energy has moved a few times."""
+        """The ME162 has no power register: power is known after a few steps of the energy."""
         wait_until(lambda: ("sensor", "power") in self.keys("grid"), 60, every=1)
         expect(("sensor", "power") in self.keys("grid"), "no power of the grid meter within a minute")
 
@@ -176,7 +176,7 @@ class House:
         self.unchanged_registry()
 
     def texts_are_said(self):
-        """every entity has the announced unit, class and precision, and a name of its own"""
+        """every entity has the announced unit, class and precision, and a unique name"""
         wrong = []
         for name, component, entity, state in self.shown():
             attributes = state["attributes"] if state else {}
@@ -193,7 +193,7 @@ class House:
         expect(not wrong, wrong)
 
     def states_are_topics(self):
-        """every number is shown as the topic says it"""
+        """every number is shown as it is in the topic"""
 
         def different():
             topics = self.broker.retained("jouled/#")
@@ -212,7 +212,7 @@ class House:
         expect(not (still := different()), still)
 
     def devices_are_named(self):
-        """each meter is one device behind jouled, with its maker, its model and its serial number"""
+        """each meter is one device connected via jouled, with manufacturer, model and serial number"""
         devices = self.home.devices()
         expect("jouled" in devices, f"jouled itself is not in {list(devices)}")
         for title in ("Grid meter", "Feed meter", "Dutch meter", "Dutch meter gas", "Heat pump", "Cold water"):
@@ -223,25 +223,25 @@ class House:
                 expect(devices[title].get(key) or (title, key) == ("Feed meter", "model"), f"{title} has no {key}")
 
     def killed(self):
-        """kill -9: all that is a value is unavailable within 3 seconds"""
+        """kill -9: all values are unavailable within 3 seconds"""
         self.jouled.stop(signal.SIGKILL)
         wait_until(lambda: not self.alive(), 3)
         expect(not (still := self.alive()), still)
 
     def alive(self):
-        """What shows something, and is not the state of jouled itself."""
+        """Entities that have a value, except the state of jouled itself."""
         shown = [(name, component, entity, state) for name, component, entity, state in self.shown() if "availability" in component]
         return [entity for _, _, entity, state in shown if not state or state["state"] != "unavailable"]
 
     def back_after_kill(self):
-        """started after kill -9: all is back, no duplicates, no complaint"""
+        """started after kill -9: everything is back, no duplicates, no complaint"""
         self.jouled.start()
         self.is_complete_with_pulses()
         self.unchanged_registry()
         self.no_complaint()
 
     def frozen(self):
-        """jouled hangs: all is unavailable when the broker has noticed, and back when it goes on"""
+        """jouled hangs: everything is unavailable once the broker has noticed, and back when jouled continues"""
         self.jouled.process.send_signal(signal.SIGSTOP)
         try:
             wait_until(lambda: not self.alive(), 150, every=1)
@@ -253,7 +253,7 @@ class House:
         self.no_complaint()
 
     def home_restarts(self):
-        """Home Assistant restarts while jouled runs: all is back, no duplicates, no complaint"""
+        """Home Assistant restarts while jouled runs: everything is back, no duplicates, no complaint"""
         self.home.stop()
         self.heatpump.pulse(10)
         self.dutch.imported += 30
@@ -276,7 +276,7 @@ class House:
         self.no_complaint()
 
     def broker_restarts(self):
-        """the broker restarts: all is back without a hand"""
+        """the broker restarts: everything is back automatically"""
         self.broker.stop()
         time.sleep(2)
         self.broker.start()
@@ -284,7 +284,7 @@ class House:
         self.unchanged_registry()
 
     def broker_forgets(self):
-        """the broker dies and forgets all: all is back without a hand"""
+        """the broker crashes and loses everything: everything is back automatically"""
         self.broker.stop(signal.SIGKILL)
         for name in os.listdir(self.folder + "/broker"):
             if name.endswith(".db"):
@@ -296,7 +296,7 @@ class House:
         self.no_complaint()
 
     def before_the_broker(self):
-        """jouled starts before the broker: all is there when that comes"""
+        """jouled starts before the broker: everything is there once the broker runs"""
         self.jouled.stop()
         self.broker.stop()
         self.jouled.start()
@@ -307,7 +307,7 @@ class House:
         self.no_complaint()
 
     def wrong_password(self):
-        """a wrong password is said once in the log; when it is mended all is there"""
+        """a wrong password is logged once; when it is corrected, everything is there"""
         self.jouled.stop()
         before = len(self.jouled.log())
         self.configure(password="guessed")
@@ -343,12 +343,12 @@ class House:
         expect(self.state(meter, "problem") == "none", f"the problem stays: {self.state(meter, 'problem')}")
 
     def feed_unplugged(self):
-        """a head that fell off: only its meter is unavailable, its link says off, its problem why; put on it is back"""
+        """a head that fell off: only its meter is unavailable, its link is off, its problem gives the reason; it recovers"""
         self.unplugged("feed", self.feed, ["grid", "dutch", "heatpump", "water"])
         self.no_complaint()
 
     def grid_unplugged(self):
-        """the same with a meter that is asked"""
+        """the same with a meter that is polled"""
         self.unplugged("grid", self.grid, ["feed", "dutch", "heatpump", "water"])
         self.no_complaint()
 
@@ -375,19 +375,19 @@ class House:
         expect(said == f"{self.dutch.imported / 1000:.3f}", f"after it {said}, the meter says {self.dutch.imported} Wh")
 
     def glitch_corrupt(self):
-        """a telegram with a wrong checksum is no value"""
+        """a telegram with a wrong checksum is discarded"""
         self.glitch("corrupt")
 
     def glitch_zero(self):
-        """four seconds of counters at 0 are no values"""
+        """four seconds of counters at 0 are ignored"""
         self.glitch("zero")
 
     def glitch_back(self):
-        """counters that go back for four seconds are no values"""
+        """counters that go back for four seconds are ignored"""
         self.glitch("back")
 
     def glitch_jump(self):
-        """counters that are ten times too high are no values"""
+        """counters that are ten times too high are ignored"""
         self.glitch("jump")
         self.no_complaint()
 
@@ -405,7 +405,7 @@ class House:
         self.no_complaint()
 
     def device_deleted(self):
-        """a device that was deleted in Home Assistant is back as it was when jouled starts again"""
+        """a device that was deleted in Home Assistant is restored unchanged when jouled restarts"""
         before = self.home.entities()
         self.home.delete(self.home.devices()["Heat pump"])
         wait_until(lambda: "Heat pump" not in self.home.devices(), 10)
@@ -420,7 +420,7 @@ class House:
         self.unchanged_registry()
 
     def meter_removed(self):
-        """a meter that is gone from the configuration leaves no entity behind, and is back as it was"""
+        """a meter removed from the configuration leaves no entity behind; added again, it is unchanged"""
         before = self.home.entities()
         self.jouled.stop()
         self.configure(meters=(GRID, FEED, DUTCH, HEATPUMP))
@@ -445,7 +445,7 @@ class House:
         self.no_complaint()
 
     def meter_removed_by_reload(self):
-        """the same by SIGHUP"""
+        """the same with SIGHUP"""
         self.configure(meters=(GRID, FEED, DUTCH, HEATPUMP))
         self.jouled.reload()
 
@@ -503,7 +503,7 @@ class House:
         self.other_form("device")
 
     def discovery_off(self):
-        """discovery off takes all announcements back"""
+        """discovery off removes all announcements"""
         self.jouled.stop()
         self.configure(discovery="off")
         self.jouled.start()
@@ -523,7 +523,7 @@ class House:
         self.no_complaint()
 
     def another_serial(self):
-        """another meter at the same head is another device, and the old one is gone"""
+        """another meter at the same head is a new device, and the old one is removed"""
         old = self.entity("dutch", "energy_import")
         before = set(self.home.entities())
         self.dutch.serial = "9876543210"
@@ -540,7 +540,7 @@ class House:
         self.no_complaint()
 
     def restored_from_the_broker(self):
-        """with an empty state directory a pulse meter goes on from what the broker retained"""
+        """with an empty state directory a pulse meter continues from the total retained at the broker"""
         before = float(self.state("heatpump", "energy"))
         expect(before > 0, before)
         self.jouled.stop()
@@ -557,7 +557,7 @@ class House:
     # Statistics
 
     def energy_dashboard(self):
-        """the Energy dashboard takes grid, power, gas, water and pulse meters, and finds nothing wrong"""
+        """the Energy dashboard accepts grid, power, gas, water and pulse meters without errors"""
         self.has_power()
         sensor = self.entity
         grid, feed = sensor("grid", "energy_import"), sensor("feed", "energy_export")
@@ -587,12 +587,12 @@ class House:
             found = self.home.ask("energy/validate")
             return [issue for part in found.values() for issues in part for issue in issues]
 
-        # Statistics are made every five minutes; what is announced anew has none before.
+        # Statistics are computed every five minutes; newly announced entities have none before that.
         wait_until(lambda: not complaints(), 660, every=5)
         expect(not (still := complaints()), still)
 
     def statistics_are_right(self):
-        """statistics: units and kinds are right, nothing is to be validated"""
+        """statistics: units and kinds are right, validation reports nothing"""
         listed = {row["statistic_id"]: row for row in self.home.ask("recorder/list_statistic_ids")}
         wrong = []
         for _, component, entity, _ in self.shown():
@@ -607,7 +607,7 @@ class House:
         expect(not bad, bad)
 
     def sums_are_right(self):
-        """statistics: the sums are what was used, after all that happened"""
+        """statistics: the sums equal the consumption, after all these events"""
         wait_until(lambda: time.time() % 300 < 30 and time.time() % 300 > 20, 330, every=1)
         wrong = []
         for meter, key, used in (("dutch", "energy_import", self.dutch.imported / 1000 - 12345.678), ("dutch_gas", "volume", 0.0)):
@@ -624,7 +624,7 @@ class House:
             if component.get("state_class") == "total_increasing":
                 rows = self.home.sums(entity, self.began - 300)
                 zero = {round(row["state"] - row["sum"], 6) for row in rows}
-                if len(zero) > 1 and "cold_water" not in entity:  # Its total was set.
+                if len(zero) > 1 and "cold_water" not in entity:  # The total was set.
                     wrong.append(f"{entity} jumped: {[(row['state'], row['sum']) for row in rows]}")
         expect(not wrong, wrong)
 

@@ -1,4 +1,4 @@
-"""What stands around Home Assistant in the laboratory: a broker, jouled, and meters that do as they are told. Standard library only."""
+"""The environment of Home Assistant in the tests: a broker, jouled, and controllable meters. Standard library only."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import tty
 from home_assistant import free_port, wait_until
 
 
-# In a session of its own: the kernel hangs up the group of a process that stands still when others of it end.
+# In a separate session: the kernel hangs up the process group of a stopped process when others of the group end.
 QUIET = {"stdin": subprocess.DEVNULL, "start_new_session": True}
 
 
@@ -24,7 +24,7 @@ class Broker:
         self.process = None
         os.makedirs(folder, mode=0o777)
         os.chmod(folder, 0o777)
-        # Who gives no name comes in; who gives one must know the password.
+        # Anonymous clients are accepted; clients with a user name need the password.
         passwords = os.path.join(folder, "passwords")
         subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "jouled", "secret"], check=True, capture_output=True)
         os.chmod(passwords, 0o644)
@@ -49,7 +49,7 @@ class Broker:
         self.run("mosquitto_pub", "-t", topic, "-m", payload, *(["-r"] if retain else []))
 
     def retained(self, *filters):
-        """Each topic below the filters, and what it says."""
+        """Each topic that matches the filters, with its payload."""
         options = [option for text in filters for option in ("-t", text)]
         said = self.run("mosquitto_sub", *options, "-F", "%t\t%p", "--retained-only", "-W", "1").stdout
         return dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
@@ -104,7 +104,7 @@ class Simulator:
             self.process.terminate()
             self.process.wait()
 
-    # The head falls off; what the meter counted stays.
+    # The head falls off; the meter keeps its count.
 
     def unplug(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -123,7 +123,7 @@ def crc16(data):
 
 
 class P1Meter:
-    """A P1 port that says every second what the laboratory wants it to say, in Wh, W and litres."""
+    """A P1 port that sends the given values every second, in Wh, W and litres."""
 
     def __init__(self, link, serial="1234567890"):
         self.link = link
@@ -172,7 +172,7 @@ class P1Meter:
     def speak(self, master, slave, over):
         while not over.wait(1):
             data = self.telegram()
-            # Nobody reads: the line forgets.
+            # Data that is not read is lost, as on a serial line.
             while data and select.select([], [master], [], 0)[1]:
                 data = data[os.write(master, data[:256]) :]
             while select.select([master], [], [], 0)[0]:
@@ -182,7 +182,7 @@ class P1Meter:
 
 
 class PulseLine:
-    """An S0 output at a line of the virtual chip: pulls it down for 40 ms."""
+    """An S0 output at a line of the virtual chip: pulls the line low for 40 ms."""
 
     EVENT = struct.Struct("<QIxxxx")
     RISING, FALLING = 1, 2
@@ -205,7 +205,7 @@ class PulseLine:
 
 
 class Announcements:
-    """What the retained discovery messages promise."""
+    """The content of the retained discovery messages."""
 
     def __init__(self, messages):
         self.topics = set(messages)

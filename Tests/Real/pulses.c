@@ -1,9 +1,9 @@
-// Makes the pulses of S0 meters on lines of gpio-sim, with contacts that bounce and spikes between, and says how many it made.
+// Generates S0 pulses on lines of gpio-sim, with contact bounce and spikes between them, and prints their number.
 //
 //   pulses [--seed N] [--pulses N | --seconds N] [--rate N] [--bounce PERCENT] PULL…
 //
-// PULL is the file `pull` of a line; a + before it makes the line active high. --pulses and --rate are those of each line; without a
-// rate the spacing is random, as S0 allows it: at least 30 ms on and 30 ms off. SIGTERM ends it when the pulses that have begun are over.
+// PULL is the file `pull` of a line; a + before it makes the line active high. --pulses and --rate apply to each line; without a
+// rate the spacing is random within the limits of S0: at least 30 ms on and 30 ms off. After SIGTERM it completes the current pulses.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -63,7 +63,7 @@ static void sleep_until(int64_t at) {
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR) {}
 }
 
-// The level changes, perhaps after some contacts that do not last. Returns when it is steady.
+// The level changes, possibly after some bounce. Returns when it is stable.
 static int64_t change(line *line, int64_t at, int is_active) {
     int contacts = draw() % 100 < bounce ? (int)between(1, 4) : 0;
     for (int i = 0; i < contacts; i++) {
@@ -83,7 +83,7 @@ static void plan_pulse(line *line, int64_t at) {
     line->count = line->next = 0;
     at = change(line, at, 1);
     at = change(line, rate ? begin + on : at + on, 0);
-    if (!rate && draw() % 100 < bounce / 4) { // a spike while it rests
+    if (!rate && draw() % 100 < bounce / 4) { // a spike while the line is at rest
         at += 30 * MILLISECOND;
         line->edges[line->count++] = (edge){at, 1};
         at += between(20 * MICROSECOND, 5 * MILLISECOND);
@@ -101,7 +101,7 @@ static void set(const line *line, int is_active) {
     }
 }
 
-// The next edges keep their distance from one that came late: a pulse does not become shorter than it may be.
+// Later edges keep their distance from a late one, so that no pulse becomes too short.
 static void postpone(line *line, int64_t delay) {
     for (int i = line->next; i < line->count; i++) line->edges[i].at += delay;
     line->rest_until += delay;
@@ -116,7 +116,7 @@ static line *earliest(void) {
 
 static void play(void) {
     int64_t end = INT64_MAX, begin = now();
-    // Asked only where time goes on by itself: not in the lab's fast time.
+    // Only where time advances on its own: not in the lab's fast time.
     int may_be_late = now() != now();
     line *line;
     if (seconds >= 0) end = begin + seconds * SECOND;
@@ -130,7 +130,7 @@ static void play(void) {
         if (line->next < line->count || is_over || line->pulses == wanted || line->rest_until >= end) continue;
         plan_pulse(line, line->rest_until);
     }
-    // So that the last rest is one.
+    // Completes the last pause.
     sleep_until(now() + 60 * MILLISECOND);
 }
 

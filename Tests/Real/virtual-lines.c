@@ -1,5 +1,5 @@
-// Preloaded into jouled: GPIO lines on a machine without any, in place of libgpiod 1. The chip is a folder, its lines are FIFOs named 0, 1…
-// in it. What is written into one are events as the kernel would report them.
+// Preloaded into jouled: GPIO lines on a machine without any, replacing libgpiod 1. The chip is a folder, its lines are FIFOs named 0, 1…
+// in it. Events are written into a FIFO in the kernel's format.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -50,7 +50,7 @@ const char *gpiod_line_consumer(struct gpiod_line *line) { return (void)line, NU
 
 int gpiod_line_request_both_edges_events_flags(struct gpiod_line *line, const char *consumer, int flags) {
     (void)consumer, (void)flags;
-    // For writing too: a FIFO without a writer is at its end.
+    // Opened for writing too: a FIFO without a writer returns end of file.
     line->descriptor = open(line->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     return line->descriptor < 0 ? -1 : 0;
 }
@@ -58,7 +58,7 @@ int gpiod_line_request_both_edges_events_flags(struct gpiod_line *line, const ch
 int gpiod_line_event_get_fd(struct gpiod_line *line) { return line->descriptor; }
 void gpiod_line_release(struct gpiod_line *line) { close(line->descriptor); }
 
-// Asked when no edge waits: every pulse is over then.
+// Called when no edge is pending: every pulse is over then.
 int ioctl(int descriptor, unsigned long request, ...) {
     static int (*real)(int, unsigned long, ...);
     va_list arguments;
