@@ -97,7 +97,7 @@ struct CheckCommand: Command {
         // The daemon may be connected with the same client id; a second client with it would disconnect the daemon.
         mqtt.clientID += "-check"
         let broker = MosquittoBroker(mqtt, will: nil, loop: loop)
-        let events = await broker.connect()
+        let events = broker.connect()
         return await withTaskGroup(of: Finding?.self) { group in
             group.addTask {
                 for await event in events {

@@ -1,46 +1,162 @@
+import CMosquitto
 import Configuration
+import Glibc
 import MeterDaemon
 import Metering
 import Publishing
+import Synchronization
 
-/// The MQTT broker by libmosquitto. Nothing here blocks: everything that may runs on the link's own thread.
-package actor MosquittoBroker: MessageBroker {
-    private nonisolated let loop: EventLoop
-    private let link: MosquittoLink
+/// The MQTT broker, through libmosquitto on a thread of its own. Only that thread may block.
+///
+/// It calls `mosquitto_loop` itself instead of `mosquitto_loop_start`, whose thread ends for good on an untrusted certificate, never starts
+/// when the first connection is refused, and after a reconnect sends queued messages that are older than the current state. Here each
+/// connection is a new client, so nothing is carried over.
+package final class MosquittoBroker: MessageBroker {
+    /// More than the largest configuration publishes at once. A broker that leaves so many unacknowledged does not keep up.
+    private static let mostPending = 8192
+    private static let mostEvents = 1024
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-    package init(_ settings: Configuration.MQTT, will: MQTTMessage?, loop: EventLoop) {
-        self.loop = loop
-        link = MosquittoLink(settings, will: will)
+    private struct State {
+        var connection: MosquittoConnection?
+        var isAccepted = false
+        var isStopping = false
     }
 
-    deinit { link.stop() }
+    private let settings: Configuration.MQTT
+    private let will: MQTTMessage?
+    private let loop: EventLoop
+    private let events: AsyncStream<BrokerEvent>.Continuation
+    private let stream: AsyncStream<BrokerEvent>
+    /// Rings for `disconnect`, once it waits.
+    private let bell = EventBell.required()
+    /// Ends the thread's pause.
+    private let alarm = EventBell.required()
+    private let state = Mutex(State())
+    private let pending = Atomic(0)
+    private let isAwaited = Atomic(false)
+    private let hasEnded = Atomic(false)
+    /// Beats with each turn of the thread.
+    package let heartbeat = Heartbeat()
 
-    /// Of the thread that may wait for the broker.
-    package nonisolated var heartbeat: Heartbeat { link.heartbeat }
+    package init(_ settings: Configuration.MQTT, will: MQTTMessage?, loop: EventLoop) {
+        self.settings = settings
+        self.will = will
+        self.loop = loop
+        // Only a flood of commands overflows it: the newest tell what is wanted.
+        (stream, events) = AsyncStream.makeStream(of: BrokerEvent.self, bufferingPolicy: .bufferingNewest(Self.mostEvents))
+    }
 
-    /// Once.
-    package func connect() -> AsyncStream<BrokerEvent> { link.start() }
+    // MARK: From any thread
 
-    package func publish(_ message: MQTTMessage) { link.publish(message) }
+    /// May be called once. The thread runs until `disconnect`.
+    package func connect() -> AsyncStream<BrokerEvent> {
+        startThread(named: "mqtt") { self.run() }
+        return stream
+    }
 
-    package func subscribe(_ topic: String) { link.subscribe(topic) }
+    package func publish(_ message: MQTTMessage) {
+        whileConnected { connection in
+            // The publisher relies on every message being delivered: a dropped one is published again on the next connection, with all others.
+            guard pending.load(ordering: .relaxed) < Self.mostPending else {
+                return connection.giveUp("the broker does not keep up: \(Self.mostPending) messages are not acknowledged")
+            }
+            pending.add(1, ordering: .relaxed)
+            if !connection.publish(message) { settled() }
+        }
+    }
 
-    package func unsubscribe(_ topic: String) { link.unsubscribe(topic) }
+    package func subscribe(_ topic: String) { whileConnected { $0.subscribe(topic) } }
+
+    package func unsubscribe(_ topic: String) { whileConnected { $0.unsubscribe(topic) } }
 
     package func disconnect(within seconds: Int) async {
         let deadline = loop.now + .seconds(seconds)
-        link.expectEnd()
-        await wait(until: deadline) { $0.hasDelivered }
-        link.stop()
-        await wait(until: deadline) { $0.hasEnded }
+        isAwaited.store(true, ordering: .sequentiallyConsistent)
+        await wait(until: deadline) { pending.load(ordering: .sequentiallyConsistent) <= 0 }
+        state.withLock { state in
+            state.isStopping = true
+            state.connection?.disconnect()
+        }
+        alarm.ring()
+        await wait(until: deadline) { false }
     }
 
-    private func wait(until deadline: Instant, for condition: (MosquittoLink) -> Bool) async {
-        while !condition(link) {
-            guard await loop.wait(readable: link.bell.descriptor, until: deadline) == .ready else { return }
-            link.bell.silence()
+    /// Until the condition holds or the thread has ended.
+    private func wait(until deadline: Instant, for condition: () -> Bool) async {
+        while !condition(), !hasEnded.load(ordering: .sequentiallyConsistent) {
+            guard await loop.wait(readable: bell.descriptor, until: deadline) == .ready else { return }
+            bell.silence()
+        }
+    }
+
+    private func whileConnected(_ use: (MosquittoConnection) -> Void) {
+        state.withLock { state in
+            if state.isAccepted, let connection = state.connection { use(connection) }
+        }
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    // MARK: The thread
+
+    private func run() {
+        var policy = ReconnectPolicy(settings)
+        while !isStopping {
+            heartbeat.beat()
+            var acceptedAt: Instant?
+            let failure = runConnection(policy.version) {
+                acceptedAt = Instant.now
+                if let remark = policy.connected() { tell(.remark(remark)) }
+            }
+            guard !isStopping else { break }
+            let step = policy.ended(failure, after: acceptedAt.map { Instant.now - $0 })
+            if let report = step.report { tell(.disconnected(reason: report)) }
+            if let pause = step.pause { wait(seconds: pause) }
+        }
+        hasEnded.store(true, ordering: .sequentiallyConsistent)
+        events.finish()
+        bell.ring()
+    }
+
+    /// Runs one connection until it ends, and returns why it did.
+    private func runConnection(_ version: Configuration.MQTT.ProtocolVersion, accepted: () -> Void) -> MosquittoFailure {
+        pending.store(0, ordering: .relaxed)
+        guard let connection = MosquittoConnection(settings, version, self) else {
+            return MosquittoFailure(result: MOSQ_ERR_NOMEM.rawValue, code: errno)
+        }
+        defer { state.withLock { ($0.connection, $0.isAccepted) = (nil, false) } }
+        if let failure = connection.configure(will: will) { return failure }
+        state.withLock { $0.connection = connection }
+        return connection.run { [self] in
+            heartbeat.beat()
+            return isStopping
+        } accepted: {
+            state.withLock { $0.isAccepted = true }
+            tell(.connected)
+            accepted()
+        }
+    }
+
+    private func wait(seconds: Int32) {
+        var waiting = pollfd(fd: alarm.descriptor, events: Int16(POLLIN), revents: 0)
+        poll(&waiting, 1, seconds * 1000)
+    }
+
+    // MARK: From the connection
+
+    /// A message was acknowledged, or can't be.
+    func settled() {
+        guard pending.subtract(1, ordering: .sequentiallyConsistent).newValue <= 0 else { return }
+        if isAwaited.load(ordering: .sequentiallyConsistent) { bell.ring() }
+    }
+
+    /// An overflow, which is a flood of commands, must not displace the events of a connection.
+    func tell(_ event: BrokerEvent) {
+        var next = event
+        for _ in 0..<Self.mostEvents {
+            guard case .dropped(let old) = events.yield(next) else { return }
+            if case .received = old { return }
+            next = old
         }
     }
 }

@@ -330,7 +330,7 @@ struct MosquittoTests {
         defer { close(listener) }
         let loop = EventLoop.started()
         let broker = MosquittoBroker(.local(port), will: MQTTMessage("jouled/status", "offline", qos: 1, retain: true), loop: loop)
-        var events = await broker.connect().makeAsyncIterator()
+        var events = broker.connect().makeAsyncIterator()
         var versions: [UInt8] = []
         for answer: UInt8 in [1, 0] {
             guard await loop.wait(readable: listener, until: loop.now + .seconds(120)) == .ready else { break }
