@@ -881,7 +881,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
                 // Another readout instead of the password prompt.
                 _ = dialogue.receive(readout)
             }
-            if let again = dialogue.session.registersAgainAt, until.last != again {
+            if let again = dialogue.session.trials.notBefore, until.last != again {
                 until.append(again)
                 waits.append(again - dialogue.now)
             }
@@ -904,9 +904,9 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
             _ = dialogue.receive(identification, after: .milliseconds(1000))
             #expect(dialogue.wait() == [.send(Array("\u{6}051\r\n".utf8))])
             #expect(dialogue.wait() == [.apply(LineSettings(.b9600))])
-            #expect(dialogue.session.isSessionEmpty)
+            #expect(dialogue.session.trials.isPending)
             _ = dialogue.session.closed()
-            #expect(dialogue.session.emptySessions == 0 && dialogue.session.registersAgainAt == nil && !dialogue.session.isSessionEmpty)
+            #expect(!dialogue.session.trials.isPending && dialogue.session.trials.notBefore == nil)
         }
     }
 

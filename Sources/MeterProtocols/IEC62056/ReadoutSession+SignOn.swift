@@ -2,23 +2,14 @@ import Metering
 
 /// From the break to the acknowledgement.
 extension ReadoutSession {
-    /// Ends a session that may still be open at the fast speed: the meter would not hear a sign-on at 300 Bd for up to a minute.
+    /// Ends a session that may still be open at the higher speed: the meter would not hear a sign-on at 300 Bd for up to a minute.
     mutating func beginBreak(_ now: Instant) {
-        if isSessionEmpty { noteEmptySession(now) }
+        trials.ended(now)
         react(by: .beginAnew, after: reaction.beforeOthers, now)
     }
 
-    /// It brought no register: this meter has no programming mode, or not for us, or does not hear us there.
-    private mutating func noteEmptySession(_ now: Instant) {
-        isSessionEmpty = false
-        emptySessions += 1
-        guard emptySessions >= Self.emptySessionsAllowed else { return }
-        registersAgainAt = now + (plan.read == .registers ? min(readoutTime, .seconds(60)) : readoutTime)
-        readoutTime = min(readoutTime * 2, Self.longestReadoutTime)
-    }
-
     mutating func beginAnew(_ now: Instant) {
-        // A session is never opened there.
+        // No session is ever opened at a fixed speed.
         if plan.hasFixedSpeed { return plan.wakesUp ? wake(now) : sendSignOn(now) }
         if line != sessionLine { apply(sessionLine) }
         send(Self.breakMessage, now)
@@ -38,7 +29,7 @@ extension ReadoutSession {
         if phase != .waking { apply(Self.slow) }
         repeats = 0
         let request = Array("/?\(plan.address)!\r\n".utf8)
-        // Noise may stand in front, and the echo of what was sent.
+        // Noise may come first, and the echo of the request.
         limitAnswer(to: 2 * Identification.longestLine, after: request.count, now)
         ask(request, .signingOn, now)
     }
@@ -53,21 +44,21 @@ extension ReadoutSession {
         identify(identification, now)
     }
 
-    /// The end of the line may be missing; else the meter is silent, and may go on refusing.
+    /// If only the end of the line is missing, the identification counts. Otherwise the meter is silent, and may stay so.
     mutating func missIdentification(_ now: Instant) {
         if let identification = incoming.takeUnfinishedIdentification() { return identify(identification, now) }
         actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
-        // Perhaps it was the break.
+        // Perhaps the break was lost.
         reaction.lost(after: waited, now)
         failedSignOns += 1
-        // Nobody exchanges a meter in less.
+        // A meter can't be exchanged in less time.
         if failedSignOns == 3 { forgetMeter() }
         let pause = Self.pausesAfterSilence[min(failedSignOns, Self.pausesAfterSilence.count) - 1]
         let advice =
             plan.hasFixedSpeed
             ? "the remote port must be set to \(Self.slow), or the meter must speak by itself; check the head's position, too"
             : "a meter may refuse for up to 60 s after a broken session; else check the head's position and direction"
-        say(problem: "no answer to the sign-on (\(advice)); next try in \(pause.components.seconds) s")
+        report(problem: "no answer to the sign-on (\(advice)); next try in \(pause.components.seconds) s")
         rest(until: now + pause)
     }
 
@@ -79,23 +70,25 @@ extension ReadoutSession {
     mutating func identify(_ identification: Identification, _ now: Instant) {
         self.identification = identification
         if reaction.named != identification.reactionTime { reaction = ReactionTime(named: identification.reactionTime) }
-        if usesR5 == nil { usesR5 = identification.escapes.contains(UInt8(ascii: "@")) }
+        access.note(identification)
         if !mayHoldSession(now) { goal = .readout }
         if let speed = identification.speed {
-            // Unacknowledged, the readout comes at the speed of the sign-on.
-            way = plan.hasFixedSpeed ? .unacknowledged : speeds.choose(offered: speed, now: now)
-            if goal == .registers, way == .unacknowledged || way == .negotiated(.b300) { goal = .readout }
+            // Without an acknowledgement the readout comes at the speed of the sign-on.
+            let way = plan.hasFixedSpeed ? .unacknowledged : speeds.choose(offered: speed, now: now)
+            if way == .unacknowledged || way == .negotiated(.b300) { goal = .readout }
             switch way {
-            case .unacknowledged: return awaitReadout(at: line, .seconds(4), now)
-            // The meter waits for over 1500 ms.
-            case .negotiated: react(by: .acknowledge, after: reaction.beforeOthers, now)
+            case .unacknowledged: awaitReadout(at: line, .seconds(4), now)
+            case .negotiated(let chosen):
+                let digit = UInt8(BaudRate.allCases.firstIndex(of: chosen) ?? 0)
+                let character = chosen == speed ? identification.speedCharacter : UInt8(ascii: "0") + digit
+                // The meter waits for more than 1500 ms.
+                react(by: .acknowledge(SpeedOffer(speed: chosen, character: character)), after: reaction.beforeOthers, now)
             }
         } else {
-            // Modes A and B: the data follow by themselves, at this or at the meter's own speed.
-            way = .unacknowledged
+            // Modes A and B: the data follow unasked, at this speed or at the meter's own.
             goal = .readout
             if plan.hasFixedSpeed, let speed = identification.modeBSpeed {
-                say(problem: "the meter goes on at \(speed.rawValue) Bd, where a remote port can't follow")
+                report(problem: "the meter goes on at \(speed.rawValue) Bd, where a remote port can't follow")
                 return rest(until: now + Self.longestRest)
             }
             awaitReadout(at: LineSettings(identification.modeBSpeed ?? line.speed, line.framing), Self.silenceAllowed, now)
@@ -103,52 +96,46 @@ extension ReadoutSession {
     }
 
     func mayHoldSession(_ now: Instant) -> Bool {
-        plan.read != .readout && !plan.hasFixedSpeed && !remaining.isEmpty && registersAgainAt.map { now >= $0 } ?? true
+        plan.read != .readout && !plan.hasFixedSpeed && !access.remaining.isEmpty && trials.mayOpen(now)
     }
 
-    mutating func acknowledge(_ now: Instant) {
-        guard case .negotiated(let speed) = way, let identification else { return rest(until: now) }
-        let isOffered = speed == identification.speed
-        let speedCharacter =
-            isOffered ? identification.speedCharacter : UInt8(ascii: "0") + UInt8(BaudRate.allCases.firstIndex(of: speed) ?? 0)
+    mutating func acknowledge(_ offer: SpeedOffer, _ now: Instant) {
         repeats = 0
         blocks = []
-        // The deadline of `send` is the end of the last bit: tcdrain alone does not wait for it with every adapter.
-        send([ControlCharacter.ack, UInt8(ascii: "0"), speedCharacter, UInt8(ascii: goal == .readout ? "0" : "1"), 0x0D, 0x0A], now)
-        phase = .acknowledging
+        // The deadline of `send` is the end of the last bit: with some adapters tcdrain does not wait for it.
+        send([ControlCharacter.ack, UInt8(ascii: "0"), offer.character, UInt8(ascii: goal == .readout ? "0" : "1"), 0x0D, 0x0A], now)
+        phase = .acknowledging(offer, echoWaits: 0)
     }
 
-    mutating func switchSpeed(_ now: Instant) {
-        guard case .negotiated(let speed) = way else { return rest(until: now) }
-        // A head that sees its own light says when the acknowledgement has really left. A slow one gets up to 120 ms more.
-        if incoming.isAwaitingRestOfEcho, repeats < 6 {
-            repeats += 1
+    mutating func switchSpeed(to offer: SpeedOffer, _ echoWaits: Int, _ now: Instant) {
+        // A head that sees its own light shows when the acknowledgement has really been sent. A slow one gets up to 120 ms more.
+        if incoming.isAwaitingRestOfEcho, echoWaits < 6 {
+            phase = .acknowledging(offer, echoWaits: echoWaits + 1)
             deadline = now + .milliseconds(20)
             return
         }
-        let settings = LineSettings(speed, line.framing)
-        repeats = 0
+        let settings = LineSettings(offer.speed, line.framing)
         switch goal {
-        case .readout: awaitReadout(at: settings, Self.silenceAllowed, now)
+        case .readout: awaitReadout(at: settings, Self.silenceAllowed, isNegotiated: true, now)
         case .registers:
             if settings != line { apply(settings) }
             sessionLine = settings
-            isSessionEmpty = true
+            trials.opened()
             phase = .awaitingPassword
             deadline = now + Self.silenceAllowed
             limitAnswer(to: IncomingBytes.limit, now)
         }
     }
 
-    private mutating func awaitReadout(at settings: LineSettings, _ patience: Duration, _ now: Instant) {
+    private mutating func awaitReadout(at settings: LineSettings, _ patience: Duration, isNegotiated: Bool = false, _ now: Instant) {
         if settings != line { apply(settings) }
         if settings.speed > .b300 { sessionLine = settings }
         repeats = 0
         blocks = []
         askedAt = now
-        phase = .awaitingReadout
+        phase = .awaitingReadout(isNegotiated: isNegotiated)
         deadline = now + patience
-        // Some meters think between their lines.
+        // Some meters pause between their lines.
         limitAnswer(to: IncomingBytes.limit, within: patience + .seconds(30), now)
     }
 }
