@@ -26,7 +26,7 @@ struct DecodeCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         guard !options.words.isEmpty else { throw Options.Misuse(reason: "say which file") }
-        meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
+        meterProtocol = try options.meterProtocol()
         files = options.words
         asJSON = options.has("json")
     }

@@ -27,7 +27,7 @@ struct ReadCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
-        meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
+        meterProtocol = try options.meterProtocol()
         port = try options.words.first.map(portWord)
         asJSON = options.has("json")
         let seconds = options["timeout"].map { Int64($0) } ?? 90
@@ -92,8 +92,9 @@ func onlyHead() -> String? {
 
 extension Options {
     /// The value of `--protocol`; `nil` is `auto`.
-    func meterProtocol(of known: [MeterProtocol]) throws(Misuse) -> MeterProtocol? {
+    func meterProtocol() throws(Misuse) -> MeterProtocol? {
         guard let name = self["protocol"], name != "auto" else { return nil }
+        let known = Language.all.map(\.name)
         if let found = known.first(where: { $0.rawValue == name }) { return found }
         let names = known.map(\.rawValue).joined(separator: ", ")
         throw Misuse(reason: "--protocol takes \(names) or auto, not \(name)")

@@ -40,12 +40,13 @@ struct RecordCommand: Command {
         port = try portWord(options.words[0])
         file = options.words[1]
         anonymizes = options.has("anonymize")
-        meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
-        asks = meterProtocol == .iec62056
+        meterProtocol = try options.meterProtocol()
+        let language = meterProtocol.map(Language.named)
+        asks = language?.isAsked == true
         guard !asks || options["speed"] == nil && options["framing"] == nil else {
             throw Options.Misuse(reason: "--speed and --framing are for listening; a dialogue has its own")
         }
-        let usual = meterProtocol == .p1 ? 115_200 : 9600
+        let usual = language?.usualSpeed.rawValue ?? 9600
         guard let speed = (options["speed"].map { Int($0) } ?? usual).flatMap(BaudRate.init) else {
             throw Options.Misuse(reason: "--speed takes \(BaudRate.allCases.map { String($0.rawValue) }.joined(separator: ", "))")
         }

@@ -29,7 +29,7 @@ struct WatchCommand: Command {
         try options.limitWords(to: 1)
         configuration = options["config"]
         if let word = options.words.first { self.word = configuration == nil ? try portWord(word) : word } else { word = nil }
-        meterProtocol = try options.meterProtocol(of: MeterProtocol.allCases)
+        meterProtocol = try options.meterProtocol()
         if configuration != nil, options.has("protocol") { throw Options.Misuse(reason: "--protocol is what the configuration says") }
         let seconds = options["seconds"].map { Int64($0) ?? 0 }
         if let seconds, !(1...86_400).contains(seconds) { throw Options.Misuse(reason: "--seconds takes 1 to 86400") }

@@ -15,7 +15,7 @@ import Testing
 
     private func energy(_ codes: OBISCode...) -> [Register] { codes.map { Register($0, .number(Quantity(1), .kilowattHours)) } }
 
-    @Test(arguments: MeterProtocol.allCases) func isReadAsItWasFound(_ name: MeterProtocol) throws {
+    @Test(arguments: Language.all.map(\.name)) func isReadAsItWasFound(_ name: MeterProtocol) throws {
         let port = "/dev/serial/by-id/usb-\"A\\B\"\u{1}ü-port0"
         let found = (1...2).map { Configuration.Meter(found: $0, port: port + "\($0)", speaking: name) }
         let meters = try load(found.map(\.block).joined(separator: "\n"))

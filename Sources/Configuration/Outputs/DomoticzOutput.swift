@@ -98,7 +98,7 @@ extension ConfigurationReader {
 
     /// A meter that is only polled for its total would show the tariffs of its first readout forever.
     private func checkTariffs(of device: DomoticzDevice, _ meter: Configuration.Meter, _ section: inout ConfigurationSection) {
-        guard device.kind == .p1, device.hasTariffs, meter.meterProtocol == nil || meter.meterProtocol == .iec62056, meter.read != .readout
+        guard device.kind == .p1, device.hasTariffs, meter.meterProtocol.map(Language.named)?.isAsked != false, meter.read != .readout
         else { return }
         let codes = [OBISCode(1, 8, 1), OBISCode(1, 8, 2)] + (device.hasExport ? [OBISCode(2, 8, 1), OBISCode(2, 8, 2)] : [])
         guard !codes.allSatisfy(meter.registers.contains) else { return }

@@ -1,3 +1,4 @@
+import MeterProtocols
 import Metering
 
 /// Why a value is rejected, and what is expected.
@@ -129,7 +130,7 @@ extension ConfigurationFormat where Value == Bool {
 
 extension ConfigurationFormat where Value == MeterProtocol? {
     /// `nil` means `auto`.
-    static var meterProtocol: Self { choice([("auto", nil)] + MeterProtocol.allCases.map { ($0.rawValue, $0) }) }
+    static var meterProtocol: Self { choice([("auto", nil)] + Language.all.map { ($0.name.rawValue, $0.name) }) }
 }
 
 extension ConfigurationFormat {

@@ -8,7 +8,7 @@ extension Configuration.Meter {
         let name = meter == 1 ? "grid" : "grid\(meter)"
         self.init(name: name, title: "", port: port)
         self.meterProtocol = meterProtocol
-        guard meterProtocol == .iec62056 else { return }
+        guard Language.named(meterProtocol).isAsked else { return }
         let totals = [UInt8(1), 2].flatMap { Self.totals(of: $0, in: registers) }
         if !totals.isEmpty { self.registers = totals }
     }

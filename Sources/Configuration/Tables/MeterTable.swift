@@ -87,16 +87,11 @@ extension Configuration.Meter {
         let whose = "meter \(name) \(quoted(title)): \(port)"
         let names = named.map { "\($0.code.short) as \($0.name), " }.joined()
         let limits = "\(names)\(publishing(publishEvery)), at most \(maxPower) W"
-        switch meterProtocol {
-        case .d0Push: return "\(whose), listens for IEC 62056-21 mode D, \(limits)"
-        case .sml: return "\(whose), listens for SML, \(limits)"
-        case .p1: return "\(whose), listens for P1, \(limits)"
-        case nil, .iec62056: break
-        }
-        let language = meterProtocol == nil ? "asks by IEC 62056-21 or listens" : "IEC 62056-21"
+        let language = meterProtocol.map(Language.named)
+        if let language, !language.isAsked { return "\(whose), listens for \(language.title), \(limits)" }
         let registers = registers.map(\.short).joined(separator: " ")
         let what = read == .readout ? "the readout" : read == .auto ? "\(registers), or the readout" : registers
         let pace = every == .zero ? "back to back" : "every \(every.configurationText)"
-        return "\(whose), \(language), reads \(what) \(pace), \(limits)"
+        return "\(whose), \(language?.title ?? "asks by IEC 62056-21 or listens"), reads \(what) \(pace), \(limits)"
     }
 }

@@ -55,7 +55,7 @@ package struct AutoSession: MeterSession {
     /// identification would be taken for an answer to the sign-on, again and again.
     private mutating func overhear(_ bytes: [UInt8], _ now: Instant) -> [MeterAction]? {
         let actions = listening.received(bytes, now)
-        let speaks = actions.contains { if case .deliver(let readout) = $0 { readout.source != .iec62056 } else { false } }
+        let speaks = actions.contains { if case .deliver(let readout) = $0 { !Language.named(readout.source).isAsked } else { false } }
         guard speaks else { return nil }
         (turn, changesAt) = (.listening, nil)
         return asking.closed() + actions

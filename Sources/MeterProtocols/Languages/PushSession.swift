@@ -2,24 +2,15 @@ import Metering
 
 /// Listens to a meter that pushes, and looks for the speed at which it does.
 ///
-/// Always eight bits without parity: from a meter that sends 7E1 the parity arrives as the eighth bit and is checked with the telegram.
-/// Mode D has no other check, and a port that checks parity itself does not report which characters were wrong. Two flipped bits in one
+/// Mode D has no check but the parity of its characters, and a port that checks parity itself does not report which characters were wrong. Two flipped bits in one
 /// character go unnoticed, so telegrams without a checksum also wait for the next one.
 package struct PushSession: MeterSession {
-    /// A speed and how long to listen at it: the slowest senders send every 10 s with P1 and every 4 s with SML.
-    private struct Choice: Equatable, Sendable {
-        var line: LineSettings
-        var patience: Duration
-        /// Tried only in every other round.
-        var isRare = false
-    }
-
     /// How long a meter may be silent before a speed that has worked is given up.
     private static let longestSilence = Duration.seconds(120)
 
     private let name: MeterProtocol?
     private let signsByStatus: Bool
-    private let choices: [Choice]
+    private let speeds: [ListeningSpeed]
     private var choice = 0
     private var decoder: any PushDecoder
     private var unchecked = UncheckedReadouts()
@@ -42,20 +33,12 @@ package struct PushSession: MeterSession {
         self.signsByStatus = signsByStatus
         decoder = pushDecoder(for: name)
         heard = BytesHeard(isSpeedKnown: !hasFixedSpeed)
-        let rare = Duration.seconds(12)
-        let usual = Choice(line: LineSettings(.b9600, .eightNone), patience: .seconds(6))
-        let usualOfAll = Choice(line: usual.line, patience: rare)
-        let port = Choice(line: LineSettings(.b115200, .eightNone), patience: rare)
-        let slow = Choice(line: LineSettings(.b2400, .eightNone), patience: rare)
-        let rarelySlow = Choice(line: slow.line, patience: rare, isRare: true)
-        let all: [Choice] =
-            switch name {
-            case nil: missesNothing ? [usualOfAll, port, slow] : [usual, port, rarelySlow]
-            case .sml, .iec62056: [usual]
-            case .p1: [port, usualOfAll]
-            case .d0Push: [usual, slow]
-            }
-        choices = hasFixedSpeed ? [Choice(line: all[0].line, patience: rare)] : all
+        let own = name.map { Language.named($0).speeds }
+        let all =
+            own ?? [
+                missesNothing ? ListeningSpeed(.b9600) : .usual, ListeningSpeed(.b115200), ListeningSpeed(.b2400, isRare: !missesNothing),
+            ]
+        speeds = hasFixedSpeed ? all.prefix(1).map { ListeningSpeed($0.line.speed) } : all
     }
 
     package mutating func opened(_ now: Instant) -> [MeterAction] {
@@ -91,7 +74,7 @@ package struct PushSession: MeterSession {
         return actions
     }
 
-    package var gathering: Duration? { usualLength.rest(after: length, on: choices[choice].line) }
+    package var gathering: Duration? { usualLength.rest(after: length, on: speeds[choice].line) }
 
     package mutating func timedOut(_ now: Instant) -> [MeterAction] {
         guard let deadline, now >= deadline else { return [] }
@@ -106,7 +89,7 @@ package struct PushSession: MeterSession {
 
     private var nextChoice: Int {
         let next = choice + 1
-        return next < choices.count && (!choices[next].isRare || rounds % 2 == 0) ? next : 0
+        return next < speeds.count && (!speeds[next].isRare || rounds % 2 == 0) ? next : 0
     }
 
     package mutating func closed() -> [MeterAction] {
@@ -121,9 +104,9 @@ package struct PushSession: MeterSession {
         decoder = pushDecoder(for: name)
         unchecked = UncheckedReadouts()
         (usualLength, length) = (UsualLength(), 0)
-        heard.listen(at: choices[choice].line)
-        deadline = now + choices[choice].patience
-        return .apply(choices[choice].line)
+        heard.listen(at: speeds[choice].line)
+        deadline = now + speeds[choice].patience
+        return .apply(speeds[choice].line)
     }
 
     /// Once per problem, although the number of bytes differs each time.

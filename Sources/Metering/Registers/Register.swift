@@ -26,13 +26,18 @@ package struct Register: Hashable, Sendable {
     }
 }
 
-/// A meter's protocol, by its name in the configuration.
-package enum MeterProtocol: String, Sendable, Hashable, CaseIterable {
+/// A meter's protocol, by its name in the configuration. Each has a row in `Language.all`.
+package struct MeterProtocol: RawRepresentable, Sendable, Hashable {
+    package let rawValue: String
+
+    package init(rawValue: String) { self.rawValue = rawValue }
+
     /// Modes A, B and C.
-    case iec62056
+    package static let iec62056 = MeterProtocol(rawValue: "iec62056")
     /// Mode D.
-    case d0Push = "d0-push"
-    case sml, p1
+    package static let d0Push = MeterProtocol(rawValue: "d0-push")
+    package static let sml = MeterProtocol(rawValue: "sml")
+    package static let p1 = MeterProtocol(rawValue: "p1")
 }
 
 /// The contents of one valid telegram, or of one complete round of register reads.

@@ -39,7 +39,8 @@ struct FoundTelegram {
         self.readout = readout
         let earliest = max(first, end - Self.longest)
         guard earliest < end else { return nil }
-        let all = (earliest..<end).reversed().lazy.filter { Self.mayStart(readout.source, at: $0, bytes) }
+        let language = Language.named(readout.source)
+        let all = (earliest..<end).reversed().lazy.filter { language.mayStart(bytes[$0...]) }
         let starts = Array(all.prefix(Self.beginningsTried))
         // An answer within a session does not repeat the meter's identification.
         guard
@@ -50,16 +51,6 @@ struct FoundTelegram {
         let isOver = Self.decoded(bytes[start..<(end - 1)], readout.source)?.registers == readout.registers
         let last = bytes[end - 1] & 0x7F
         range = start..<(isOver && last != ControlCharacter.cr && last != ControlCharacter.lf ? end - 1 : end)
-    }
-
-    private static func mayStart(_ source: MeterProtocol, at index: Int, _ bytes: [UInt8]) -> Bool {
-        let character = bytes[index] & 0x7F
-        switch source {
-        case .sml: return bytes[index...].prefix(8).elementsEqual([0x1B, 0x1B, 0x1B, 0x1B, 0x01, 0x01, 0x01, 0x01])
-        case .p1: return character == UInt8(ascii: "/")
-        case .d0Push, .iec62056:
-            return character == UInt8(ascii: "/") || character == ControlCharacter.soh || character == ControlCharacter.stx
-        }
     }
 
     /// The readout, if these bytes contain exactly one.

@@ -16,7 +16,9 @@ package struct Anonymizer {
         let found = FoundTelegram.all(in: bytes, name)
         var pseudonyms = Pseudonyms()
         let masks = found.map { telegram -> (any TelegramMask)? in
-            guard !pseudonyms.isFull, let mask = Self.mask(for: telegram, bytes) else { return nil }
+            guard !pseudonyms.isFull, let mask = Language.named(telegram.readout.source).mask(Array(bytes[telegram.range])) else {
+                return nil
+            }
             mask.learn(&pseudonyms)
             return mask
         }
@@ -29,14 +31,6 @@ package struct Anonymizer {
         }
         telegrams = kept.count
         recording = Recording(Self.spread(kept, over: original.portions), length: original.length)
-    }
-
-    private static func mask(for telegram: FoundTelegram, _ bytes: [UInt8]) -> (any TelegramMask)? {
-        let own = Array(bytes[telegram.range])
-        switch telegram.readout.source {
-        case .sml: return SMLMask(own)
-        case .p1, .d0Push, .iec62056: return TextMask(own, isP1: telegram.readout.source == .p1)
-        }
     }
 
     /// Each byte gets the time of the one it replaces; the surplus of a telegram that has become longer goes into its last portion.
@@ -64,26 +58,5 @@ package struct Anonymizer {
             start = end
         }
         return result
-    }
-}
-
-/// One telegram, and the places of the names in it.
-protocol TelegramMask {
-    func learn(_ pseudonyms: inout Pseudonyms)
-    /// `nil` if it can't be masked.
-    func masked(by pseudonyms: Pseudonyms) -> [UInt8]?
-}
-
-extension OBISCode {
-    /// Whether the register identifies a meter, its owner or its place: device ids, serial numbers, addresses, keys, messages.
-    var isName: Bool {
-        switch (c, d) {
-        case (0, 0), (42, 0), (96, 13), (96, 90): true
-        // `0-0:96.1.4` of P1 is a version.
-        case (96, 1): !(a == 0 && b == 0 && e == 4)
-        // The public key.
-        case (199, 130): a == 129 && e == 5
-        default: false
-        }
     }
 }
