@@ -122,9 +122,9 @@ struct DemoCommand: Command {
 
     private func surroundings(
         _ configuration: Configuration, _ threads: ServiceThreads, _ files: TotalFiles
-    ) -> Daemon.Surroundings {
+    ) -> Surroundings {
         let seed = seed
-        return Daemon.Surroundings(
+        return Surroundings(
             executor: threads.main, clock: threads.main, log: Journal(lowest: .warning),
             port: { TTYPort(path: $0.port, loop: threads.main) },
             lines: { pulses in

@@ -73,7 +73,7 @@ struct Service {
         return end
     }
 
-    private func surroundings(_ folder: Folder) -> Daemon.Surroundings {
+    private func surroundings(_ folder: Folder) -> Surroundings {
         let (threads, log, pulses) = (threads, log, pulses)
         if configuration.pulses.isEmpty { threads.store.discardRest() }
         let ram = RunFolder(state: folder.path, makesIt: true)
@@ -84,7 +84,7 @@ struct Service {
         }
         let journal = pulseJournal(in: ram)
         let files = TotalFiles(directory: folder, journal: journal, ram: ram, loop: threads.storage)
-        return Daemon.Surroundings(
+        return Surroundings(
             executor: threads.main, clock: threads.main, log: log, port: { serialPort($0.port, loop: threads.main) },
             lines: { gpioLines($0, store: threads.store, bell: pulses) }, journal: journal, broker: broker, store: files,
             memory: files,

@@ -68,7 +68,7 @@ private struct Silence: Log {
         let (main, input) = (main, ends.input)
         let daemon = await Daemon(
             configuration,
-            Daemon.Surroundings(
+            Surroundings(
                 executor: main, clock: main, log: Silence(), port: { TTYPort(path: $0.port, loop: main) },
                 lines: { _ in PulseThread { waitForPulses(PipedLine(input: input, bell: $1), $0) } }, journal: NoPulseJournal(),
                 broker: nil,

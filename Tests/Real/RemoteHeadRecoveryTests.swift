@@ -74,7 +74,7 @@ private struct RemoteMeter {
         let loop = loop
         let daemon = await Daemon(
             configuration,
-            Daemon.Surroundings(
+            Surroundings(
                 executor: loop, clock: loop, log: Silence(),
                 port: { serialPort($0.port, loop: loop) }, lines: { gpioLines($0, store: DescriptorStore()) },
                 journal: NoPulseJournal(), broker: nil, store: NoStore()))

@@ -77,7 +77,7 @@ private struct Silence: Log {
         let port = CountedPort(TTYPort(path: link, loop: loop))
         let daemon = await Daemon(
             configuration,
-            Daemon.Surroundings(
+            Surroundings(
                 executor: loop, clock: loop, log: Silence(),
                 port: { _ in port }, lines: { gpioLines($0, store: DescriptorStore()) }, journal: NoPulseJournal(),
                 broker: nil, store: NoStore()))

@@ -93,7 +93,7 @@ package final class SimulatedHouse: @unchecked Sendable {
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         self.stopping = stopping
         isRunning = true
-        let surroundings = Daemon.Surroundings(
+        let surroundings = Surroundings(
             executor: loop, clock: loop, log: log, port: { [line] _ in line },
             lines: { [pulseLines] in pulseLines.wired(to: $0) }, journal: NoPulseJournal(), broker: broker, store: store,
             memory: memory, announcements: announcements,

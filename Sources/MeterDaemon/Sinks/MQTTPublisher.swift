@@ -85,7 +85,7 @@ package actor MQTTPublisher: Sink {
     }
 
     /// `nil` without a broker.
-    init?(_ configuration: Configuration, _ surroundings: Daemon.Surroundings, _ controls: MeterControls) {
+    init?(_ configuration: Configuration, _ surroundings: Surroundings, _ controls: MeterControls) {
         guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
         var commands: Commands = [.read: { controls.readAgain() }]
         commands[.restart] = controls.restart

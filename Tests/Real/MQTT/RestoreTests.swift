@@ -44,7 +44,7 @@ private struct PulseHouse {
         let will = configuration.publication?.will
         daemon = await Daemon(
             configuration,
-            Daemon.Surroundings(
+            Surroundings(
                 executor: loop, clock: loop, log: log,
                 port: { TTYPort(path: $0.port, loop: loop) }, lines: { _ in SteadyLine(loop: loop) }, journal: NoPulseJournal(),
                 broker: MosquittoBroker(.local(broker.port), will: will, loop: loop),

@@ -206,7 +206,7 @@ final class HostileHouse: @unchecked Sendable {
         isRunning = true
         let life = Mortal(broker, store, memory, marks)
         self.life = life
-        let surroundings = Daemon.Surroundings(
+        let surroundings = Surroundings(
             executor: loop, clock: loop, log: log, port: { [line] _ in line },
             lines: { [lines] in lines.wired(to: $0) }, journal: life, broker: life, store: life, memory: life,
             announcements: announcements)
