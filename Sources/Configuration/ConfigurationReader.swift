@@ -44,7 +44,7 @@ package struct ConfigurationReader {
         configuration.secretFiles = secretFiles
         errors += top.errors
         if meters.isEmpty, pulses.isEmpty, !top.errors.contains(where: { $0.key == "meter" || $0.key == "pulse" }) {
-            let advice = "nothing to read: there is neither a [[meter]] nor a [[pulse]] in it"
+            let advice = "nothing to read: there is neither a [[meter]] nor a [[pulse]]"
             errors.append(ConfigurationError(file: file, at: TOMLPosition(1, 1), advice))
         }
         return configuration
@@ -59,9 +59,9 @@ package struct ConfigurationReader {
     }
 
     mutating func name(_ section: inout ConfigurationSection) -> String? {
-        guard let name = section.required("name", .name, "expected a short one for topics, e.g. \"grid\"") else { return nil }
+        guard let name = section.required("name", .name, "expected a short name for topics, e.g. \"grid\"") else { return nil }
         if let other = names[name] {
-            section.refuse("name", "\(quoted(name)) is a name already, in line \(other.line); every meter and pulse needs its own")
+            section.refuse("name", "\(quoted(name)) is already the name in line \(other.line); every meter and pulse needs its own")
         }
         names[name] = names[name] ?? section.position(of: "name")
         return name

@@ -64,7 +64,7 @@ import Testing
         "0.0000000001s", "99999999999999999999s", "1h30min", "0.1234567890123ms",
     ])
     func refusesWhatIsNoDuration(_ text: String) {
-        let expected = "is no duration; expected e.g. \"500ms\", \"5s\", \"1.5s\", \"1min\" or \"1h\""
+        let expected = "is not a duration; expected e.g. \"500ms\", \"5s\", \"1.5s\", \"1min\" or \"1h\""
         #expect(errors(tree(meter: [("every", .string(text))])) == ["config.toml:12:9: meter.every: \"\(text)\" \(expected)"])
     }
 
@@ -83,7 +83,7 @@ import Testing
 
     @Test(arguments: ["25", "25 kW", "kW", "-1kW", "25KW", "25kWh"])
     func refusesWhatIsNoPower(_ text: String) {
-        let expected = "\"\(text)\" is no power; expected e.g. \"25kW\" or \"25000W\""
+        let expected = "\"\(text)\" is not a power; expected e.g. \"25kW\" or \"25000W\""
         #expect(errors(tree(meter: [("max_power", .string(text))])) == ["config.toml:12:13: meter.max_power: \(expected)"])
     }
 
@@ -176,12 +176,12 @@ import Testing
             configuration.summary == [
                 "meter grid \"Grid\": /dev/ttyUSB0, asks by IEC 62056-21 or listens, reads 1.8.0 2.8.0 back to back, publishes every 5s, at most 25000 W",
                 "pulse heat_pump \"Heat pump\": GPIO17, falling edge, bias pull-up, from 20ms, 100 per m³ of gas, publishes every reading",
-                "no broker: there is no [mqtt] in it", "state in /var/lib/jouled, saved every 60s",
+                "no broker: there is no [mqtt]", "state in /var/lib/jouled, saved every 60s",
             ])
         var mqtt = Configuration.MQTT()
         (mqtt.host, mqtt.usesTLS, mqtt.username, mqtt.password) = ("fe80::1", true, "jouled", "hidden")
         configuration.mqtt = mqtt
-        let line = "broker mqtts://[fe80::1]:1883 as \"jouled\" with its password, client jouled, topics under jouled, "
+        let line = "broker mqtts://[fe80::1]:1883 as \"jouled\" with a password, client jouled, topics under jouled, "
         #expect(configuration.summary.contains(line + "discovery device under homeassistant"))
     }
 }

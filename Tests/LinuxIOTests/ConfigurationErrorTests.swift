@@ -39,20 +39,20 @@ import Testing
 
     /// A wrong line, and the resulting message with column and key.
     static let meterLines: [(String, String)] = [
-        ("registers = [\"1.8.0\", \"1.8.x\"]", "4:23: meter.registers: \"1.8.x\" is no OBIS code; expected e.g. \"1.8.0\""),
+        ("registers = [\"1.8.0\", \"1.8.x\"]", "4:23: meter.registers: \"1.8.x\" is not an OBIS code; expected e.g. \"1.8.0\""),
         ("registers = [\"1.8.0\", \"1-0:1.8.0*255\"]", "4:23: meter.registers: \"1-0:1.8.0*255\" is in the list twice"),
-        ("registers = [1.8]", "4:14: meter.registers: 1.8 is a number, but expected a text in quotes, e.g. \"1.8.0\""),
+        ("registers = [1.8]", "4:14: meter.registers: 1.8 is a number, but expected a string in quotes, e.g. \"1.8.0\""),
         ("registers = []", "4:13: meter.registers: a list of 0; expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"),
         (
             "registers = \"1.8.0\"",
-            "4:13: meter.registers: \"1.8.0\" is a text, but expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"
+            "4:13: meter.registers: \"1.8.0\" is a string, but expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"
         ),
-        ("every = 1", "4:9: meter.every: 1 is a number, but expected a text in quotes, e.g. \"5s\""),
-        ("every = true", "4:9: meter.every: true is a boolean, but expected a text in quotes, e.g. \"5s\""),
-        ("every = 07:32:00", "4:9: meter.every: 07:32:00 is a date or time, but expected a text in quotes, e.g. \"5s\""),
-        ("every = { seconds = 5 }", "4:9: meter.every: this is a table, but expected a text in quotes, e.g. \"5s\""),
+        ("every = 1", "4:9: meter.every: 1 is a number, but expected a string in quotes, e.g. \"5s\""),
+        ("every = true", "4:9: meter.every: true is a boolean, but expected a string in quotes, e.g. \"5s\""),
+        ("every = 07:32:00", "4:9: meter.every: 07:32:00 is a date or time, but expected a string in quotes, e.g. \"5s\""),
+        ("every = { seconds = 5 }", "4:9: meter.every: this is a table, but expected a string in quotes, e.g. \"5s\""),
         ("publish_every = \"61min\"", "4:17: meter.publish_every: \"61min\" is out of range; expected \"0s\" to \"1h\""),
-        ("max_power = 25000", "4:13: meter.max_power: 25000 is a number, but expected a text in quotes, e.g. \"25kW\""),
+        ("max_power = 25000", "4:13: meter.max_power: 25000 is a number, but expected a string in quotes, e.g. \"25kW\""),
         ("titel = \"Grid\"", "4:1: meter.titel: unknown key; did you mean title?"),
         ("maxPower = \"25kW\"", "4:1: meter.maxPower: unknown key; did you mean max_power?"),
         ("pubilsh_every = \"5s\"", "4:1: meter.pubilsh_every: unknown key; did you mean publish_every?"),
@@ -75,10 +75,13 @@ import Testing
             "protocol = \"smk\"",
             "4:12: meter.protocol: \"smk\" is unknown; did you mean \"sml\"? allowed: \"auto\", \"iec62056\", \"d0-push\", \"sml\" or \"p1\""
         ),
-        ("address = \"12/3\"", "4:11: meter.address: \"12/3\" is no address; expected up to 32 letters and digits, e.g. \"12345678\""),
-        ("wake_up = \"yes\"", "4:11: meter.wake_up: \"yes\" is a text, but expected true or false"),
+        (
+            "address = \"12/3\"",
+            "4:11: meter.address: \"12/3\" is not a valid address; expected up to 32 letters and digits, e.g. \"12345678\""
+        ),
+        ("wake_up = \"yes\"", "4:11: meter.wake_up: \"yes\" is a string, but expected true or false"),
         ("title = \"\"", "4:9: meter.title: is empty; expected e.g. \"Grid meter\""),
-        ("title = \"a\\tb\"", "4:9: meter.title: has a line break or another control character in it"),
+        ("title = \"a\\tb\"", "4:9: meter.title: contains a line break or another control character"),
         ("title = \"\(String(repeating: "ü", count: 65))\"", "4:9: meter.title: is longer than 128 bytes"),
     ]
 
@@ -97,15 +100,18 @@ import Testing
         ("unit = \"m3\"", "4:8: pulse.unit: \"m3\" is unknown; did you mean \"m³\"? allowed: \"kWh\", \"m³\" or \"L\""),
         ("unit = \"l\"", "4:8: pulse.unit: \"l\" is unknown; did you mean \"L\"? allowed: \"kWh\", \"m³\" or \"L\""),
         ("unit = \"gallons\"", "4:8: pulse.unit: \"gallons\" is unknown; allowed: \"kWh\", \"m³\" or \"L\""),
-        ("unit = m³", "4:8: Error while parsing value: could not determine value type; a text stands in quotes"),
-        ("unit = \"m³\"\npulses_per_unit = 100", "4:8: pulse.medium: missing; what are these m³? expected medium = \"gas\" or \"water\""),
+        ("unit = m³", "4:8: Error while parsing value: could not determine value type; a string must be in quotes"),
+        (
+            "unit = \"m³\"\npulses_per_unit = 100",
+            "4:8: pulse.medium: missing; what is measured in m³? expected medium = \"gas\" or \"water\""
+        ),
         (
             "unit = \"L\"\nmedium = \"water\"",
-            "1:1: pulse.pulses_per_unit: missing; how many pulses are one L? it is printed on the meter, e.g. 100"
+            "1:1: pulse.pulses_per_unit: missing; expected the number printed on the meter, e.g. 100 pulses per L"
         ),
-        ("medium = \"gas\"", "4:10: pulse.medium: \"gas\" is not counted in kWh; expected unit = \"m³\" or unit = \"L\" with it"),
-        ("medium = \"water\"", "4:10: pulse.medium: \"water\" is not counted in kWh; expected unit = \"m³\" or unit = \"L\" with it"),
-        ("unit = \"L\"\nmedium = \"heat\"", "5:10: pulse.medium: \"heat\" is not counted in L; expected unit = \"kWh\" with it"),
+        ("medium = \"gas\"", "4:10: pulse.medium: \"gas\" is not counted in kWh; expected unit = \"m³\" or unit = \"L\""),
+        ("medium = \"water\"", "4:10: pulse.medium: \"water\" is not counted in kWh; expected unit = \"m³\" or unit = \"L\""),
+        ("unit = \"L\"\nmedium = \"heat\"", "5:10: pulse.medium: \"heat\" is not counted in L; expected unit = \"kWh\""),
         (
             "medium = \"power\"",
             "4:10: pulse.medium: \"power\" is unknown; allowed: \"electricity\", \"gas\", \"water\" or \"heat\""
@@ -113,10 +119,10 @@ import Testing
         ("min_pulse = \"0s\"", "4:13: pulse.min_pulse: \"0s\" is out of range; expected \"1ms\" to \"10s\""),
         ("min_pulse = \"11s\"", "4:13: pulse.min_pulse: \"11s\" is out of range; expected \"1ms\" to \"10s\""),
         ("offset = 17", "4:10: pulse.offset: either pulse.line, or pulse.chip with pulse.offset, not both"),
-        ("of = \"grid\"", "4:6: pulse.of: no [[meter]] is called \"grid\"; expected the name of the one whose light this is"),
+        ("of = \"grid\"", "4:6: pulse.of: no [[meter]] named \"grid\"; expected the meter whose light this is"),
         (
             "pulses_per_unit = \"1000\"",
-            "4:19: pulse.pulses_per_unit: \"1000\" is a text, but expected a number without quotes, e.g. 1000: more than 0, at most 1000000000, at most 6 decimals"
+            "4:19: pulse.pulses_per_unit: \"1000\" is a string, but expected a number without quotes, e.g. 1000: more than 0, at most 1000000000, at most 6 decimals"
         ),
         (
             "pulses_per_unit = 0.000_000_1",
@@ -140,31 +146,31 @@ import Testing
         ),
         (
             "url = \"mqtt://localhost:0\"",
-            "url: \"mqtt://localhost:0\": the port is not 1 to 65535; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
+            "url: \"mqtt://localhost:0\": the port must be 1 to 65535; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
         ),
         (
             "url = \"mqtt://localhost:65536\"",
-            "url: \"mqtt://localhost:65536\": the port is not 1 to 65535; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
+            "url: \"mqtt://localhost:65536\": the port must be 1 to 65535; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
         ),
         (
             "url = \"mqtt://localhost:\"",
-            "url: \"mqtt://localhost:\": the port is not 1 to 65535; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
+            "url: \"mqtt://localhost:\": the port must be 1 to 65535; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
         ),
         (
             "url = \"mqtt://localhost:+5\"",
-            "url: \"mqtt://localhost:+5\": the port is not 1 to 65535; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
+            "url: \"mqtt://localhost:+5\": the port must be 1 to 65535; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
         ),
         (
             "url = \"mqtt://localhost/jouled\"",
-            "url: \"mqtt://localhost/jouled\": has a path; the base topic has a key of its own, mqtt.topic; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
+            "url: \"mqtt://localhost/jouled\": has a path; the base topic is set with mqtt.topic; expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
         ),
         (
             "url = \"mqtt://fe80::1\"",
-            "url: \"mqtt://fe80::1\": is no host with or without a port (an IPv6 address stands in brackets); expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
+            "url: \"mqtt://fe80::1\": is not a host with an optional port (an IPv6 address must be in brackets); expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
         ),
         (
             "url = \"mqtt://\"",
-            "url: \"mqtt://\": is no host with or without a port (an IPv6 address stands in brackets); expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
+            "url: \"mqtt://\": is not a host with an optional port (an IPv6 address must be in brackets); expected e.g. \"mqtt://localhost:1883\", or mqtts:// for TLS"
         ),
         (
             "url = \"mqtt://me:topsecret@localhost\"",
@@ -172,23 +178,26 @@ import Testing
         ),
         (
             "topic = \"/jouled\"",
-            "topic: \"/jouled\" is no topic; expected e.g. \"jouled\": no blank, no + or #, no / at its ends, no $ at its start"
+            "topic: \"/jouled\" is not a valid topic; expected e.g. \"jouled\": no spaces, no + or #, no / at either end, no $ at the start"
         ),
         (
             "topic = \"a//b\"",
-            "topic: \"a//b\" is no topic; expected e.g. \"jouled\": no blank, no + or #, no / at its ends, no $ at its start"
+            "topic: \"a//b\" is not a valid topic; expected e.g. \"jouled\": no spaces, no + or #, no / at either end, no $ at the start"
         ),
         (
             "topic = \"home/#\"",
-            "topic: \"home/#\" is no topic; expected e.g. \"jouled\": no blank, no + or #, no / at its ends, no $ at its start"
+            "topic: \"home/#\" is not a valid topic; expected e.g. \"jouled\": no spaces, no + or #, no / at either end, no $ at the start"
         ),
-        ("topic = \"\"", "topic: \"\" is no topic; expected e.g. \"jouled\": no blank, no + or #, no / at its ends, no $ at its start"),
+        (
+            "topic = \"\"",
+            "topic: \"\" is not a valid topic; expected e.g. \"jouled\": no spaces, no + or #, no / at either end, no $ at the start"
+        ),
         (
             "topic = \"$SYS\"",
-            "topic: \"$SYS\" is no topic; expected e.g. \"jouled\": no blank, no + or #, no / at its ends, no $ at its start"
+            "topic: \"$SYS\" is not a valid topic; expected e.g. \"jouled\": no spaces, no + or #, no / at either end, no $ at the start"
         ),
         ("protocol = \"3.1\"", "protocol: \"3.1\" is unknown; allowed: \"auto\", \"3.1.1\" or \"5\""),
-        ("protocol = 5", "protocol: 5 is a number, but expected a text in quotes, e.g. \"auto\""),
+        ("protocol = 5", "protocol: 5 is a number, but expected a string in quotes, e.g. \"auto\""),
         ("ca_file = \"/ca.pem\"", "ca_file: only for TLS, but mqtt.url is not mqtts://"),
         ("homeassistant = \"off\"", "homeassistant: expected one table that begins with the line [mqtt.homeassistant]"),
         (
@@ -210,7 +219,7 @@ import Testing
     }
 
     @Test func everythingElse() {
-        let empty = "c.toml:1:1: nothing to read: there is neither a [[meter]] nor a [[pulse]] in it"
+        let empty = "c.toml:1:1: nothing to read: there is neither a [[meter]] nor a [[pulse]]"
         #expect(Self.errors("") == [empty])
         #expect(Self.errors("[mqtt]\ntopik = \"a\"") == [empty, "c.toml:2:1: mqtt.topik: unknown key; did you mean topic?"])
         #expect(Self.errors("meter = []\npulse = []") == [empty])
@@ -224,8 +233,8 @@ import Testing
         #expect(Self.errors("[[meters]]\n" + Self.meter) == ["c.toml:1:3: meters: unknown key; did you mean meter?"])
         #expect(
             Self.errors(Self.meter + "[http]\nlisten = 1\n[[output]]\ntype = 1") == [
-                "c.toml:4:2: http: not in this version of jouled; remove it",
-                "c.toml:7:8: output.type: 1 is a number, but expected a text in quotes, e.g. \"domoticz\"",
+                "c.toml:4:2: http: not supported by this version of jouled; remove it",
+                "c.toml:7:8: output.type: 1 is a number, but expected a string in quotes, e.g. \"domoticz\"",
             ])
         #expect(
             Self.errors("name = \"grid\"\n" + Self.meter) == [
@@ -233,7 +242,7 @@ import Testing
             ])
         #expect(
             Self.errors(Self.meter + "[state]\ndirectory = \"state\"\nsave_every = \"0s\"") == [
-                "c.toml:5:13: state.directory: \"state\" is no whole path; expected one that begins with /, e.g. \"/var/lib/jouled\"",
+                "c.toml:5:13: state.directory: \"state\" is not an absolute path; expected e.g. \"/var/lib/jouled\"",
                 "c.toml:6:14: state.save_every: \"0s\" is out of range; expected \"1s\" to \"1h\"",
             ])
     }
@@ -241,53 +250,58 @@ import Testing
     @Test func namesPortsAndLines() {
         #expect(
             Self.errors("[[meter]]\n[[pulse]]") == [
-                "c.toml:1:1: meter.name: missing; expected a short one for topics, e.g. \"grid\"",
-                "c.toml:1:1: meter.port: missing; see which heads there are with: ls /dev/serial/by-id/",
-                "c.toml:2:1: pulse.name: missing; expected a short one for topics, e.g. \"grid\"",
+                "c.toml:1:1: meter.name: missing; expected a short name for topics, e.g. \"grid\"",
+                "c.toml:1:1: meter.port: missing; list the heads with: ls /dev/serial/by-id/",
+                "c.toml:2:1: pulse.name: missing; expected a short name for topics, e.g. \"grid\"",
                 "c.toml:2:1: pulse.line: missing; expected e.g. \"GPIO17\", or chip = \"/dev/gpiochip0\" with offset = 17",
             ])
         #expect(
             Self.errors("[[meter]]\nname = \"Grid\"\nport = \"tcp://pi\"\n[[meter]]\nname = \"\"\nport = \"ttyUSB0\"") == [
-                "c.toml:2:8: meter.name: \"Grid\" is no name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\"",
+                "c.toml:2:8: meter.name: \"Grid\" is not a valid name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\"",
                 "c.toml:3:8: meter.port: \"tcp://pi\": the port is missing; expected e.g. \"tcp://raspberrypi:7970\"",
-                "c.toml:5:8: meter.name: \"\" is no name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\"",
-                "c.toml:6:8: meter.port: \"ttyUSB0\" is no whole path; expected one that begins with /, e.g. \"/dev/ttyUSB0\"",
+                "c.toml:5:8: meter.name: \"\" is not a valid name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\"",
+                "c.toml:6:8: meter.port: \"ttyUSB0\" is not an absolute path; expected e.g. \"/dev/ttyUSB0\"",
             ])
         #expect(
             Self.errors(Self.meter + Self.meter + Self.pulse + "[[pulse]]\nname = \"grid\"\nline = \"GPIO17\"\n") == [
-                "c.toml:5:8: meter.name: \"grid\" is a name already, in line 2; every meter and pulse needs its own",
-                "c.toml:6:8: meter.port: \"/dev/ttyUSB0\" is the port of \"grid\" already; one head reads one meter",
-                "c.toml:11:8: pulse.name: \"grid\" is a name already, in line 2; every meter and pulse needs its own",
-                "c.toml:12:8: pulse.line: GPIO17 is the line of \"s0\" already",
+                "c.toml:5:8: meter.name: \"grid\" is already the name in line 2; every meter and pulse needs its own",
+                "c.toml:6:8: meter.port: \"/dev/ttyUSB0\" is already the port of \"grid\"; one head reads one meter",
+                "c.toml:11:8: pulse.name: \"grid\" is already the name in line 2; every meter and pulse needs its own",
+                "c.toml:12:8: pulse.line: GPIO17 is already the line of \"s0\"",
             ])
         func remote(_ name: String, _ port: String) -> String { "[[meter]]\nname = \"\(name)\"\nport = \"\(port)\"\n" }
         #expect(Self.errors(remote("a", "tcp://pi:7970") + remote("b", "tcp://[fe80::1%eth0]:7970")) == [])
         #expect(
             Self.errors(remote("a", "tcp://pi:7970") + remote("b", "tcp://Pi:7970/")) == [
-                "c.toml:6:8: meter.port: \"tcp://pi:7970\" is the port of \"a\" already; one head reads one meter"
+                "c.toml:6:8: meter.port: \"tcp://pi:7970\" is already the port of \"a\"; one head reads one meter"
             ])
         #expect(
             Self.errors(remote("a", "tcp://pi:70000")) == [
-                "c.toml:3:8: meter.port: \"tcp://pi:70000\": the port is not 1 to 65535; expected e.g. \"tcp://raspberrypi:7970\""
+                "c.toml:3:8: meter.port: \"tcp://pi:70000\": the port must be 1 to 65535; expected e.g. \"tcp://raspberrypi:7970\""
             ])
         #expect(
             Self.errors(remote("a", "tcp://fe80::1:7970")) == [
-                "c.toml:3:8: meter.port: \"tcp://fe80::1:7970\": is no host and port (an IPv6 address stands in brackets); expected e.g. \"tcp://raspberrypi:7970\""
+                "c.toml:3:8: meter.port: \"tcp://fe80::1:7970\": is not a host and port (an IPv6 address must be in brackets); expected e.g. \"tcp://raspberrypi:7970\""
             ])
         func pulse(_ name: String, _ rest: String) -> String { "[[pulse]]\nname = \"\(name)\"\n\(rest)\n" }
         #expect(Self.errors(pulse("a", "line = 17")) == ["c.toml:3:8: pulse.line: 17 is a number; did you mean \"GPIO17\"?"])
         #expect(
-            Self.errors(pulse("a", "offset = 17")) == ["c.toml:1:1: pulse.chip: missing; expected e.g. \"/dev/gpiochip0\" beside offset"])
-        #expect(Self.errors(pulse("a", "chip = \"/dev/gpiochip0\"")) == ["c.toml:1:1: pulse.offset: missing; expected e.g. 17 beside chip"])
+            Self.errors(pulse("a", "offset = 17")) == [
+                "c.toml:1:1: pulse.chip: missing; expected e.g. \"/dev/gpiochip0\" together with offset"
+            ])
+        #expect(
+            Self.errors(pulse("a", "chip = \"/dev/gpiochip0\"")) == [
+                "c.toml:1:1: pulse.offset: missing; expected e.g. 17 together with chip"
+            ])
         #expect(
             Self.errors(pulse("a", "chip = \"gpiochip0\"\noffset = \"17\"")) == [
-                "c.toml:3:8: pulse.chip: \"gpiochip0\" is no whole path; expected one that begins with /, e.g. \"/dev/gpiochip0\"",
-                "c.toml:4:10: pulse.offset: \"17\" is a text, but expected a whole number, 0 to 1023, without quotes",
+                "c.toml:3:8: pulse.chip: \"gpiochip0\" is not an absolute path; expected e.g. \"/dev/gpiochip0\"",
+                "c.toml:4:10: pulse.offset: \"17\" is a string, but expected a whole number, 0 to 1023, without quotes",
             ])
         let line = "chip = \"/dev/gpiochip0\"\noffset = 17"
         #expect(
             Self.errors(pulse("a", line) + pulse("b", line)) == [
-                "c.toml:8:10: pulse.offset: /dev/gpiochip0 17 is the line of \"a\" already"
+                "c.toml:8:10: pulse.offset: /dev/gpiochip0 17 is already the line of \"a\""
             ])
         #expect(
             Self.errors(pulse("a", "chip = \"/dev/gpiochip0\"\noffset = 1024")) == [
@@ -319,12 +333,13 @@ import Testing
         }
         #expect(
             errors("password = \"a\"\npassword_file = \"/secret\"") == [
-                "c.toml:7:17: mqtt.password_file: mqtt.password is there too; keep one of the two"
+                "c.toml:7:17: mqtt.password_file: mqtt.password is set as well; keep one of the two"
             ])
-        #expect(errors("password = 1234") == ["c.toml:6:12: mqtt.password: expected a text in quotes"])
-        #expect(errors("password = \"a\\nb\"") == ["c.toml:6:12: mqtt.password: has a line break or another control character in it"])
+        #expect(errors("password = 1234") == ["c.toml:6:12: mqtt.password: expected a string in quotes"])
+        #expect(errors("password = \"a\\nb\"") == ["c.toml:6:12: mqtt.password: contains a line break or another control character"])
         #expect(
-            errors("password_file = \"secret\"").first?.hasPrefix("c.toml:6:17: mqtt.password_file: \"secret\" is no whole path;") == true)
+            errors("password_file = \"secret\"").first?.hasPrefix("c.toml:6:17: mqtt.password_file: \"secret\" is not an absolute path;")
+                == true)
         #expect(errors("password_file = \"/nowhere\"") == ["c.toml:6:17: mqtt.password_file: \"/nowhere\": no such file"])
         #expect(
             errors("password_file = \"/closed\"") == [
@@ -333,9 +348,9 @@ import Testing
         #expect(errors("password_file = \"/empty\"") == ["c.toml:6:17: mqtt.password_file: \"/empty\" is empty; expected e.g. \"…\""])
         #expect(
             errors("password_file = \"/two\"") == [
-                "c.toml:6:17: mqtt.password_file: \"/two\" has a line break or another control character in it"
+                "c.toml:6:17: mqtt.password_file: \"/two\" contains a line break or another control character"
             ])
-        #expect(Self.errors(Self.meter + "[mqtt]\npassword = \"a\"") == ["c.toml:5:1: mqtt.username: missing; a password needs one"])
+        #expect(Self.errors(Self.meter + "[mqtt]\npassword = \"a\"") == ["c.toml:5:1: mqtt.username: missing; a password needs a username"])
 
         var systemd = Self.environment
         systemd.credentialsDirectory = "/credentials"
@@ -361,7 +376,7 @@ import Testing
     /// jouled must not receive its own messages as commands.
     @Test func topicsThatMeet() {
         let why =
-            "can't be both mqtt.topic and mqtt.homeassistant.prefix: jouled's status would pass for Home Assistant's; expected e.g. topic = \"jouled\""
+            "can't be both mqtt.topic and mqtt.homeassistant.prefix: jouled's status would be mistaken for Home Assistant's; expected e.g. topic = \"jouled\""
         #expect(Self.errors(Self.meter + "[mqtt]\ntopic = \"homeassistant\"") == ["c.toml:5:9: mqtt.topic: \"homeassistant\" \(why)"])
         #expect(
             Self.errors(Self.meter + "[mqtt]\n[mqtt.homeassistant]\nprefix = \"jouled\"") == [
@@ -371,13 +386,13 @@ import Testing
         let registers = "[[meter]]\nname = \"read\"\nport = \"/dev/ttyUSB0\"\nregisters = [\"1.8.0\", \"96.7.21=set\"]"
         #expect(
             Self.errors(registers) == [
-                "c.toml:4:13: meter.registers: a meter called \"read\" can't have a register called \"set\"; expected another name"
+                "c.toml:4:13: meter.registers: a meter named \"read\" can't have a register named \"set\"; expected another name"
             ])
         for topic in ["homeassistant/status", "jouled/grid/total/set", "jouled/read/set", "jouled/restart/set"] {
             let output = "[mqtt]\n[[output]]\ntype = \"mqtt-form\"\nmeter = \"grid\"\ndevice_id = \"1\"\ntopic = \"\(topic)\""
             #expect(
                 Self.errors(Self.meter + output) == [
-                    "c.toml:9:9: output.topic: \"\(topic)\" is a topic that jouled takes commands from; expected another one"
+                    "c.toml:9:9: output.topic: \"\(topic)\" is a topic on which jouled receives commands; expected another one"
                 ])
         }
     }
@@ -397,11 +412,11 @@ import Testing
         #expect(try mqtt("url = \"mqtts://[::1]:8884\"").port == 8884)
 
         let url = "[mqtt]\nurl = \"mqtts://broker\"\n"
-        #expect(Self.errors(Self.meter + url + "cert_file = \"/a.pem\"") == ["c.toml:6:13: mqtt.cert_file: needs mqtt.key_file beside it"])
-        #expect(Self.errors(Self.meter + url + "key_file = \"/a.pem\"") == ["c.toml:6:12: mqtt.key_file: needs mqtt.cert_file beside it"])
+        #expect(Self.errors(Self.meter + url + "cert_file = \"/a.pem\"") == ["c.toml:6:13: mqtt.cert_file: needs mqtt.key_file as well"])
+        #expect(Self.errors(Self.meter + url + "key_file = \"/a.pem\"") == ["c.toml:6:12: mqtt.key_file: needs mqtt.cert_file as well"])
         #expect(
             Self.errors(Self.meter + url + "ca_file = \"ca.pem\"") == [
-                "c.toml:6:11: mqtt.ca_file: \"ca.pem\" is no whole path; expected one that begins with /, e.g. \"/etc/jouled/ca.pem\""
+                "c.toml:6:11: mqtt.ca_file: \"ca.pem\" is not an absolute path; expected e.g. \"/etc/jouled/ca.pem\""
             ])
         #expect(Self.errors(Self.meter + url + "ca_file = \"/ca\"") == ["c.toml:6:11: mqtt.ca_file: \"/ca\": no such file"])
     }

@@ -209,7 +209,7 @@ import Testing
         #expect(error("/nowhere/config.toml") == "/nowhere/config.toml: no such file")
         #expect(error("/") == "/: Is a directory")
         #expect(error("/dev/zero") == "/dev/zero: is larger than 1048576 bytes")
-        #expect(error("/dev/null") == "/dev/null:1:1: nothing to read: there is neither a [[meter]] nor a [[pulse]] in it")
+        #expect(error("/dev/null") == "/dev/null:1:1: nothing to read: there is neither a [[meter]] nor a [[pulse]]")
     }
 }
 

@@ -20,26 +20,26 @@ import Testing
     }
 
     private static let wrong: [(String, String)] = [
-        ("\"96.7=\"", "4:14: meter.registers: \"\" is no name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\""),
+        ("\"96.7=\"", "4:14: meter.registers: \"\" is not a valid name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\""),
         (
             "\"1.8.0\", \"96.7.21=Power failures\"",
-            "4:23: meter.registers: \"Power failures\" is no name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\""
+            "4:23: meter.registers: \"Power failures\" is not a valid name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\""
         ),
-        ("\"96.7.21=a/b\"", "4:14: meter.registers: \"a/b\" is no name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\""),
-        ("\"=failures\"", "4:14: meter.registers: \"=failures\" is no OBIS code; expected e.g. \"1.8.0\""),
-        ("\"96.7.x=failures\"", "4:14: meter.registers: \"96.7.x=failures\" is no OBIS code; expected e.g. \"1.8.0\""),
+        ("\"96.7.21=a/b\"", "4:14: meter.registers: \"a/b\" is not a valid name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\""),
+        ("\"=failures\"", "4:14: meter.registers: \"=failures\" is not an OBIS code; expected e.g. \"1.8.0\""),
+        ("\"96.7.x=failures\"", "4:14: meter.registers: \"96.7.x=failures\" is not an OBIS code; expected e.g. \"1.8.0\""),
         (
             "\"1.8.0=mine\"",
             "4:14: meter.registers: 1.8.0 is published as energy_import; expected \"1.8.0\" without a name"
         ),
         (
             "\"96.7.21=power\"",
-            "4:14: meter.registers: \"power\" is a name of jouled's own; expected another, e.g. \"my_power\""
+            "4:14: meter.registers: \"power\" is a reserved name; expected another, e.g. \"my_power\""
         ),
-        ("\"96.7.21=json\"", "4:14: meter.registers: \"json\" is a name of jouled's own; expected another, e.g. \"my_json\""),
+        ("\"96.7.21=json\"", "4:14: meter.registers: \"json\" is a reserved name; expected another, e.g. \"my_json\""),
         (
             "\"96.7.21=a\", \"96.7.22=a\"",
-            "4:27: meter.registers: \"a\" is the name of 96.7.21 already; every register needs its own"
+            "4:27: meter.registers: \"a\" is already the name of 96.7.21; every register needs its own"
         ),
         ("\"96.7.21=a\", \"96.7.21=b\"", "4:27: meter.registers: \"96.7.21=b\" is in the list twice"),
     ]

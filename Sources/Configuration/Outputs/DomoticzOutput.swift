@@ -40,7 +40,7 @@ extension ConfigurationReader {
         let devices = section.sections("device", DomoticzGateway.deviceKeys, upTo: 256)
         if devices.isEmpty, section.errors.isEmpty {
             section.refuse(
-                "device", at: section.position, "missing; expected a [[output.device]] below it for each virtual sensor of Domoticz")
+                "device", at: section.position, "missing; expected an [[output.device]] below it for each virtual sensor in Domoticz")
         }
         gateway.devices = devices.compactMap { device($0, configuration, topic: gateway.topic) }
         return gateway
@@ -55,7 +55,7 @@ extension ConfigurationReader {
             "type", .choice(), "expected \(listed(DomoticzDevice.Kind.allCases.map(\.rawValue)))")
         guard let idx, let meter, let kind else { return nil }
         if let other = indexes["\(idx) \(topic)"] {
-            section.refuse("idx", "\(idx) shows \(quoted(other)) already; every device needs its own")
+            section.refuse("idx", "\(idx) already shows \(quoted(other)); every device needs its own")
         }
         indexes["\(idx) \(topic)"] = meter
         var device = DomoticzDevice(idx: idx, meter: meter, kind: kind)
@@ -70,10 +70,10 @@ extension ConfigurationReader {
     private func quantity(of kind: DomoticzDevice.Kind, _ section: inout ConfigurationSection) -> Measurand? {
         let allowed = kind.quantities
         guard !allowed.isEmpty else {
-            if section.has("quantity") { section.refuse("quantity", "type = \(quoted(kind.rawValue)) has its own; remove it") }
+            if section.has("quantity") { section.refuse("quantity", "type = \(quoted(kind.rawValue)) has a fixed quantity; remove it") }
             return nil
         }
-        if kind == .custom, !section.has("quantity") { section.refuse("quantity", "missing; expected which, e.g. \"frequency\"") }
+        if kind == .custom, !section.has("quantity") { section.refuse("quantity", "missing; expected a quantity, e.g. \"frequency\"") }
         return section.read("quantity", .choice(allowed.map { ($0.rawValue, $0) }))
     }
 
@@ -81,14 +81,14 @@ extension ConfigurationReader {
     private func checkMeter(of device: DomoticzDevice, _ section: inout ConfigurationSection, _ configuration: Configuration) {
         if let pulse = configuration.pulses.first(where: { $0.name == device.meter }) {
             if let meter = pulse.of {
-                section.refuse("meter", "\(quoted(device.meter)) is the light of \(quoted(meter)); expected that one")
+                section.refuse("meter", "\(quoted(device.meter)) is the light of \(quoted(meter)); expected \(quoted(meter))")
             } else if let refusal = device.refusal(of: pulse) {
                 section.refuse("type", refusal)
             }
         } else if let meter = configuration.meters.first(where: { $0.name == device.meter }) {
             if device.kind == .p1Gas {
                 section.refuse(
-                    "type", "an electricity meter has no gas; a gas meter behind its P1 port is called \(quoted("\(meter.name)_gas"))")
+                    "type", "an electricity meter has no gas; a gas meter behind its P1 port is named \(quoted("\(meter.name)_gas"))")
             }
             checkTariffs(of: device, meter, &section)
         } else if !meterNames.contains(where: { device.isBehind($0) }) {
@@ -105,14 +105,14 @@ extension ConfigurationReader {
         let registers = codes.map { "\"\($0.short)\"" }.joined(separator: ", ")
         section.refuse(
             "tariffs",
-            "\(quoted(meter.name)) does not read them; expected registers = [\(registers)] there, or its protocol where it speaks by itself"
+            "\(quoted(meter.name)) does not read them; expected registers = [\(registers)] there, or its protocol if it sends by itself"
         )
     }
 
     private func strange(_ name: String, _ configuration: Configuration) -> String {
         let names = configuration.meters.map(\.name) + configuration.pulses.filter { $0.of == nil }.map(\.name)
         let hint = closest(to: name, among: names).map { "did you mean \(quoted($0))? " } ?? ""
-        return "no meter is called \(quoted(name)); \(hint)allowed: \(listed(names))"
+        return "no meter named \(quoted(name)); \(hint)allowed: \(listed(names))"
     }
 }
 

@@ -20,13 +20,13 @@ extension FormOutput: OutputSettings {
 extension ConfigurationReader {
     fileprivate func form(_ section: inout ConfigurationSection, _ configuration: Configuration) -> FormOutput? {
         requireBroker(&section, configuration)
-        let topic = section.required("topic", .topic("myhome/infra/power/xwwwform"), "what PE32ME162_TOPIC was before")
+        let topic = section.required("topic", .topic("myhome/infra/power/xwwwform"), "expected the former PE32ME162_TOPIC")
         let meter = section.required("meter", .name, "expected the name of a [[meter]]")
-        let id = section.required("device_id", .line("EUI48:11:22:33:44:55:66"), "what PE32ME162_GUID was before")
+        let id = section.required("device_id", .line("EUI48:11:22:33:44:55:66"), "expected the former PE32ME162_GUID")
         let hasExport = section.read("export", .boolean)
         if let meter, !meterNames.contains(meter) {
             let names = listed(meterNames)
-            section.refuse("meter", "no [[meter]] is called \(quoted(meter))" + (names.isEmpty ? "" : "; allowed: \(names)"))
+            section.refuse("meter", "no [[meter]] named \(quoted(meter))" + (names.isEmpty ? "" : "; allowed: \(names)"))
         }
         if let topic { checkTopic(topic, &section, configuration) }
         guard let topic, let meter, let id else { return nil }

@@ -65,7 +65,7 @@ extension ConfigurationReader {
     }
 
     func requireBroker(_ section: inout ConfigurationSection, _ configuration: Configuration) {
-        if configuration.mqtt == nil { section.refuse("type", "needs [mqtt]: it goes to the same broker") }
+        if configuration.mqtt == nil { section.refuse("type", "needs [mqtt]: it publishes to the same broker") }
     }
 
     /// The output of jouled must not come back as a command.
@@ -74,6 +74,6 @@ extension ConfigurationReader {
         let topics = Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix)
         let heard = [topics.homeAssistantStatus] + BridgeCommand.allCases.map(topics.command)
         guard heard.contains(topic) || topics.meter(ofTotalSet: topic) != nil else { return }
-        section.refuse("topic", "\(quoted(topic)) is a topic that jouled takes commands from; expected another one")
+        section.refuse("topic", "\(quoted(topic)) is a topic on which jouled receives commands; expected another one")
     }
 }

@@ -33,13 +33,13 @@ extension BrokerAddress {
         guard usesTLS || text.hasPrefix("mqtt://") else { return refused("does not begin with mqtt:// or mqtts://") }
         var rest = text.dropFirst(usesTLS ? 8 : 7)
         if rest.last == "/" { rest = rest.dropLast() }
-        guard !rest.contains("/") else { return refused("has a path; the base topic has a key of its own, mqtt.topic") }
+        guard !rest.contains("/") else { return refused("has a path; the base topic is set with mqtt.topic") }
         guard let (host, portText) = hostAndPort(rest) else {
-            return refused("is no host with or without a port (an IPv6 address stands in brackets)")
+            return refused("is not a host with an optional port (an IPv6 address must be in brackets)")
         }
         var port = usesTLS ? 8883 : 1883
         if let portText {
-            guard let number = portNumber(portText) else { return refused("the port is not 1 to 65535") }
+            guard let number = portNumber(portText) else { return refused("the port must be 1 to 65535") }
             port = number
         }
         return .success(BrokerAddress(host: host, port: port, usesTLS: usesTLS))

@@ -1,4 +1,4 @@
-/// One error in a configuration file: `config.toml:12:5: meter.registers: "1.8.x" is no OBIS code; expected e.g. "1.8.0"`.
+/// One error in a configuration file: `config.toml:12:5: meter.registers: "1.8.x" is not an OBIS code; expected e.g. "1.8.0"`.
 package struct ConfigurationError: Sendable, Hashable, CustomStringConvertible {
     package var file: String
     /// `nil` if the file could not be read at all.

@@ -21,8 +21,8 @@ struct ConfigurationFormat<Value> {
     static func text(_ example: String, isSecret: Bool = false, _ read: @escaping (String) -> Result<Value, Refusal>) -> Self {
         Self { value in
             if case .string(let text) = value.content { return read(text) }
-            guard !isSecret else { return .failure(Refusal("expected a text in quotes")) }
-            return .failure(Refusal("\(value.summary), but expected a text in quotes, e.g. \(quoted(example))"))
+            guard !isSecret else { return .failure(Refusal("expected a string in quotes")) }
+            return .failure(Refusal("\(value.summary), but expected a string in quotes, e.g. \(quoted(example))"))
         }
     }
 }
@@ -33,7 +33,7 @@ extension TOMLValue {
         switch content {
         case .table: "this is a table"
         case .array: "this is a list"
-        case .string(let text): "\(quoted(text)) is a text"
+        case .string(let text): "\(quoted(text)) is a string"
         case .integer(let text), .float(let text): "\(text.prefix(40)) is a number"
         case .boolean(let flag): "\(flag) is a boolean"
         case .time(let text): "\(text.prefix(40)) is a date or time"
@@ -52,7 +52,7 @@ extension ConfigurationFormat where Value == String {
                 }
             }
             guard isPlain, (1...64).contains(text.utf8.count) else {
-                return .failure(Refusal("\(quoted(text)) is no name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\""))
+                return .failure(Refusal("\(quoted(text)) is not a valid name; expected 1 to 64 of a-z, 0-9, _ and -, e.g. \"grid\""))
             }
             return .success(text)
         }
@@ -64,7 +64,7 @@ extension ConfigurationFormat where Value == String {
             guard !text.isEmpty else { return .failure(Refusal("is empty; expected e.g. \(quoted(example))")) }
             guard text.utf8.count <= limit else { return .failure(Refusal("is longer than \(limit) bytes")) }
             guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
-                return .failure(Refusal("has a line break or another control character in it"))
+                return .failure(Refusal("contains a line break or another control character"))
             }
             return .success(text)
         }
@@ -73,7 +73,7 @@ extension ConfigurationFormat where Value == String {
     static func path(_ example: String) -> Self {
         .text(example) { text in
             guard text.utf8.first == UInt8(ascii: "/"), text.utf8.count <= 1024, !text.utf8.contains(0) else {
-                return .failure(Refusal("\(quoted(text)) is no whole path; expected one that begins with /, e.g. \(quoted(example))"))
+                return .failure(Refusal("\(quoted(text)) is not an absolute path; expected e.g. \(quoted(example))"))
             }
             return .success(text)
         }
@@ -98,7 +98,7 @@ extension ConfigurationFormat where Value == String {
                 }
             }
             guard isPlain, text.utf8.count <= 32 else {
-                return .failure(Refusal("\(quoted(text)) is no address; expected up to 32 letters and digits, e.g. \"12345678\""))
+                return .failure(Refusal("\(quoted(text)) is not a valid address; expected up to 32 letters and digits, e.g. \"12345678\""))
             }
             return .success(text)
         }
@@ -111,8 +111,8 @@ extension ConfigurationFormat where Value == String {
             }
             let levels = text.split(separator: "/", omittingEmptySubsequences: false)
             guard isPlain, text.utf8.count <= 128, text.first != "$", levels.allSatisfy({ !$0.isEmpty }) else {
-                let expected = "expected e.g. \(quoted(example)): no blank, no + or #, no / at its ends, no $ at its start"
-                return .failure(Refusal("\(quoted(text)) is no topic; \(expected)"))
+                let expected = "expected e.g. \(quoted(example)): no spaces, no + or #, no / at either end, no $ at the start"
+                return .failure(Refusal("\(quoted(text)) is not a valid topic; \(expected)"))
             }
             return .success(text)
         }
@@ -140,7 +140,7 @@ extension ConfigurationFormat {
         return .text(names.first ?? "") { text in
             if let choice = choices.first(where: { $0.name == text }) { return .success(choice.value) }
             if later.contains(text) {
-                return .failure(Refusal("\(quoted(text)) is not in this version of jouled; allowed: \(listed(names))"))
+                return .failure(Refusal("\(quoted(text)) is not supported by this version of jouled; allowed: \(listed(names))"))
             }
             let hint = closest(to: text, among: names).map { "did you mean \(quoted($0))? " } ?? ""
             return .failure(Refusal("\(quoted(text)) is unknown; \(hint)allowed: \(listed(names))"))

@@ -16,7 +16,7 @@ struct ConfigurationKeys {
 
     /// The message for an unknown key.
     func advice(on key: String) -> String {
-        if later.contains(key) { return "not in this version of jouled; remove it" }
+        if later.contains(key) { return "not supported by this version of jouled; remove it" }
         if let home = Self.all.first(where: { !$0.path.isEmpty && $0.path != path && $0.names.contains(key) }) {
             return "unknown key here; it belongs below \(home.heading): is there still a # before that line?"
         }

@@ -5,7 +5,7 @@ extension ConfigurationFormat where Value == Duration {
     static func duration(_ range: ClosedRange<Duration>) -> Self {
         .text("5s") { text in
             guard let duration = Duration(configuration: text) else {
-                return .failure(Refusal("\(quoted(text)) is no duration; expected e.g. \"500ms\", \"5s\", \"1.5s\", \"1min\" or \"1h\""))
+                return .failure(Refusal("\(quoted(text)) is not a duration; expected e.g. \"500ms\", \"5s\", \"1.5s\", \"1min\" or \"1h\""))
             }
             guard range.contains(duration) else {
                 let (low, high) = (range.lowerBound.configurationText, range.upperBound.configurationText)
@@ -51,7 +51,7 @@ extension ConfigurationFormat where Value == Int64 {
     static var power: Self {
         .text("25kW") { text in
             guard let (number, unit) = numberAndUnit(text), unit == "W" || unit == "kW" else {
-                return .failure(Refusal("\(quoted(text)) is no power; expected e.g. \"25kW\" or \"25000W\""))
+                return .failure(Refusal("\(quoted(text)) is not a power; expected e.g. \"25kW\" or \"25000W\""))
             }
             guard let watts = number.scaled(by: unit == "kW" ? 3 : 0).units(of: 0), (1...100_000_000).contains(watts) else {
                 return .failure(Refusal("\(quoted(text)) is out of range; expected whole watts, \"1W\" to \"100000kW\""))
@@ -100,7 +100,7 @@ extension ConfigurationFormat where Value == [NamedRegister] {
             var registers: [NamedRegister] = []
             for item in items {
                 guard case .string(let text) = item.content else {
-                    return .failure(Refusal("\(item.summary), but expected a text in quotes, e.g. \"1.8.0\"", at: item.position))
+                    return .failure(Refusal("\(item.summary), but expected a string in quotes, e.g. \"1.8.0\"", at: item.position))
                 }
                 switch register(text, after: registers) {
                 case .success(let register): registers.append(register)
@@ -115,7 +115,7 @@ extension ConfigurationFormat where Value == [NamedRegister] {
 private func register(_ text: String, after others: [NamedRegister]) -> Result<NamedRegister, Refusal> {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     guard parts[0].utf8.count <= 32, let code = OBISCode(parts[0]) else {
-        return .failure(Refusal("\(quoted(text)) is no OBIS code; expected e.g. \"1.8.0\""))
+        return .failure(Refusal("\(quoted(text)) is not an OBIS code; expected e.g. \"1.8.0\""))
     }
     guard !others.contains(where: { $0.code == code }) else { return .failure(Refusal("\(quoted(text)) is in the list twice")) }
     guard parts.count > 1 else { return .success(NamedRegister(code, name: "")) }
@@ -124,10 +124,10 @@ private func register(_ text: String, after others: [NamedRegister]) -> Result<N
     }
     return ConfigurationFormat.name.read(TOMLValue(.string(parts[1]), at: TOMLPosition(0, 0))).flatMap { name in
         if Topics.isTaken(name) {
-            return .failure(Refusal("\(quoted(name)) is a name of jouled's own; expected another, e.g. \(quoted("my_" + name))"))
+            return .failure(Refusal("\(quoted(name)) is a reserved name; expected another, e.g. \(quoted("my_" + name))"))
         }
         if let other = others.first(where: { $0.name == name }) {
-            return .failure(Refusal("\(quoted(name)) is the name of \(other.code.short) already; every register needs its own"))
+            return .failure(Refusal("\(quoted(name)) is already the name of \(other.code.short); every register needs its own"))
         }
         return .success(NamedRegister(code, name: name))
     }

@@ -25,9 +25,11 @@ package struct RemoteHead: Sendable, Hashable {
         guard text.hasPrefix("tcp://") else { return refused("does not begin with tcp://") }
         var rest = text.dropFirst(6)
         if rest.last == "/" { rest = rest.dropLast() }
-        guard let (host, portText) = hostAndPort(rest) else { return refused("is no host and port (an IPv6 address stands in brackets)") }
+        guard let (host, portText) = hostAndPort(rest) else {
+            return refused("is not a host and port (an IPv6 address must be in brackets)")
+        }
         guard let portText else { return refused("the port is missing") }
-        guard let port = portNumber(portText) else { return refused("the port is not 1 to 65535") }
+        guard let port = portNumber(portText) else { return refused("the port must be 1 to 65535") }
         // An IPv6 address may contain the name of an interface, which is case-sensitive.
         return .success(RemoteHead(host: host.utf8.contains(UInt8(ascii: ":")) ? host : host.lowercased(), port: port))
     }

@@ -65,7 +65,7 @@ extension ConfigurationReader {
         if mqtt.password != nil, !section.has("username") {
             section.refuse(
                 "username", at: section.table["password"]?.position ?? section.table["password_file"]?.position,
-                "missing; a password needs one")
+                "missing; a password needs a username")
         }
         nameClient(&mqtt, &section)
         mqtt.caFile = readable("ca_file", &section)
@@ -84,7 +84,7 @@ extension ConfigurationReader {
     }
 
     private static func clash(_ topic: String) -> String {
-        "\(quoted(topic)) can't be both mqtt.topic and mqtt.homeassistant.prefix: jouled's status would pass for Home Assistant's;"
+        "\(quoted(topic)) can't be both mqtt.topic and mqtt.homeassistant.prefix: jouled's status would be mistaken for Home Assistant's;"
             + " expected e.g. topic = \"jouled\""
     }
 
@@ -105,7 +105,7 @@ extension ConfigurationReader {
             section.refuse(key, "only for TLS, but mqtt.url is not mqtts://")
         }
         for (one, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] where section.has(one) && !section.has(other) {
-            section.refuse(one, "needs mqtt.\(other) beside it")
+            section.refuse(one, "needs mqtt.\(other) as well")
         }
     }
 
@@ -119,7 +119,7 @@ extension ConfigurationReader {
     private mutating func secret(_ name: String, _ section: inout ConfigurationSection) -> String? {
         let (fileKey, path) = (name + "_file", section.keys.path(of: name))
         if section.has(name) {
-            if section.has(fileKey) { section.refuse(fileKey, "\(path) is there too; keep one of the two") }
+            if section.has(fileKey) { section.refuse(fileKey, "\(path) is set as well; keep one of the two") }
             secretFiles.append(self.file)
             return section.read(name, .line("…", isSecret: true, upTo: 1024))
         }
@@ -156,7 +156,7 @@ extension ConfigurationReader {
 extension Configuration.MQTT {
     package var summary: String {
         let address = "\(usesTLS ? "mqtts" : "mqtt")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
-        let user = username.map { " as \(quoted($0)) with\(password == nil ? "out a" : " its") password" } ?? ""
+        let user = username.map { " as \(quoted($0)) \(password == nil ? "without" : "with") a password" } ?? ""
         let protocolName = version == .auto ? "" : ", MQTT \(version.rawValue)"
         let homeAssistant = discovery == .off ? "no discovery" : "discovery \(discovery.rawValue) under \(discoveryPrefix)"
         return "broker \(address)\(user)\(protocolName), client \(clientID), topics under \(topic), \(homeAssistant)"

@@ -61,11 +61,11 @@ extension ConfigurationReader {
         var section = section
         defer { errors += section.errors }
         let name = name(&section)
-        let port = section.required("port", .serialPort, "see which heads there are with: ls /dev/serial/by-id/")
+        let port = section.required("port", .serialPort, "list the heads with: ls /dev/serial/by-id/")
         var meter = Configuration.Meter(name: name ?? "", title: title(&section, name), port: port ?? "")
         if let port {
             if let other = ports[port] {
-                section.refuse("port", "\(quoted(port)) is the port of \(quoted(other)) already; one head reads one meter")
+                section.refuse("port", "\(quoted(port)) is already the port of \(quoted(other)); one head reads one meter")
             }
             ports[port] = name ?? ports[port]
         }
@@ -75,7 +75,7 @@ extension ConfigurationReader {
             meter.named = list.filter { !$0.name.isEmpty }
             // Its topic would be that of the command.
             if let name, BridgeCommand(rawValue: name) != nil, meter.named.contains(where: { $0.name == "set" }) {
-                section.refuse("registers", "a meter called \(quoted(name)) can't have a register called \"set\"; expected another name")
+                section.refuse("registers", "a meter named \(quoted(name)) can't have a register named \"set\"; expected another name")
             }
         }
         return name != nil && port != nil ? meter : nil

@@ -68,7 +68,7 @@ extension ConfigurationReader {
         var pulse = Configuration.Pulse(name: name ?? "", title: title(&section, name), line: line ?? .name(""))
         if let line {
             let key = section.has("line") ? "line" : "offset"
-            if let other = lines[line] { section.refuse(key, "\(line) is the line of \(quoted(other)) already") }
+            if let other = lines[line] { section.refuse(key, "\(line) is already the line of \(quoted(other))") }
             lines[line] = name ?? lines[line]
         }
         section.read(Configuration.Pulse.fields, into: &pulse)
@@ -80,10 +80,10 @@ extension ConfigurationReader {
     private mutating func light(_ section: inout ConfigurationSection, _ pulse: Configuration.Pulse) -> String? {
         guard let meter = section.read("of", .name) else { return nil }
         if !meterNames.contains(meter) {
-            section.refuse("of", "no [[meter]] is called \(quoted(meter)); expected the name of the one whose light this is")
+            section.refuse("of", "no [[meter]] named \(quoted(meter)); expected the meter whose light this is")
         }
-        if pulse.medium != .electricity { section.refuse("of", "a meter's light blinks for electricity; expected unit = \"kWh\" with it") }
-        if let other = lights[meter] { section.refuse("of", "\(quoted(other)) is the light of \(quoted(meter)) already") }
+        if pulse.medium != .electricity { section.refuse("of", "a meter's light counts electricity; expected unit = \"kWh\"") }
+        if let other = lights[meter] { section.refuse("of", "\(quoted(other)) is already the light of \(quoted(meter))") }
         lights[meter] = pulse.name
         return meter
     }
@@ -103,8 +103,8 @@ extension ConfigurationReader {
             section.refuse("line", "missing; expected e.g. \"GPIO17\", or chip = \"/dev/gpiochip0\" with offset = 17")
             return nil
         }
-        let chip = section.required("chip", .path("/dev/gpiochip0"), "expected e.g. \"/dev/gpiochip0\" beside offset")
-        let offset = section.required("offset", .integer(0...1023), "expected e.g. 17 beside chip")
+        let chip = section.required("chip", .path("/dev/gpiochip0"), "expected e.g. \"/dev/gpiochip0\" together with offset")
+        let offset = section.required("offset", .integer(0...1023), "expected e.g. 17 together with chip")
         guard let chip, let offset else { return nil }
         return .offset(offset, chip: chip)
     }
@@ -118,18 +118,18 @@ extension ConfigurationReader {
         case (.kilowattHours, nil): return (.kilowattHours, pulse.medium)
         case (.kilowattHours, .electricity?), (.kilowattHours, .heat?): break
         case (.kilowattHours, .some(let medium)):
-            section.refuse("medium", "\"\(medium.rawValue)\" is not counted in kWh; expected unit = \"m³\" or unit = \"L\" with it")
+            section.refuse("medium", "\"\(medium.rawValue)\" is not counted in kWh; expected unit = \"m³\" or unit = \"L\"")
         case (let unit, nil):
             section.refuse(
                 "medium", at: section.position(of: "unit"),
-                "missing; what are these \(unit.rawValue)? expected medium = \"gas\" or \"water\"")
+                "missing; what is measured in \(unit.rawValue)? expected medium = \"gas\" or \"water\"")
         case (let unit, .gas?), (let unit, .water?):
             // A thousand per kWh is common; for volumes there is no common number.
             if !section.has("pulses_per_unit") {
-                section.refuse("pulses_per_unit", "missing; how many pulses are one \(unit.rawValue)? it is printed on the meter, e.g. 100")
+                section.refuse("pulses_per_unit", "missing; expected the number printed on the meter, e.g. 100 pulses per \(unit.rawValue)")
             }
         case (let unit, .some(let medium)):
-            section.refuse("medium", "\"\(medium.rawValue)\" is not counted in \(unit.rawValue); expected unit = \"kWh\" with it")
+            section.refuse("medium", "\"\(medium.rawValue)\" is not counted in \(unit.rawValue); expected unit = \"kWh\"")
         }
         return (unit ?? pulse.unit, medium ?? pulse.medium)
     }
@@ -138,7 +138,7 @@ extension ConfigurationReader {
 extension Configuration.Pulse {
     package var summary: String {
         let input =
-            "\(line), \(activeEdge == .falling ? "falling" : "rising") edge, bias \(bias.rawValue), from \(minPulse.configurationText)"
+            "\(line), \(activeEdge == .falling ? "falling" : "rising") edge, bias \(bias.rawValue), min_pulse \(minPulse.configurationText)"
         if let of { return "pulse \(name): the light of \(of), \(input), \(pulsesPerUnit) per \(unit.rawValue)" }
         return
             "pulse \(name) \(quoted(title)): \(input), \(pulsesPerUnit) per \(unit.rawValue) of \(medium.rawValue), \(publishing(publishEvery))"

@@ -5,19 +5,19 @@ import MeterDaemon
 /// Parses TOML 1.0. Positions are toml++'s; an implicit table has the position of its first key.
 package func parseTOML(_ bytes: [UInt8], file: String) throws(ConfigurationErrors) -> TOMLTable {
     let parsed = bytes.withUnsafeBytes { bytes in ctoml_parse(bytes.bindMemory(to: CChar.self).baseAddress, bytes.count) }
-    guard let document = parsed else { throw ConfigurationErrors([ConfigurationError(file: file, "the memory is out")]) }
+    guard let document = parsed else { throw ConfigurationErrors([ConfigurationError(file: file, "out of memory")]) }
     defer { ctoml_free(document) }
     var position = ctoml_position()
     let error = String(ctoml_error(document, &position))
     guard error.isEmpty else {
-        let hint = error.hasSuffix("could not determine value type") ? "; a text stands in quotes" : ""
+        let hint = error.hasSuffix("could not determine value type") ? "; a string must be in quotes" : ""
         throw ConfigurationErrors([ConfigurationError(file: file, at: TOMLPosition(position), error + hint)])
     }
     var count = 0
     var nodes = TOMLNodes(rest: UnsafeBufferPointer(start: ctoml_nodes(document, &count), count: count)[...])
     guard case .table(let table)? = nodes.next(depth: 0)?.value.content else {
         throw ConfigurationErrors([
-            ConfigurationError(file: file, at: TOMLPosition(1, 1), "tables inside tables inside tables, more than 32 deep")
+            ConfigurationError(file: file, at: TOMLPosition(1, 1), "tables are nested more than 32 deep")
         ])
     }
     return table
