@@ -17,7 +17,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        fail "this needs root, and there is no sudo: $*"
+        fail "this needs root, but sudo is not installed: $*"
     fi
 }
 
@@ -27,7 +27,7 @@ is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" 
 need_packages() {
     local package missing=()
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        fail "this machine has no apt. jouled needs: Swift 6.0 or newer, a C++17 compiler, pkg-config, and the development files of" \
+        fail "apt is missing on this machine. jouled needs: Swift 6.0 or newer, a C++17 compiler, pkg-config, and the development files of" \
             "libgpiod (1.6 or 2), libmosquitto (2) and toml++ (3); for the demo and the tests mosquitto with its clients." \
             "With those, \"swift build -c release --static-swift-stdlib\" builds it."
     fi
@@ -35,7 +35,7 @@ need_packages() {
         is_installed "$package" || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    say "Installing by apt: ${missing[*]}"
+    say "Installing with apt: ${missing[*]}"
     as_root apt-get -q update >&2 || fail "apt-get update failed: is there a network?"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >&2 ||
         fail "apt could not install ${missing[*]}"
@@ -48,7 +48,7 @@ need_packages() {
 leave_broker_stopped() {
     [ -d /run/systemd/system ] || return 0
     as_root systemctl disable --now mosquitto.service >&2
-    say "The broker's service is installed but off. To use it: sudo systemctl enable --now mosquitto"
+    say "The broker's service is installed but disabled. To use it: sudo systemctl enable --now mosquitto"
 }
 
 swift_version() { swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1; }
@@ -60,15 +60,15 @@ need_swift() {
     if ! command -v swift >/dev/null; then
         if command -v apt-get >/dev/null && ! apt-cache show swiftlang >/dev/null 2>&1; then
             as_root apt-get -q update >&2 || true
-            apt-cache show swiftlang >/dev/null 2>&1 || fail "there is no Swift here, and this system has no package swiftlang for" \
+            apt-cache show swiftlang >/dev/null 2>&1 || fail "Swift is not installed, and this system has no package swiftlang for" \
                 "$(dpkg --print-architecture) (Debian 13 and Raspberry Pi OS trixie have it, 64 bit only)." \
-                "Install a Swift 6.0 or newer for this system, and put its bin folder on PATH."
+                "Install Swift 6.0 or newer for this system, and put its bin folder on PATH."
         fi
-        say "There is no Swift here yet: Debian's takes about 450 MB to download and 2.1 GB of disk."
+        say "Swift is not installed yet: Debian's package takes about 450 MB to download and 2.1 GB of disk."
         need_packages swiftlang
     fi
     version=$(swift_version)
-    [ "${version%%.*}" -ge 6 ] 2>/dev/null || fail "Swift 6.0 or newer is needed; $(command -v swift) is ${version:-not working}."
+    [ "${version%%.*}" -ge 6 ] 2>/dev/null || fail "Swift 6.0 or newer is required; $(command -v swift) is ${version:-not working}."
 }
 
 # The number of parallel compilers that fit into memory (a Pi Zero 2 W has 512 MB).
@@ -77,10 +77,10 @@ build_jobs() {
     megabytes=$(awk '/^(MemTotal|SwapTotal):/ { sum += $2 } END { print int(sum / 1024) }' /proc/meminfo)
     processors=$(nproc)
     jobs=$((megabytes / 900))
-    [ "$megabytes" -ge 850 ] || fail "$megabytes MB of memory and swap are too few to build. Add 1 GB of swap for the build:" \
+    [ "$megabytes" -ge 850 ] || fail "$megabytes MB of memory and swap is not enough to build. Add 1 GB of swap for the build:" \
         "sudo fallocate -l 1G /var/jouled-swap && sudo chmod 600 /var/jouled-swap && sudo mkswap /var/jouled-swap &&" \
         "sudo swapon /var/jouled-swap (afterwards: sudo swapoff /var/jouled-swap; sudo rm /var/jouled-swap)." \
-        "Or build on another Pi with the same system and bring the binary: deploy/install --binary FILE."
+        "Or build on another Pi with the same system and copy the binary here: deploy/install --binary FILE."
     [ "$jobs" -ge 1 ] || jobs=1
     [ "$jobs" -le "$processors" ] || jobs=$processors
     echo "$jobs"

@@ -7,14 +7,14 @@ import Publishing
 
 struct CheckCommand: Command {
     static let name = "check"
-    static let summary = "validates the configuration, and tries what it names"
+    static let summary = "validates the configuration; with --online, also tries its ports and broker"
     static let usage = """
         usage: jouled check [-c FILE] [--online]
 
-        Reads the configuration and says what is wrong, with file, line and column; ends with 78 then.
+        Reads the configuration and reports each error with file, line and column; the exit code is then 78.
 
           -c, --config FILE   the configuration (\(defaultConfiguration))
-              --online        also tries every port, line and the broker, a line each; ends with 69 when one fails
+              --online        also tries every port, line and the broker, one line each; exit code 69 if one fails
         """
     static let rules: [Options.Rule] = [.value("config", "c"), .flag("online")]
 
@@ -72,14 +72,14 @@ struct CheckCommand: Command {
         guard let reply = answer ?? nil else { return await trying() }
         let words = String(reply.drop { $0 != " " }.dropFirst())
         if reply.hasPrefix("ok ") { return .ok("\(words) by the running daemon") }
-        return words.hasPrefix("no meter") ? await trying() : .wrong("the running daemon says: \(words)")
+        return words.hasPrefix("no meter") ? await trying() : .wrong("the running daemon reports: \(words)")
     }
 
     private func tryPort(_ meter: Configuration.Meter, _ loop: EventLoop) async -> Finding {
         do throws(PortError) {
             let connection = try await serialPort(meter.port, loop: loop).open(LineSettings.opening)
             await connection.close()
-            return .ok("\(meter.port) opens; try: jouled read \(meter.port)")
+            return .ok("\(meter.port) can be opened; try: jouled read \(meter.port)")
         } catch {
             return .wrong(error.description)
         }
@@ -135,7 +135,7 @@ struct CheckCommand: Command {
         do throws(SystemError) {
             let condition = try folder.asOwner { () throws(SystemError) in try StateDirectory.condition(of: folder) }
             switch condition {
-            case .missing: return .ok("is not there yet, and can be made")
+            case .missing: return .ok("does not exist yet, and can be created")
             case .free: return .ok("can be written")
             case .held: return .ok("a daemon is using it")
             }

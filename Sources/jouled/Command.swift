@@ -24,6 +24,6 @@ let defaultConfiguration = "/etc/jouled/config.toml"
 extension Options {
     /// Allows at most `count` words.
     func limitWords(to count: Int) throws(Misuse) {
-        guard words.count <= count else { throw Misuse(reason: "\(words[count]): one word too many") }
+        guard words.count <= count else { throw Misuse(reason: "unexpected argument \(words[count])") }
     }
 }

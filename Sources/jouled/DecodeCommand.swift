@@ -9,11 +9,11 @@ struct DecodeCommand: Command {
     static let usage = """
         usage: jouled decode FILE… [--protocol P] [--json]
 
-        Shows the telegrams in recorded bytes, as they came or as `jouled record` writes them (`-` is standard input). What is damaged is
-        said on standard error, equal complaints once with their number, and never shown as a value. Ends with 1 if nothing could be
-        decoded.
+        Shows the telegrams in recorded bytes, either raw or as written by `jouled record` (`-` is standard input). Corrupted data is never
+        shown as a value; it is reported on standard error, consecutive identical errors once with their count. The exit code is 1 if
+        nothing could be decoded.
 
-          -p, --protocol P    iec62056, d0-push, sml or p1; auto finds out
+          -p, --protocol P    iec62056, d0-push, sml or p1; auto detects it
           -j, --json          one line of JSON for each telegram
         """
     static let rules: [Options.Rule] = [.value("protocol", "p"), .flag("json", "j")]
@@ -25,7 +25,7 @@ struct DecodeCommand: Command {
     private let asJSON: Bool
 
     init(_ options: Options) throws(Options.Misuse) {
-        guard !options.words.isEmpty else { throw Options.Misuse(reason: "say which file") }
+        guard !options.words.isEmpty else { throw Options.Misuse(reason: "no file given") }
         meterProtocol = try options.meterProtocol()
         files = options.words
         asJSON = options.has("json")
@@ -36,7 +36,7 @@ struct DecodeCommand: Command {
         for file in files {
             guard let bytes = readRecordedBytes(file) else { continue }
             let count = decode(bytes, file)
-            if count == 0 { printText("jouled: \(file): no whole telegram in it\n", to: standardError) }
+            if count == 0 { printText("jouled: \(file): there is no complete telegram in it\n", to: standardError) }
             telegrams += count
         }
         return telegrams > 0 ? .done : .failed

@@ -9,7 +9,7 @@ import VirtualMeters
 
 struct DemoCommand: Command {
     static let name = "demo"
-    static let summary = "a house without hardware"
+    static let summary = "runs a house without hardware"
     static let usage = """
         usage: jouled demo [--broker URL] [--seconds N] [--seed N]
 
@@ -17,8 +17,8 @@ struct DemoCommand: Command {
         when a broker answers. Shows the values until Ctrl-C.
 
           -b, --broker URL    mqtt://HOST:PORT (mqtt://localhost:1883, if that answers)
-          -s, --seconds N     ends by itself; with 1 if no value was read by then
-              --seed N        another house
+          -s, --seconds N     stops after N seconds; exit code 1 if no value was read by then
+              --seed N        simulates another house
         """
     static let rules: [Options.Rule] = [.value("broker", "b"), .value("seconds", "s"), .value("seed")]
 
@@ -40,7 +40,7 @@ struct DemoCommand: Command {
             broker = nil
             return
         }
-        guard let parsed = Configuration.MQTT(url: url) else { throw Options.Misuse(reason: "\(url) is no broker, as mqtt://HOST:PORT") }
+        guard let parsed = Configuration.MQTT(url: url) else { throw Options.Misuse(reason: "--broker takes mqtt://HOST:PORT, not \(url)") }
         broker = parsed
     }
 
@@ -142,7 +142,7 @@ struct DemoCommand: Command {
     }
 
     private func introduce(_ mqtt: Configuration.MQTT?, _ directory: String) {
-        printText("A virtual ME162 stands at \(directory)/me162; two virtual S0 meters give pulses.\n")
+        printText("A virtual ME162 is running at \(directory)/me162; two virtual S0 meters send pulses.\n")
         if let mqtt {
             printText("Subscribe: mosquitto_sub -h \(mqtt.host) -p \(mqtt.port) -t 'jouled-demo/#' -v\n\n")
         } else {

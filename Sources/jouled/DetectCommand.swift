@@ -6,15 +6,15 @@ import Metering
 
 struct DetectCommand: Command {
     static let name = "detect"
-    static let summary = "finds out which meter stands in front of a head"
+    static let summary = "detects which meter is in front of a head"
     static let usage = """
         usage: jouled detect [PORT…]
 
-        Listens at each PORT (SML, P1, IEC 62056-21 mode D), then asks (modes A, B, C), for \(Detection.limit.components.seconds) s at most, all of them at the same time.
+        Listens at each PORT (SML, P1, IEC 62056-21 mode D), then asks (modes A, B, C), for at most \(Detection.limit.components.seconds) s, all ports at the same time.
         Shows what answered, and a [[meter]] for the configuration: all of standard output can be pasted into the file. Without PORT:
-        every serial adapter that is plugged in (/dev/serial/by-id) and that no other program uses.
+        every serial adapter that is plugged in (/dev/serial/by-id) and not used by another program.
 
-        Ends with 1 when nothing answered, with 69 when a port can't be opened and no other has a meter.
+        The exit code is 1 if nothing answered, and 69 if a port can't be opened and no meter was found at another.
         """
     static let rules: [Options.Rule] = []
 
@@ -58,10 +58,10 @@ struct DetectCommand: Command {
                 for action in actions {
                     switch action {
                     case .apply(let settings) where !asks && settings.framing == .eightNone:
-                        say("\(port): listens at \(settings.speed.rawValue) Bd")
+                        say("\(port): listening at \(settings.speed.rawValue) Bd")
                     case .send where !asks:
                         asks = true
-                        say("\(port): asks")
+                        say("\(port): asking")
                     default: break
                     }
                 }
@@ -75,7 +75,7 @@ struct DetectCommand: Command {
         case .silent?:
             say(
                 "\(port): \(detection.whatWasHeard); no answer to the sign-on: check the head's position and direction"
-                    + " (or the meter answers to its address only, or sleeps: `address`, `wake_up`; or it refuses for a minute: try again)")
+                    + " (or the meter only answers to its address, or sleeps: `address`, `wake_up`; or it refuses for a minute: try again)")
         case .heard?: say("\(port): \(detection.whatWasHeard): check the head's position, with: jouled watch \(port)")
         default: break
         }
@@ -90,7 +90,7 @@ struct DetectCommand: Command {
         case .identified(let identification):
             let meter = Configuration.Meter(found: number, port: lasting, speaking: .iec62056)
             return comment(
-                "\(identification.manufacturer) \(identification.model) answers by iec62056; its data did not come in time: jouled read \(port)\n"
+                "\(identification.manufacturer) \(identification.model) answers by iec62056, but its data did not arrive in time: jouled read \(port)\n"
             )
                 + meter.block
         case .read(let readout, let speed):
@@ -98,7 +98,7 @@ struct DetectCommand: Command {
             let names = [readout.manufacturer, readout.model, readout.number].compactMap { $0 }.filter { !$0.isEmpty }
             let known = readout.registers.filter { $0.code.title != nil }.prefix(registersShown)
             let more = readout.registers.count - known.count
-            let locked = readout.isLocked ? "It shows whole kWh only, until its PIN is entered.\n" : ""
+            let locked = readout.isLocked ? "It only shows whole kWh until its PIN is entered.\n" : ""
             return comment(
                 "\(names.joined(separator: " ")), \(readout.source.rawValue) at \(speed.rawValue) Bd\n" + locked
                     + registerTable(Array(known)) + (more > 0 ? "\(more) more: jouled read \(port)\n" : ""))

@@ -67,7 +67,7 @@ struct LinkView {
         let quality = watch.quality
         let recent = quality.recent
         let share = quality.share(watch.now).map { "\(padded("\($0)", 3, right: true)) % good" } ?? "  no telegram yet"
-        let basis = quality.isSilent(watch.now) ? " (nothing comes any more)" : " (\(recent.good) of the last \(recent.of))"
+        let basis = quality.isSilent(watch.now) ? " (no more data)" : " (\(recent.good) of the last \(recent.of))"
         return share + (recent.of > 0 ? basis : "") + ", \(quality.bytesPerSecond(watch.now)) bytes/s"
     }
 

@@ -43,7 +43,7 @@ struct LiveTable {
     private static func table(_ snapshot: Snapshot) -> String {
         "\n"
             + snapshot.meters.map { meter in
-                let state = meter.problem ?? (meter.isAvailable ? "is being read" : "not read yet")
+                let state = meter.problem ?? (meter.isAvailable ? "being read" : "not read yet")
                 let rows = values(meter).map { "  \(padded($0, 16)) \(padded($1, 20, right: true))\n" }.joined()
                 return "\(meter.title) (\(state))\n\(rows)\n"
             }.joined()

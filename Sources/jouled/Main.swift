@@ -13,10 +13,10 @@ struct Main {
     static func main() {
         checkProcess()
         let arguments = Array(CommandLine.arguments.dropFirst())
-        guard let word = arguments.first else { misuse("say what to do", general) }
+        guard let word = arguments.first else { misuse("no command given", general) }
         if word == "--help" || word == "-h" || word == "help" { finish(general) }
         if word == "--version" || word == "-V" { finish("jouled \(jouledVersion)\n") }
-        guard let type = commands.first(where: { $0.name == word }) else { misuse("there is no command \(word)", general) }
+        guard let type = commands.first(where: { $0.name == word }) else { misuse("unknown command \(word)", general) }
         let command: any Command
         do throws(Options.Misuse) {
             let options = try Options(Array(arguments.dropFirst()), rules: type.rules)
@@ -45,7 +45,7 @@ struct Main {
     private static var general: String {
         let width = commands.map { $0.name.count }.max() ?? 0
         let list = commands.map { "  \($0.name)\(String(repeating: " ", count: width - $0.name.count))  \($0.summary)\n" }.joined()
-        return "usage: jouled COMMAND [OPTION…]\n\n\(list)\n`jouled COMMAND --help` says more; `jouled --version` which one this is.\n"
+        return "usage: jouled COMMAND [OPTION…]\n\n\(list)\n`jouled COMMAND --help` shows more, `jouled --version` the version.\n"
     }
 
     private static func finish(_ text: String) -> Never {

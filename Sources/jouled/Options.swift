@@ -30,14 +30,14 @@ struct Options {
             } else if argument.hasPrefix("--") {
                 let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
                 guard let rule = rules.first(where: { $0.name == parts[0] }) else {
-                    throw Misuse(reason: "there is no option --\(parts[0])")
+                    throw Misuse(reason: "unknown option --\(parts[0])")
                 }
                 try take(rule, parts.count == 2 ? parts[1] : nil, &rest)
             } else if argument.hasPrefix("-"), let second = argument.dropFirst().first, !second.isNumber {
                 var letters = argument.dropFirst()
                 while let letter = letters.popFirst() {
                     guard let rule = rules.first(where: { $0.letter == letter }) else {
-                        throw Misuse(reason: "there is no option -\(letter)")
+                        throw Misuse(reason: "unknown option -\(letter)")
                     }
                     try take(rule, rule.takesValue && !letters.isEmpty ? String(letters) : nil, &rest)
                     if rule.takesValue { break }
@@ -55,7 +55,7 @@ struct Options {
             return
         }
         guard let value = given ?? rest.popFirst() else { throw Misuse(reason: "--\(rule.name) needs a value") }
-        guard rule.repeats || values[rule.name] == nil else { throw Misuse(reason: "--\(rule.name) stands twice") }
+        guard rule.repeats || values[rule.name] == nil else { throw Misuse(reason: "--\(rule.name) is given twice") }
         values[rule.name, default: []].append(value)
     }
 

@@ -11,12 +11,12 @@ struct ReadCommand: Command {
     static let usage = """
         usage: jouled read [PORT] [--protocol P] [--json] [--timeout SECONDS]
 
-        Reads the meter at PORT once and shows every register with its meaning. Without PORT: the one optical head that is plugged in
-        (/dev/serial/by-id). A head at another machine is tcp://HOST:PORT.
+        Reads the meter at PORT once and shows every register with its meaning. Without PORT: the only optical head that is plugged
+        in (/dev/serial/by-id). A head on another machine is tcp://HOST:PORT.
 
           -p, --protocol P    iec62056 asks; d0-push, sml and p1 listen; auto asks, then listens
           -j, --json          one line of JSON, as `decode --json` prints it
-          -t, --timeout S     gives up after so many seconds (90: a meter may refuse for a minute after a broken session)
+          -t, --timeout S     gives up after S seconds (90: a meter may refuse for a minute after an aborted session)
         """
     static let rules: [Options.Rule] = [.value("protocol", "p"), .flag("json", "j"), .value("timeout", "t")]
 
@@ -77,7 +77,7 @@ struct ReadCommand: Command {
 /// A path, or the address of a remote head.
 func portWord(_ word: String) throws(Options.Misuse) -> String {
     guard word.hasPrefix("tcp:") else { return word }
-    guard let head = RemoteHead(word) else { throw Options.Misuse(reason: "\(word): a remote head is tcp://HOST:PORT") }
+    guard let head = RemoteHead(word) else { throw Options.Misuse(reason: "\(word) is not a remote head; expected tcp://HOST:PORT") }
     return head.description
 }
 
@@ -85,7 +85,7 @@ func portWord(_ word: String) throws(Options.Misuse) -> String {
 func onlyHead() -> String? {
     let heads = serialAdapters()
     if heads.count == 1 { return heads[0] }
-    let reason = heads.isEmpty ? "no serial adapter is plugged in" : "say which: \(heads.joined(separator: " "))"
+    let reason = heads.isEmpty ? "no serial adapter is plugged in" : "choose one: \(heads.joined(separator: " "))"
     printText("jouled: \(reason)\n", to: standardError)
     return nil
 }
@@ -102,7 +102,7 @@ extension Options {
 }
 
 func printReadout(_ readout: Readout, asJSON: Bool) {
-    if readout.isLocked { printText("jouled: the meter shows whole kWh only, until its PIN is entered\n", to: standardError) }
+    if readout.isLocked { printText("jouled: the meter only shows whole kWh until its PIN is entered\n", to: standardError) }
     if asJSON { return printText(JSON.decoded(readout).description + "\n") }
     let names = [readout.manufacturer, readout.model, readout.serial].compactMap { $0 }.filter { !$0.isEmpty }
     if !names.isEmpty { printText(names.joined(separator: " ") + "\n") }

@@ -11,16 +11,16 @@ struct RecordCommand: Command {
         usage: jouled record PORT FILE [--protocol P] [--speed N] [--framing F] [--seconds N] [--anonymize]
                jouled record --anonymize RECORDING FILE [--protocol P]
 
-        Writes what is received at PORT (a path, or tcp://HOST:PORT) to the new FILE, until SIGINT or SIGTERM. `decode` shows what is in
-        it, `replay` plays it. A meter that wants to be asked is read out once with --protocol iec62056.
+        Writes what is received at PORT (a path, or tcp://HOST:PORT) to the new FILE, until SIGINT or SIGTERM. `decode` shows its
+        contents, `replay` plays it. A meter that only answers requests is read out once with --protocol iec62056.
 
           -p, --protocol P    iec62056 asks; d0-push, sml, p1 and auto only listen (auto)
           -s, --speed N       baud rate to listen at (9600; 115200 for p1)
           -f, --framing F     8N1 or 7E1 (8N1, which has the parity of 7E1 as the eighth bit)
-          -t, --seconds N     ends after so many seconds
-          -a, --anonymize     masks what names the meter and its place (serial numbers, addresses, keys, messages) and repairs the
-                              checksums; what is in no whole telegram is left out. Written at the end. The second form does it to what
-                              was recorded before, by jouled or as plain bytes.
+          -t, --seconds N     stops after N seconds
+          -a, --anonymize     masks what identifies the meter and its location (serial numbers, addresses, keys, messages) and corrects
+                              the checksums; bytes outside complete telegrams are left out. FILE is written at the end. The second form
+                              anonymizes an existing recording, made by jouled or as plain bytes.
         """
     static let rules: [Options.Rule] = [
         .value("protocol", "p"), .value("speed", "s"), .value("framing", "f"), .value("seconds", "t"), .flag("anonymize", "a"),
@@ -36,7 +36,7 @@ struct RecordCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 2)
-        guard options.words.count == 2 else { throw Options.Misuse(reason: "say which port, and which file") }
+        guard options.words.count == 2 else { throw Options.Misuse(reason: "PORT and FILE are required") }
         port = try portWord(options.words[0])
         file = options.words[1]
         anonymizes = options.has("anonymize")
@@ -44,7 +44,7 @@ struct RecordCommand: Command {
         let language = meterProtocol.map(Language.named)
         asks = language?.isAsked == true
         guard !asks || options["speed"] == nil && options["framing"] == nil else {
-            throw Options.Misuse(reason: "--speed and --framing are for listening; a dialogue has its own")
+            throw Options.Misuse(reason: "--speed and --framing are only for listening; iec62056 sets its own")
         }
         let usual = language?.usualSpeed.rawValue ?? 9600
         guard let speed = (options["speed"].map { Int($0) } ?? usual).flatMap(BaudRate.init) else {
@@ -193,5 +193,5 @@ private struct Tally {
         telegrams += decoder.push(heard, at: at).count { if case .readout = $0 { true } else { false } }
     }
 
-    var summary: String { bytes == 0 ? "nothing was heard" : "\(bytes) bytes with \(telegrams) whole telegrams" }
+    var summary: String { bytes == 0 ? "nothing was received" : "\(bytes) bytes with \(telegrams) complete telegrams" }
 }

@@ -18,7 +18,7 @@ func recording(_ bytes: [UInt8], _ file: String) -> Recording? {
     do throws(Recording.Fault) {
         return try Recording(file: bytes)
     } catch {
-        printText("jouled: \(file):\(error.line): no line of a recording\n", to: standardError)
+        printText("jouled: \(file):\(error.line): not a line of a recording\n", to: standardError)
         return nil
     }
 }

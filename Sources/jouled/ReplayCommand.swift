@@ -9,12 +9,12 @@ struct ReplayCommand: Command {
     static let usage = """
         usage: jouled replay FILE --link PATH [--speed N] [--loop]
 
-        Plays what `jouled record` recorded: whoever reads PATH gets the same bytes at the same pace. Bytes without times are played at that
-        of 9600 baud. Ends with the recording, or by SIGINT or SIGTERM, and PATH goes with it.
+        Plays a recording of `jouled record`: a program that reads PATH gets the same bytes at the same pace. Bytes without timestamps are
+        played at 9600 baud. Stops at the end of the recording, or on SIGINT or SIGTERM, and removes PATH.
 
           -l, --link PATH     where the port appears (a symbolic link to a pseudo-terminal)
-          -s, --speed N       so many times as fast, 1 to 1000
-              --loop          again and again
+          -s, --speed N       plays N times as fast, 1 to 1000
+              --loop          repeats the recording forever
         """
     static let rules: [Options.Rule] = [.value("link", "l"), .value("speed", "s"), .flag("loop")]
 
@@ -25,8 +25,8 @@ struct ReplayCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
-        guard let file = options.words.first else { throw Options.Misuse(reason: "say which file") }
-        guard let link = options["link"] else { throw Options.Misuse(reason: "--link PATH is needed") }
+        guard let file = options.words.first else { throw Options.Misuse(reason: "no file given") }
+        guard let link = options["link"] else { throw Options.Misuse(reason: "--link PATH is required") }
         let speed = options["speed"].map { Int($0) } ?? 1
         guard let speed, (1...1000).contains(speed) else { throw Options.Misuse(reason: "--speed takes 1 to 1000") }
         (self.file, self.link, timesAsFast, again) = (file, link, speed, options.has("loop"))
@@ -36,12 +36,12 @@ struct ReplayCommand: Command {
         let signals = Signals(loop: loop)
         guard let bytes = readFile(file), let recording = recording(bytes, file) else { return .failed }
         guard !recording.portions.isEmpty else {
-            printText("jouled: \(file): there is nothing in it\n", to: standardError)
+            printText("jouled: \(file): the recording is empty\n", to: standardError)
             return .failed
         }
         do throws(PortError) {
             let replay = PtyReplay(recording, on: try PseudoTerminal(loop: loop, link: link), clock: loop)
-            printText("\(file) is played at \(link)\n", to: standardError)
+            printText("playing \(file) at \(link)\n", to: standardError)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await replay.run(timesAsFast: timesAsFast, again: again) }
                 group.addTask { _ = await signals.next() }

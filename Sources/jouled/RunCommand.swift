@@ -6,16 +6,16 @@ import Publishing
 
 struct RunCommand: Command, Sendable {
     static let name = "run"
-    static let summary = "the daemon"
+    static let summary = "runs the daemon"
     static let usage = """
         usage: jouled run [-c FILE]
 
-        Reads the meters and publishes them until SIGTERM or SIGINT; then saves the totals, says `offline` and ends.
-        SIGHUP: reads the configuration again; a wrong one changes nothing and is said in the log.
-        SIGUSR1: the same, and begins again though nothing has changed, as Home Assistant's button does.
+        Reads the meters and publishes them until SIGTERM or SIGINT; then saves the totals, publishes `offline` and exits.
+        SIGHUP: reloads the configuration; an invalid one changes nothing, and its errors are logged.
+        SIGUSR1: the same, but restarts even if nothing has changed, like the button in Home Assistant.
 
           -c, --config FILE   the configuration (\(defaultConfiguration))
-          -v, --verbose       say more in the log
+          -v, --verbose       logs more
         """
     static let rules: [Options.Rule] = [.value("config", "c"), .flag("verbose", "v")]
 
@@ -60,7 +60,7 @@ struct RunCommand: Command, Sendable {
             warnOfSecrets(new)
             return new
         } catch {
-            log.write(.error, "the configuration stays as it was:")
+            log.write(.error, "the new configuration is invalid, keeping the old one:")
             for line in error.description.split(separator: "\n") { log.write(.error, String(line)) }
             return nil
         }

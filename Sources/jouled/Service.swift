@@ -52,12 +52,12 @@ struct Service {
         do throws(SystemError) {
             state = try StateDirectory(folder)
             guard state != nil else {
-                log.write(.error, "another jouled counts into \(folder.path)")
+                log.write(.error, "another jouled is already using \(folder.path)")
                 return .failed
             }
             control = try ControlSocket(directory: folder, loop: threads.main)
         } catch {
-            log.write(.error, "the state directory can't be used, counting goes on without it: \(error)")
+            log.write(.error, "the state directory can't be used, counting without it: \(error)")
         }
         let daemon = await Daemon(configuration, surroundings(folder))
         log.write(
@@ -80,7 +80,7 @@ struct Service {
         if ram == nil, !configuration.pulses.isEmpty {
             log.write(
                 .warning,
-                "no directory in RAM can be written (RUNTIME_DIRECTORY, /run/jouled): a crash loses the pulses since the last save")
+                "no writable directory in RAM (RUNTIME_DIRECTORY, /run/jouled): a crash loses the pulses since the last save")
         }
         let journal = pulseJournal(in: ram)
         let files = TotalFiles(directory: folder, journal: journal, ram: ram, loop: threads.storage)
@@ -121,7 +121,7 @@ struct Service {
                 } else if event == .signal(.reload) {
                     if case .reloaded = end, let newer = reload() { end = .reloaded(newer) }
                 } else {
-                    log.write(.error, "ended before all was said and saved")
+                    log.write(.error, "stopped before everything was published and saved")
                     endProcess(ExitCode.failed.rawValue)
                 }
                 group.addTask { .signal(await signals.next()) }
@@ -144,14 +144,14 @@ struct Service {
             switch signal {
             case .stop: return .stopped
             case .restart:
-                log.write(.notice, "starting again")
+                log.write(.notice, "restarting")
                 return .reloaded(reload() ?? configuration)
             case .reload:
                 guard let new = reload() else { continue }
                 if new == configuration {
                     log.write(.notice, "the configuration has not changed")
                 } else {
-                    log.write(.notice, "the configuration has changed: starting again with it")
+                    log.write(.notice, "the configuration has changed: restarting with it")
                     return .reloaded(new)
                 }
             }

@@ -7,18 +7,18 @@ import VirtualMeters
 
 struct SimulateCommand: Command {
     static let name = "simulate"
-    static let summary = "a virtual meter on a pseudo-terminal"
+    static let summary = "runs a virtual meter on a pseudo-terminal"
     static let usage = """
         usage: jouled simulate KIND --link PATH [--profile P] [--fault F]… [--speed N] [--seed N]
 
-        A virtual meter that can be read at PATH until SIGINT or SIGTERM: me162 is an Iskra ME162 (mode C), which is asked, as are those of
-        mode-a and mode-b; sml, p1 and mode-d speak by themselves, once a second.
+        A virtual meter that can be read at PATH until SIGINT or SIGTERM: me162 (an Iskra ME162, mode C), mode-a and mode-b answer requests;
+        sml, p1 and mode-d send by themselves, once a second.
 
           -l, --link PATH     where the port appears (a symbolic link to a pseudo-terminal)
-          -p, --profile P     what the house takes: \(Household.Profile.names.joined(separator: " "))
+          -p, --profile P     the power of the house: \(Household.Profile.names.joined(separator: " "))
           -f, --fault F       \(Fault.names.joined(separator: " "))
           -s, --speed N       baud rate of mode-d: 2400, 4800 or 9600 (9600)
-              --seed N        the same number, the same faults
+              --seed N        the same number gives the same faults
         """
     static let rules: [Options.Rule] = [
         .value("link", "l"), .value("profile", "p"), .value("fault", "f", repeats: true), .value("speed", "s"), .value("seed"),
@@ -55,20 +55,20 @@ struct SimulateCommand: Command {
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 1)
         let kinds = Kind.names.joined(separator: ", ")
-        guard let word = options.words.first else { throw Options.Misuse(reason: "say what to simulate: \(kinds)") }
-        guard let kind = Kind(word) else { throw Options.Misuse(reason: "this version simulates \(kinds), not \(word)") }
+        guard let word = options.words.first else { throw Options.Misuse(reason: "no KIND given; available: \(kinds)") }
+        guard let kind = Kind(word) else { throw Options.Misuse(reason: "unknown kind \(word); available: \(kinds)") }
         self.kind = kind
-        guard let link = options["link"] else { throw Options.Misuse(reason: "--link PATH is needed") }
+        guard let link = options["link"] else { throw Options.Misuse(reason: "--link PATH is required") }
         self.link = link
         guard let profile = Household.Profile(options["profile"] ?? "home") else {
             throw Options.Misuse(
-                reason: "\(options["profile"] ?? "") is no profile; there are \(Household.Profile.names.joined(separator: " "))")
+                reason: "unknown profile \(options["profile"] ?? ""); available: \(Household.Profile.names.joined(separator: " "))")
         }
         self.profile = profile
         var faults: [Fault] = []
         for text in options.all("fault") {
             guard let fault = Fault(text) else {
-                throw Options.Misuse(reason: "\(text) is no fault; there are \(Fault.names.joined(separator: " "))")
+                throw Options.Misuse(reason: "unknown fault \(text); available: \(Fault.names.joined(separator: " "))")
             }
             faults.append(fault)
         }
@@ -80,7 +80,7 @@ struct SimulateCommand: Command {
 
     private static func speed(_ options: Options, _ kind: Kind) throws(Options.Misuse) -> BaudRate? {
         guard let text = options["speed"] else { return nil }
-        guard case .push(.modeD) = kind else { throw Options.Misuse(reason: "--speed is for mode-d; the others have their own") }
+        guard case .push(.modeD) = kind else { throw Options.Misuse(reason: "--speed is only for mode-d; the others have a fixed speed") }
         let speeds = VirtualPushMeter.speedsOfModeD
         guard let speed = Int(text).flatMap(BaudRate.init), speeds.contains(speed) else {
             throw Options.Misuse(reason: "--speed takes \(speeds.map { String($0.rawValue) }.joined(separator: ", "))")
@@ -107,7 +107,7 @@ struct SimulateCommand: Command {
         let signals = Signals(loop: loop)
         do throws(PortError) {
             let meter = PtyMeter(meter, on: try PseudoTerminal(loop: loop, link: link), executor: loop, clock: loop)
-            printText("a virtual \(title) stands at \(link)\n", to: standardError)
+            printText("a virtual \(title) is running at \(link)\n", to: standardError)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await meter.run() }
                 _ = await signals.next()

@@ -9,9 +9,9 @@ struct TotalCommand: Command {
     static let usage = """
         usage: jouled total [-c FILE] NAME [VALUE]
 
-        Shows the total of the pulse meter NAME, or sets it to VALUE, as the meter's display shows it (in the meter's unit).
-        Below it: when it was set to what, and from the second time on how far the pulses are from the display.
-        Asks the running daemon; where none runs, it reads and writes the saved state.
+        Shows the total of the pulse meter NAME, or sets it to VALUE, the reading of the meter's display (in the meter's unit).
+        Below the total: when it was set to which value and, from the second time on, how far the pulses deviate from the display.
+        Asks the running daemon; if none is running, reads and writes the saved state.
 
           -c, --config FILE   the configuration (\(defaultConfiguration))
         """
@@ -23,7 +23,7 @@ struct TotalCommand: Command {
 
     init(_ options: Options) throws(Options.Misuse) {
         try options.limitWords(to: 2)
-        guard let meter = options.words.first else { throw Options.Misuse(reason: "say which meter") }
+        guard let meter = options.words.first else { throw Options.Misuse(reason: "no meter given") }
         self.meter = meter
         path = options["config"] ?? defaultConfiguration
         guard let word = options.words.dropFirst().first else {
@@ -48,10 +48,10 @@ struct TotalCommand: Command {
         guard let pulse = configuration.pulses.first(where: { $0.name == meter }) else {
             return fail("\(path) has no pulse meter \(meter)")
         }
-        if let meter = pulse.of { return fail("\(pulse.name) is the light of \(meter), and has no total of its own") }
+        if let meter = pulse.of { return fail("\(pulse.name) is the light of \(meter) and has no total of its own") }
         let folder = Folder(configuration.state.directory)
         // The directory's contents belong to the daemon's user, who could direct root to other files through them.
-        do throws(SystemError) { try folder.actAsOwner() } catch { return fail("the saved state can't be reached: \(error)") }
+        do throws(SystemError) { try folder.actAsOwner() } catch { return fail("the saved state can't be accessed: \(error)") }
         let request = "total \(meter)" + (value.map { " \($0)" } ?? "")
         if let reply = ControlSocket.ask(request, directory: folder) {
             guard reply.hasPrefix("ok ") else { return fail(String(reply.drop { $0 != " " }.dropFirst())) }
@@ -65,7 +65,7 @@ struct TotalCommand: Command {
 
     private func editSavedState(_ pulse: Configuration.Pulse, _ folder: Folder, _ loop: EventLoop) async -> ExitCode {
         do throws(SystemError) {
-            guard let held = try StateDirectory(folder) else { return fail("a daemon holds \(folder.path) and does not answer") }
+            guard let held = try StateDirectory(folder) else { return fail("a daemon is using \(folder.path), but does not answer") }
             defer { withExtendedLifetime(held) {} }
             let journal = pulseJournal(in: RunFolder(state: folder.path, makesIt: false))
             let files = TotalFiles(directory: folder, journal: journal, loop: loop)
@@ -80,7 +80,7 @@ struct TotalCommand: Command {
             journal.begin(meter, counted: new.pulses)
             return await save(new, files, pulse)
         } catch {
-            return fail("the saved state can't be reached: \(error)")
+            return fail("the saved state can't be accessed: \(error)")
         }
     }
 
@@ -96,12 +96,12 @@ struct TotalCommand: Command {
     private func show(_ stored: StoredTotal, _ pulse: Configuration.Pulse) -> ExitCode {
         switch stored {
         case .total(let total) where total.origin == .unsettled:
-            return fail("nobody knows the total of \(meter): the broker, which may remember it, was not asked yet; set it")
+            return fail("the total of \(meter) is unknown: the broker, which may have retained it, has not been asked yet; set it")
         case .total(let total): return show(total, pulse)
         case .older(let total, let why):
-            printText("jouled: this is the older copy: \(why)\n", to: standardError)
+            printText("jouled: using the older copy: \(why)\n", to: standardError)
             return show(total, pulse)
-        case .new: return fail("\(meter) was never counted here")
+        case .new: return fail("\(meter) has no saved total yet")
         case .damaged(let why): return fail("the saved total can't be read (\(why)): set it")
         }
     }

@@ -6,17 +6,17 @@ import Metering
 
 struct WatchCommand: Command {
     static let name = "watch"
-    static let summary = "shows a meter live, and how well its head sees it"
+    static let summary = "shows a meter live, and how well its head receives it"
     static let usage = """
         usage: jouled watch [PORT] [--protocol P] [--seconds N]
                jouled watch -c FILE [NAME] [--seconds N]
 
-        Reads the meter at PORT and shows its values as they come, and a bar: turn the head until it is long. Without PORT: the one
-        optical head that is plugged in. On no terminal: a line each second. Ctrl-C ends it.
+        Reads the meter at PORT and shows its values as they arrive, and a bar: turn the head until the bar is long. Without PORT: the
+        only optical head that is plugged in. If the output is not a terminal: a line per second. Ctrl-C stops it.
 
-          -c, --config FILE   the port and the protocol of the meter NAME there; where it has one meter, without NAME
+          -c, --config FILE   takes port and protocol of the meter NAME from FILE; without NAME if there is only one
           -p, --protocol P    iec62056 asks; d0-push, sml and p1 listen; auto asks, then listens
-          -s, --seconds N     ends by itself; with 1 when nothing was read until then
+          -s, --seconds N     stops after N seconds; exit code 1 if nothing was read by then
         """
     static let rules: [Options.Rule] = [.value("config", "c"), .value("protocol", "p"), .value("seconds", "s")]
 
@@ -30,7 +30,7 @@ struct WatchCommand: Command {
         configuration = options["config"]
         if let word = options.words.first { self.word = configuration == nil ? try portWord(word) : word } else { word = nil }
         meterProtocol = try options.meterProtocol()
-        if configuration != nil, options.has("protocol") { throw Options.Misuse(reason: "--protocol is what the configuration says") }
+        if configuration != nil, options.has("protocol") { throw Options.Misuse(reason: "--protocol can't be combined with --config") }
         let seconds = options["seconds"].map { Int64($0) ?? 0 }
         if let seconds, !(1...86_400).contains(seconds) { throw Options.Misuse(reason: "--seconds takes 1 to 86400") }
         limit = seconds.map { .seconds($0) }
@@ -72,7 +72,7 @@ struct WatchCommand: Command {
         let wanted = meters.filter { word == nil || $0.name == word }
         if wanted.count == 1 { return .success(wanted[0]) }
         let names = meters.map(\.name).joined(separator: " ")
-        printText("jouled: \(configuration): \(names.isEmpty ? "no [[meter]] in it" : "say which meter: \(names)")\n", to: standardError)
+        printText("jouled: \(configuration): \(names.isEmpty ? "no [[meter]] in it" : "choose a meter: \(names)")\n", to: standardError)
         return .failure(.wrongUsage)
     }
 
