@@ -79,11 +79,11 @@ static bool search_all(search *search) {
     if (search->denied[0])
         complain("no permission for %s: the user must be in the group gpio", search->denied);
     else if (search->chips == 0)
-        complain("no GPIO chip is here (/dev/gpiochip*)");
+        complain("there is no GPIO chip (/dev/gpiochip*)");
     else if (search->name)
-        complain("no line is named %s: gpioinfo shows the names", search->name);
+        complain("no line named %s: gpioinfo shows the names", search->name);
     else
-        complain("no chip is named %s: gpiodetect shows the names", search->chip);
+        complain("no chip named %s: gpiodetect shows the names", search->chip);
     return false;
 }
 
@@ -97,7 +97,7 @@ static struct gpiod_chip *open_chip(const char *path) {
     case EACCES:
     case EPERM: complain("no permission for %s: the user must be in the group gpio", path); break;
     case ENOTTY:
-    case ENODEV: complain("%s is no GPIO chip", path); break;
+    case ENODEV: complain("%s is not a GPIO chip", path); break;
     default: complain("open %s: %s", path, strerror(errno));
     }
     return NULL;

@@ -27,13 +27,13 @@ extension Daemon {
     package func answer(_ line: String) async -> String {
         switch ControlRequest(line) {
         case .showProblem(let meter):
-            guard let meter = await aggregator.snapshot[meter] else { return "error no meter is called \(meter)" }
-            return meter.problem.map { "error \($0)" } ?? (meter.isAvailable ? "ok is being read" : "error was not read yet")
+            guard let meter = await aggregator.snapshot[meter] else { return "error no meter named \(meter)" }
+            return meter.problem.map { "error \($0)" } ?? (meter.isAvailable ? "ok being read" : "error has not been read yet")
         case .showTotal(let meter):
-            guard let meter = await aggregator.snapshot[meter] else { return "error no meter is called \(meter)" }
+            guard let meter = await aggregator.snapshot[meter] else { return "error no meter named \(meter)" }
             guard let total = meter.knownTotal else {
                 let reason =
-                    meter.lacksTotal ? "the broker, which may remember the total, is being asked" : "\(meter.name) counts no pulses"
+                    meter.lacksTotal ? "still asking the broker for its retained total" : "\(meter.name) is not a pulse meter"
                 return "error \(meter.problem ?? reason)"
             }
             return okay(total)

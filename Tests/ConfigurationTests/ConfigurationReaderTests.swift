@@ -175,7 +175,7 @@ import Testing
         #expect(
             configuration.summary == [
                 "meter grid \"Grid\": /dev/ttyUSB0, asks by IEC 62056-21 or listens, reads 1.8.0 2.8.0 back to back, publishes every 5s, at most 25000 W",
-                "pulse heat_pump \"Heat pump\": GPIO17, falling edge, bias pull-up, from 20ms, 100 per m³ of gas, publishes every reading",
+                "pulse heat_pump \"Heat pump\": GPIO17, falling edge, bias pull-up, min_pulse 20ms, 100 per m³ of gas, publishes every reading",
                 "no broker: there is no [mqtt]", "state in /var/lib/jouled, saved every 60s",
             ])
         var mqtt = Configuration.MQTT()

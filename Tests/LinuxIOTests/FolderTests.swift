@@ -81,7 +81,7 @@ private func text(of path: String) -> String? {
             unlink(directory + "/" + name)
             #expect(link(victim, directory + "/" + name) == 0)
             page = PulseMarkFiles(ram).page(of: "heat")
-            #expect(page.obstacle == PortError("\(directory)/\(name): is a file that has other names, too: remove it"))
+            #expect(page.obstacle == PortError("\(directory)/\(name): is a file with other hard links: remove it"))
             #expect(!page.note(mark))
             unlink(directory + "/" + name)
             symlink(victim, directory + "/" + name)

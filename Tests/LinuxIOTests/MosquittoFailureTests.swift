@@ -22,10 +22,10 @@ import Testing
     @Test func hangingUpOnTheGreetingMeansNoTLS() {
         for complaint in [nil, "OpenSSL Error[0]: error:0A000126:SSL routines::unexpected eof while reading"] {
             let failure = MosquittoFailure(result: Self.system, code: EPROTO, complaint: complaint)
-            #expect(failure.words(for: settings) == "TLS: the broker does not speak it at port 8883")
+            #expect(failure.words(for: settings) == "TLS: the broker does not use it on port 8883")
         }
         let reset = MosquittoFailure(result: Self.tls, code: ECONNRESET)
-        #expect(reset.words(for: settings) == "TLS: the broker does not speak it at port 8883")
+        #expect(reset.words(for: settings) == "TLS: the broker does not use it on port 8883")
     }
 
     @Test func hangingUpLaterIsTheEnd() {

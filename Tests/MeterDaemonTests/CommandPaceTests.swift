@@ -55,7 +55,7 @@ import Testing
         #expect(commands.due(now: start).answers.count == 0)
         #expect(commands.nextDeadline == start + .seconds(1))
         let due = commands.due(now: start + .seconds(1))
-        #expect(due.answers.map(\.words) == ["979 more were refused, or replaced by newer ones"])
+        #expect(due.answers.map(\.words) == ["979 more were rejected or replaced by newer ones"])
         #expect(commands.nextDeadline == nil)
     }
 }

@@ -246,7 +246,7 @@ private struct Bench {
         #expect(bench.log.all == [] && bench.reports.take().isEmpty, "too short for one")
         #expect(bench.counter.deadline > bench.now)
         bench.counter.overflowed(0, bench.now + .milliseconds(400))
-        #expect(bench.log.all == ["heat: the kernel's queue was full: up to 10 pulses are lost"])
+        #expect(bench.log.all == ["heat: the kernel's queue was full: up to 10 pulses were lost"])
         #expect(bench.reports.take().map(\.reading.lost) == [10] && bench.counter.deadline <= bench.now, "to be heard at once")
     }
 

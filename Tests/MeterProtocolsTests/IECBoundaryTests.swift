@@ -146,14 +146,14 @@ import VirtualMeters
     private static let read = "ISK:1-0:1.8.0*255=1kWh 1-0:2.8.0*255=2kWh"
     private static let cutOff = "!a telegram is cut off"
     private static let corrupt = "!a telegram without checksum has a corrupt line"
-    private static let unasked = "!an answer does not belong to the question before it"
+    private static let unasked = "!an answer does not match the request before it"
 
     /// Incomplete telegrams at the end of a recording.
     private static let ends: [(String, [String])] = [
         ("/", []), ("/ISK", []), ("/ISK5x", []), ("/ISK5x\r", []), ("/ISK5x\r\n", []), ("/ISK5x\r\n\r\n", []),
         ("/ISK5x\r\na", [cutOff]), ("/ISK5x\r\n\(lines)", [cutOff]), ("/ISK5x\r\n\(lines)3", [cutOff]), ("/ISK5x\r\n\(lines)!", [read]),
         ("/ISK5x\r\n\(lines)!\r", [read]), ("/ISK5x\r\n\(lines)!\r\n", [read]), ("/ISK5x\r\n1.8.0(1*kWh)!", ["ISK:1-0:1.8.0*255=1kWh"]),
-        ("/ISK5x\r\n\(lines)x!", [cutOff]), ("/ISK5x\r\n!", ["!a telegram holds no register"]), ("\u{2}", [cutOff]),
+        ("/ISK5x\r\n\(lines)x!", [cutOff]), ("/ISK5x\r\n!", ["!a telegram contains no register"]), ("\u{2}", [cutOff]),
         ("\u{2}1\u{3}", [cutOff]),
         ("\u{1}", [cutOff]), ("\u{1}B0\u{3}", [cutOff]), ("", []), ("x", []),
     ]
@@ -188,8 +188,8 @@ import VirtualMeters
     private static let blocks: [(String, [String])] = [
         ("\(lines)!\r\n", [read]), ("\(lines)xyz\r\n!\r\n", [read, "!a line is not a data line"]),
         ("x\r\n\(lines)y\r\n!\r\n", [read, "!2 lines are not data lines"]), ("\(lines)!\r\n\r\n\r\n", [read]), ("\(lines)!", [read]),
-        ("!\r\n", ["!a telegram holds no register"]), ("x\r\n!\r\n", ["!a telegram holds no register"]), (lines, [cutOff]), ("", [cutOff]),
-        ("\(lines)x", [cutOff]), ("\r\n", [cutOff]),
+        ("!\r\n", ["!a telegram contains no register"]), ("x\r\n!\r\n", ["!a telegram contains no register"]),
+        (lines, [cutOff]), ("", [cutOff]), ("\(lines)x", [cutOff]), ("\r\n", [cutOff]),
     ]
 
     @Test(arguments: blocks) func whatABlockHolds(_ text: String, _ expected: [String]) {
@@ -224,7 +224,7 @@ import VirtualMeters
             (framed("B0", by: ControlCharacter.soh), [Self.unasked]), (framed("W1\u{2}1.8.0(1)", by: ControlCharacter.soh), [Self.unasked]),
             (framed("2.8.0(5*kWh)"), [Self.unasked, Self.unasked]),
             (framed("(ERROR)"), ["!the meter refused a register: ERROR", Self.unasked]),
-            (framed("x", end: ControlCharacter.eot), ["!a telegram holds no register"]),
+            (framed("x", end: ControlCharacter.eot), ["!a telegram contains no register"]),
         ]
         for (index, (between, expected)) in cases.enumerated() {
             #expect(scanned(question + between + answer) == expected, "\(index)")

@@ -411,7 +411,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
                 }
             }
         }
-        #expect(problems.count == 1 && problems.first??.contains("undamaged") == true, "\(problems)")
+        #expect(problems.count == 1 && problems.first??.contains("intact") == true, "\(problems)")
     }
 
     @Test func aProblemIsSaidAgainWhenThePortIsBack() {
@@ -703,7 +703,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         #expect(dialogue.wait() == [.send(Array("/?!\r\n".utf8))])
         #expect(
             dialogue.receive("/ABCD5678\r\n", after: .milliseconds(1000)) == [
-                .problem("the meter goes on at 4800 Bd, where a remote port can't follow")
+                .problem("the meter switches to 4800 Bd, which a remote port can't do")
             ])
         #expect(dialogue.session.deadline == dialogue.now + .seconds(30))
     }
@@ -818,7 +818,7 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
             #expect(actions.first == .noise(.silence))
             #expect(left(dialogue) == .seconds(seconds))
             let problem = actions.compactMap { if case .problem(let problem?) = $0 { problem } else { nil } }.last
-            #expect(problem?.hasSuffix("next try in \(seconds) s") ?? (seconds == 65))
+            #expect(problem?.hasSuffix("retrying in \(seconds) s") ?? (seconds == 65))
             _ = dialogue.waitForDeadline()
         }
     }

@@ -101,7 +101,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
             let text = count == 0 ? "" : hex
             let expected = count == 0 && offset == 0 ? "ISK:1-0:96.1.0*255=t:" : "ISK:1-0:96.1.0*255=t:" + text
             let found = scanned(frame, in: 1, by: SMLDecoder())
-            #expect(count + offset == 0 ? found == ["!a telegram holds no register"] : found == [expected], "\(count) at \(offset)")
+            #expect(count + offset == 0 ? found == ["!a telegram contains no register"] : found == [expected], "\(count) at \(offset)")
             // The payload ends with a run of 1b, just before the end sequence.
             let bare = [UInt8](repeating: 0x20, count: offset) + [UInt8](repeating: 0x1B, count: count)
             let malformed = SMLEncoder().framed(bare)
@@ -115,7 +115,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
             0x1B, 0x1B, 0x1B, 0x1B, 0x01, 0x01, 0x01, 0x01, 0x12, 0x34, 0x56, 0x78, 0x1B, 0x1B, 0x1B, 0x1B, 0x1A, 0x00, 0xB8, 0x7B,
         ]
         #expect(SMLEncoder().framed([0x12, 0x34, 0x56, 0x78]) == frame)
-        #expect(scanned(frame, by: SMLDecoder()) == ["!a telegram passes its checksum and breaks the grammar"])
+        #expect(scanned(frame, by: SMLDecoder()) == ["!a telegram with a valid checksum is malformed"])
     }
 
     @Test(arguments: 1...8) func integersOfEveryWidth(_ width: Int) {
@@ -135,13 +135,13 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
         // Without a unit, energy is in Wh; with an unsupported unit the value becomes text.
         #expect(shown(Entry(total, .unsigned(7, width: 1))) == "ISK:1-0:1.8.0*255=7Wh")
         #expect(shown(Entry(total, .unsigned(7, width: 1), unit: 26)) == "ISK:1-0:1.8.0*255=t:7")
-        #expect(shown(Entry(total, .unsigned(7, width: 1), unit: 30, scaler: 100)) == "!a telegram holds no register")
+        #expect(shown(Entry(total, .unsigned(7, width: 1), unit: 30, scaler: 100)) == "!a telegram contains no register")
         #expect(shown(Entry(total, .unsigned(.max, width: 8), unit: 30)) == "ISK:1-0:1.8.0*255=t:18446744073709551615")
     }
 
     @Test func valuesOfOtherKinds() {
         let code = OBISCode(1, 0, 96, 50, 2, 6)
-        #expect(shown(Entry(code, .missing)) == "!a telegram holds no register")
+        #expect(shown(Entry(code, .missing)) == "!a telegram contains no register")
         #expect(shown(Entry(code, .time(77))) == "ISK:1-0:96.50.2*6=77")
         #expect(shown(Entry(code, .octets([0x42, 0x2C]))) == "ISK:1-0:96.50.2*6=t:B,")
         #expect(shown(Entry(code, .octets([0x00, 0xFF]))) == "ISK:1-0:96.50.2*6=t:00ff")

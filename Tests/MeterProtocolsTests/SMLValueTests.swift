@@ -53,7 +53,7 @@ import VirtualMeters
             [0x00],
             [0x80, 0x01], [0x7F], [0x6F, 1],
         ] as [[UInt8]])
-    func noValues(_ value: [UInt8]) { #expect(shown([entry(value)]) == ["!a telegram passes its checksum and breaks the grammar"]) }
+    func noValues(_ value: [UInt8]) { #expect(shown([entry(value)]) == ["!a telegram with a valid checksum is malformed"]) }
 
     /// Longer headers have four more bits of length per byte, up to four bytes.
     @Test(
@@ -79,7 +79,7 @@ import VirtualMeters
         {
             #expect(shown([entry(Self.number, time: time)]) == good)
         }
-        let broken = ["!a telegram passes its checksum and breaks the grammar"]
+        let broken = ["!a telegram with a valid checksum is malformed"]
         for wrong in [[0x02, 0x41], [0x52, 0xFF], [0x71, 0x01]] as [[UInt8]] {
             #expect(shown([entry(Self.number, status: wrong)]) == broken && shown([entry(Self.number, unit: wrong)]) == broken)
         }
@@ -142,13 +142,13 @@ import VirtualMeters
         let noName = RawSML.list([[0x01], [0x01], [0x01], [0x62, 30], [0x52, 0], Self.number, [0x01]])
         let longName = RawSML.list([RawSML.octets([1, 0, 1, 8, 0, 255, 0]), [0x01], [0x01], [0x62, 30], [0x52, 0], Self.number, [0x01]])
         #expect(shown([odd, shortName, noName, longName]) == ["-:" + rest])
-        #expect(shown([[0x62, 1]]) == ["!a telegram passes its checksum and breaks the grammar"])
+        #expect(shown([[0x62, 1]]) == ["!a telegram with a valid checksum is malformed"])
         let values = RawSML.list([Self.power])
         let start = [RawSML.missing, RawSML.missing, RawSML.missing, RawSML.missing, values]
         for behind in 0...3 {
             #expect(shown([], parts: start + [[UInt8]](repeating: RawSML.missing, count: behind)) == ["-:" + rest], "\(behind)")
         }
-        #expect(shown([], parts: Array(start.dropLast())) == ["!a telegram passes its checksum and breaks the grammar"])
+        #expect(shown([], parts: Array(start.dropLast())) == ["!a telegram with a valid checksum is malformed"])
     }
 
     /// The serial number as printed on the meter; the three letters, if present, are the manufacturer's.

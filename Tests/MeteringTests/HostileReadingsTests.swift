@@ -164,7 +164,7 @@ private func readout(_ registers: [Register], serial: String? = nil, after secon
             staleAfter: .seconds(30))
         state.record(readout([Register(code, .text(String(repeating: "7", count: 2049)))]), of: "grid", wall: wall)
         #expect(state.snapshot["grid"]?.named[0].value == nil)
-        #expect(state.snapshot["grid"]?.problem == "message is too long a text: not published")
+        #expect(state.snapshot["grid"]?.problem == "message is too long: not published")
         state.record(readout([Register(code, .text(String(repeating: "7", count: 2048)))], after: 1), of: "grid", wall: wall)
         #expect(state.snapshot["grid"]?.named[0].value != nil && state.snapshot["grid"]?.problem == nil)
     }

@@ -118,7 +118,7 @@ extension Snapshot {
         state.record(reading(60_903, at: 903), of: "grid", wall: wall)
         #expect(state.snapshot.text("grid", .energyImport) == "60.903", "a meter that insists is believed")
         #expect(state.snapshot["grid"]?.problem == nil)
-        let remark = "grid: energy_import went from 5.001 to 60.903: it stayed there, so the meter was exchanged or set"
+        let remark = "grid: energy_import went from 5.001 to 60.903: it stayed there, so the meter was replaced or set"
         #expect(state.takeRemarks() == [remark] && state.takeRemarks() == [])
     }
 
@@ -202,7 +202,7 @@ extension Snapshot {
         state.record(reading(3, serial: "2", at: 65), of: "grid", wall: wall)
         #expect(state.snapshot.text("grid", .energyImport) == "0.003")
         #expect(state.snapshot["grid"]?.serial == "2" && state.snapshot["grid"]?.problem == nil)
-        #expect(state.takeRemarks() == ["grid: the meter was exchanged: 2 is in the place of 1"] && state.turns > turns)
+        #expect(state.takeRemarks() == ["grid: the meter was replaced: 2 instead of 1"] && state.turns > turns)
     }
 
     /// In a session only the first readout contains the serial number.
@@ -222,7 +222,7 @@ extension Snapshot {
         var state = optical()
         state.record(reading(5000, serial: "1", at: 0), of: "grid", wall: wall)
         state.record(reading(5000, serial: "9", at: 60), of: "grid", wall: wall)
-        #expect(state.snapshot["grid"]?.problem?.contains("meter 9") == true)
+        #expect(state.snapshot["grid"]?.problem?.contains("is now 9") == true)
         for second in 61...200 { state.record(reading(5000 + Int64(second), at: Double(second)), of: "grid", wall: wall) }
         #expect(state.snapshot.text("grid", .energyImport) == "5.200" && state.snapshot["grid"]?.serial == "1")
         #expect(state.snapshot["grid"]?.problem == nil && state.takeRemarks() == [])

@@ -52,7 +52,7 @@ private func number(_ text: String, _ unit: Unit? = nil) -> RegisterValue { Quan
         bench.read([(OBISCode(1, 4, 0), number("412", .watts))])
         bench.read([(OBISCode(1, 4, 0), number("10.1", .kilowatts))])
         #expect(bench["demand"] == "412")
-        #expect(bench.meter?.problem == "demand is more than a connection of 10000 W can have: not published")
+        #expect(bench.meter?.problem == "demand is more than a connection of 10000 W allows: not published")
         bench.read([(OBISCode(1, 4, 0), number("-9.999", .kilowatts))])
         #expect(bench["demand"] == "-9.999" && bench.meter?.problem == nil)
     }

@@ -53,7 +53,7 @@ private struct Optical {
             var meter = Optical()
             meter.read([number(bound.code.c, 7, 0, sign + bound.tooMuch, bound.unit)])
             #expect(meter[measurand] == nil && meter[.errors] == "1")
-            #expect(meter.problem == "\(measurand.rawValue) is more than a connection of 25000 W can have: not published")
+            #expect(meter.problem == "\(measurand.rawValue) is more than a connection of 25000 W allows: not published")
             meter.read([number(bound.code.c, 7, 0, sign + bound.most, bound.unit)])
             #expect(meter[measurand] != nil && meter[.errors] == "1" && meter[.telegrams] == "2" && meter.problem == nil)
         }
@@ -165,7 +165,7 @@ private struct Optical {
     @Test func saysThatItIsLocked() {
         var meter = Optical()
         meter.read([number(1, 8, 0, "2043", .kilowattHours)])
-        #expect(meter.problem == "the meter shows whole kWh only, and no power, until its PIN is entered")
+        #expect(meter.problem == "the meter only shows whole kWh, and no power, until its PIN is entered")
         meter.read([number(1, 8, 0, "2043.001", .kilowattHours)])
         #expect(meter.problem == nil)
     }
@@ -186,7 +186,7 @@ private struct Optical {
         meter.read([address], source: .iec62056)
         #expect(meter.meter.snapshot.serial == "28342193" && meter.problem == nil, "it is no stranger")
         meter.read([Register(OBISCode(96, 1, 0), .text("28342194"))], source: .iec62056)
-        #expect(meter.problem == "it says that it is meter 28342194, no longer 28342193: held until confirmed" && meter[.errors] == "1")
+        #expect(meter.problem == "the serial number is now 28342194, no longer 28342193: held until confirmed" && meter[.errors] == "1")
     }
 
     /// A total of 0 that continues as 0 doesn't prove that it is the same meter.

@@ -170,8 +170,8 @@ private struct Line {
         none.meter.settle(.nothing, wall: wall)
         #expect(none[.energy] == "0.002" && none.meter.snapshot.problem == nil)
         var unreadable = line
-        unreadable.meter.settle(.unreadable("no number"), wall: wall)
-        let problem = "no saved total, and the broker's can't be read (no number): set it"
+        unreadable.meter.settle(.unreadable("not a number"), wall: wall)
+        let problem = "no saved total, and the broker's can't be read (not a number): set it"
         #expect(unreadable[.energy] == nil && unreadable.meter.snapshot.problem == problem)
         unreadable.meter.settle(.unanswered, wall: wall)
         #expect(unreadable.meter.snapshot.problem == problem, "the first reason stays")

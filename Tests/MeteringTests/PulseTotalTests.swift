@@ -92,7 +92,7 @@ import Testing
         #expect(isSettled)
         #expect(settled.total == Quantity(8_000_570, exponent: -3))
         #expect(settled.origin == .broker(WallTime(millisecondsSince1970: 0)))
-        #expect(settled.remarks == ["1970-01-01T00:00:00Z: continued from the broker's total; what the broker was not told is missing"])
+        #expect(settled.remarks == ["1970-01-01T00:00:00Z: continued from the broker's total; pulses that were not published are missing"])
         settled.set(Quantity(8001), at: WallTime(millisecondsSince1970: 0))
         #expect(settled.origin == .own && settled.remarks.count == 1)
         var new = total

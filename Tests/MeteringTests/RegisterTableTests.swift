@@ -26,7 +26,7 @@ import Testing
         22.7.0 power exported L1, 42.7.0 power exported L2, 62.7.0 power exported L3
         0.0.0 device address or property number, 0.0.9 serial number, 96.1.0 serial number, 0.2.0 firmware or configuration
         0.9.1 clock: time, 0.9.2 clock: date, 0.1.0 billing resets, 96.5.0 status word, 96.8.0 operating time, 96.7.0 power failures
-        96.50.1 manufacturer, 199.130.3 manufacturer, 199.130.5 public key, 96.14.0 tariff of now, 96.13.0 message to the customer
+        96.50.1 manufacturer, 199.130.3 manufacturer, 199.130.5 public key, 96.14.0 current tariff, 96.13.0 message to the customer
         1.0.0 clock, 1.4.0 average import demand, 81.7.1 angle of voltage L2 to L1, 81.7.2 angle of voltage L3 to L1
         81.7.4 angle of current to voltage L1, 81.7.15 angle of current to voltage L2, 81.7.26 angle of current to voltage L3
         97.97.0 error flags; 0 is none, 1.6.0 maximum import demand, 2.6.0 maximum export demand

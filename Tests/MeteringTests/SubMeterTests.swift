@@ -61,7 +61,7 @@ import Testing
         }
         #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "981.443" && state.snapshot["grid_gas"]?.serial == "G1")
         for second in [4, 5, 64] { state.record(readout(gas("1.000", serial: "4732"), after: second), of: "grid", wall: Self.wall) }
-        #expect(state.takeRemarks() == ["grid_gas: the meter was exchanged: G2 is in the place of G1"])
+        #expect(state.takeRemarks() == ["grid_gas: the meter was replaced: G2 instead of G1"])
         #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "1.000" && state.snapshot["grid_gas"]?.serial == "G2")
         // It becomes unavailable together with the meter in front of it.
         state.advance(to: Self.start + .seconds(3600))

@@ -21,7 +21,7 @@ import Testing
 
     @Test(arguments: [("1,234", "1.234 or 1234"), ("12,500", "12.500 or 12500"), ("999,999", "999.999 or 999999")])
     func whatMayBeThousandsIsRefused(_ typed: String, _ meanings: String) {
-        #expect(refusal(typed) == "either \(meanings): write a point, or no comma")
+        #expect(refusal(typed) == "ambiguous: \(meanings)? Write a point, or no comma")
     }
 }
 

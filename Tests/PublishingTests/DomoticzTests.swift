@@ -99,8 +99,8 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
             #expect(bench.pass(1).isEmpty)
             #expect(bench.read(values) == [])
         }
-        let advice = missing == .energyExport ? "; if the meter does not count it: export = false" : ""
-        #expect(bench.publication.takeRemarks() == ["domoticz: idx 7 gets nothing as long as grid has no \(missing.rawValue)\(advice)"])
+        let advice = missing == .energyExport ? "; if the meter does not count exports, set export = false" : ""
+        #expect(bench.publication.takeRemarks() == ["domoticz: nothing is sent to idx 7 while grid has no \(missing.rawValue)\(advice)"])
         values[missing] = last
         _ = bench.read(values)
         _ = bench.pass(10)
@@ -233,7 +233,7 @@ private let p1 = DomoticzDevice(idx: 7, meter: "grid", kind: .p1)
         bench.now = bench.now + .milliseconds(59_999)
         #expect(bench.payloads(bench.publication.tick(now: bench.now)) == [] && bench.publication.takeRemarks() == [])
         #expect(bench.pass(1).isEmpty)
-        #expect(bench.publication.takeRemarks() == ["domoticz: idx 5 gets nothing as long as grid has no \(names)"])
+        #expect(bench.publication.takeRemarks() == ["domoticz: nothing is sent to idx 5 while grid has no \(names)"])
         #expect(bench.publication.takeRemarks() == [] && bench.publication.nextDeadline == nil)
     }
 

@@ -128,7 +128,7 @@ private struct Bench {
         #expect(bench.sent.isEmpty)
         #expect(
             bench.publication.takeRemarks() == [
-                "mqtt-form: myhome/infra/power/xwwwform gets nothing as long as grid has no energy_export; if the meter does not count it: export = false"
+                "mqtt-form: nothing is published to myhome/infra/power/xwwwform while grid has no energy_export; if the meter does not count exports, set export = false"
             ])
         bench.set(.energyExport, "1")
         bench.read(300, for: 1)

@@ -123,12 +123,12 @@ import Testing
     }
 
     private func refuseMissingLines() throws {
-        #expect(refusal(.name("GPIO17")) == "no GPIO chip is here (/dev/gpiochip*)")
+        #expect(refusal(.name("GPIO17")) == "there is no GPIO chip (/dev/gpiochip*)")
         let chip = try SimulatedChip("pinctrl", names: [17: "GPIO17"])
-        #expect(refusal(.name("GPIO18")) == "no line is named GPIO18: gpioinfo shows the names")
-        #expect(refusal(.offset(1, chip: "rp1")) == "no chip is named rp1: gpiodetect shows the names")
+        #expect(refusal(.name("GPIO18")) == "no line named GPIO18: gpioinfo shows the names")
+        #expect(refusal(.offset(1, chip: "rp1")) == "no chip named rp1: gpiodetect shows the names")
         #expect(refusal(.offset(1, chip: "/dev/gpiochip99")) == "/dev/gpiochip99 is not there: gpiodetect shows the chips")
-        #expect(refusal(.offset(1, chip: "/dev/null")) == "/dev/null is no GPIO chip")
+        #expect(refusal(.offset(1, chip: "/dev/null")) == "/dev/null is not a GPIO chip")
         #expect(refusal(.offset(32, chip: chip.node)) == "\(chip.node) (pinctrl) has 32 lines, counted from 0: there is no line 32")
     }
 
@@ -180,7 +180,7 @@ import Testing
         #expect(await GPIOTrial(pulse(), loop: loop).result() == .success("\(place) is high, bias pull-up"))
         let wrong = await GPIOTrial(pulse(.name("GPIO17"), .pullDown), loop: loop).result()
         let words = """
-            \(place) is low, bias pull-down, as in a pulse, all the time: swap the two wires of the meter's output, or set edge = "rising"; \
+            \(place) is low, bias pull-down, always at the active level: swap the two wires of the meter's output, or set edge = "rising"; \
             or there is a short
             """
         #expect(wrong == .failure(PortError(words)))
@@ -200,7 +200,7 @@ import Testing
             Issue.record("not recognised")
             return
         }
-        #expect(error.description.contains("% of the time: wired the other way round? Then set edge = \"rising\""))
+        #expect(error.description.contains("% of the time: are the wires swapped? Then set edge = \"rising\""))
     }
 
     // MARK: Reading
@@ -289,7 +289,7 @@ import Testing
         #expect(problem == reason)
         #expect(loop.now - before < .seconds(1))
         await sleep(500)
-        #expect(reports.take().map(\.reading.problem) == ["no GPIO chip is here (/dev/gpiochip*)"])
+        #expect(reports.take().map(\.reading.problem) == ["there is no GPIO chip (/dev/gpiochip*)"])
         counting.cancel()
         await counting.value
 

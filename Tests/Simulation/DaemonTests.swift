@@ -61,7 +61,7 @@ import VirtualMeters
         house.run(for: .seconds(20))
         let lines = house.log.lines.filter { $0.hasPrefix("heatpump: ") }.dropFirst(before)
         #expect((8...14).contains(lines.count), "\(lines.count) in 140 s")
-        #expect(lines.last?.hasPrefix("heatpump: all is well again") == true && house.value("heatpump/problem") == "none")
+        #expect(lines.last?.hasPrefix("heatpump: working again") == true && house.value("heatpump/problem") == "none")
         #expect(lines.contains { $0.hasSuffix(" more like this in 10 s)") })
     }
 
@@ -187,7 +187,7 @@ import VirtualMeters
         house.memory.failure = PortError("no space left on device")
         house.start()
         house.run(for: .seconds(3800))
-        #expect(house.log.lines.count { $0 == "what is known of the meters can't be saved: no space left on device" } == 1)
+        #expect(house.log.lines.count { $0 == "the meters' last readings can't be saved: no space left on device" } == 1)
         #expect(house.value("grid/problem") == "none")
     }
 

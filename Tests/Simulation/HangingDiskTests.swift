@@ -73,7 +73,7 @@ import Testing
         house.start()
         hang(house, for: .seconds(120))
         house.run(for: .seconds(60))
-        let line = "what is known of the meters can't be saved: the disk has not answered for 10 s"
+        let line = "the meters' last readings can't be saved: the disk has not answered for 10 s"
         #expect(house.log.lines.count { $0 == line } == 1)
         #expect(house.memory.memories.isEmpty)
         house.run(for: .seconds(120))

@@ -45,7 +45,7 @@ import VirtualMeters
     /// If the disk was full, saving is retried an hour later. The problem is only logged again if a save has succeeded in between.
     @Test func aFailureIsSaidOnceAndTriedAgain() {
         let house = SimulatedHouse(seed: 10)
-        func complaints() -> Int { house.log.lines.count { $0.contains("what is known of the meters can't be saved") } }
+        func complaints() -> Int { house.log.lines.count { $0.contains("the meters' last readings can't be saved") } }
         house.memory.failure = PortError("no space left on device")
         house.start()
         house.run(for: .seconds(3700))

@@ -24,7 +24,7 @@ struct BrokerWatch {
         let words = remark.split(separator: " ").map(String.init)
         guard words.count > 2, words[0].hasSuffix(":") else { return }
         let meter = String(words[0].dropLast())
-        if words[1...].starts(with: ["the", "meter", "was", "exchanged:"]) { forget(meter) }
+        if words[1...].starts(with: ["the", "meter", "was", "replaced:"]) { forget(meter) }
         if words[2] == "went" { totals["jouled/\(meter)/\(words[1])"] = nil }
     }
 

@@ -78,10 +78,10 @@ package struct GPIOTrial {
         if edges == 0 {
             // The contact of a gas or water meter may rest in its closed position.
             guard share > 0.99, pulse.medium == .electricity || pulse.medium == .heat else { return nil }
-            return "as in a pulse, all the time: swap the two wires of the meter's output, or set edge = \"\(other)\"; or there is a short"
+            return "always at the active level: swap the two wires of the meter's output, or set edge = \"\(other)\"; or there is a short"
         }
         guard share > 0.6 else { return nil }
         let percent = Int((share * 100).rounded())
-        return "and was as in a pulse for \(percent) % of the time: wired the other way round? Then set edge = \"\(other)\""
+        return "and was at the active level for \(percent) % of the time: are the wires swapped? Then set edge = \"\(other)\""
     }
 }

@@ -17,7 +17,7 @@ final class MosquittoConnection: Sendable {
     /// No valid command is nearly as long. Longer payloads are truncated, and refused by their reader.
     private static let longestPayload = 256
     private static let tooLong =
-        "a message of more than \(longestPacket / 1024) kB came, which is not taken: find out who publishes that to jouled's topics"
+        "received a message of more than \(longestPacket / 1024) kB, which is refused: find out who publishes that to jouled's topics"
     private static let library: Void = { _ = mosquitto_lib_init() }()
 
     /// What the library's callbacks reported.

@@ -31,7 +31,7 @@ struct MosquittoFailure {
         let words = plainWords(for: settings)
         // Not every broker says that another client has taken the connection over.
         guard words == Self.closed, shortConnections >= 3 else { return words }
-        return "\(words), soon after it was made, \(shortConnections) times in a row: if another client uses the client_id"
+        return "\(words) soon after it was established, \(shortConnections) times in a row: if another client uses the client_id"
             + " \(settings.clientID), give each its own"
     }
 
@@ -45,10 +45,10 @@ struct MosquittoFailure {
         if isUnsupportedVersion { return answerWords(1, settings) }
         if settings.usesTLS, let words = tlsWords(settings) { return words }
         switch result {
-        case MOSQ_ERR_EAI.rawValue: return "the name \(settings.host) is not known (\(String(cString: gai_strerror(code))))"
+        case MOSQ_ERR_EAI.rawValue: return "the host name \(settings.host) is unknown (\(String(cString: gai_strerror(code))))"
         case MOSQ_ERR_ERRNO.rawValue: return String(cString: strerror(code)).lowercased()
         case MOSQ_ERR_CONN_LOST.rawValue, MOSQ_ERR_NO_CONN.rawValue: return Self.closed
-        case MOSQ_ERR_KEEPALIVE.rawValue: return "the broker does not answer any more"
+        case MOSQ_ERR_KEEPALIVE.rawValue: return "the broker no longer answers"
         default: return String(cString: mosquitto_strerror(result)).lowercased()
         }
     }
@@ -58,12 +58,12 @@ struct MosquittoFailure {
             guard let path, access(path, R_OK) != 0 else { continue }
             return "can't read \(path): \(String(cString: strerror(errno)).lowercased())"
         }
-        return "the settings are not accepted: \(String(cString: mosquitto_strerror(result)).lowercased())"
+        return "the settings were rejected: \(String(cString: mosquitto_strerror(result)).lowercased())"
     }
 
     private func answerWords(_ code: Int32, _ settings: Configuration.MQTT) -> String {
         switch code {
-        case 1, 132: return "the broker does not speak this version of MQTT"
+        case 1, 132: return "the broker does not support this version of MQTT"
         case 2, 133: return "the broker does not accept the client_id \(settings.clientID)"
         case 3, 136, 137: return "the broker is not available"
         case 4, 134: return "bad user name or password"
@@ -85,7 +85,7 @@ struct MosquittoFailure {
             return "TLS: the broker's certificate is not trusted, or not valid today"
         }
         if complaint.mentions("host name verification failed") {
-            return "TLS: the broker's certificate is for another name than \(settings.host)"
+            return "TLS: the broker's certificate is for another host name than \(settings.host)"
         }
         if ["unexpected eof", "wrong version number", "packet length too long"].contains(where: complaint.mentions) {
             return noTLS(settings)
@@ -93,7 +93,7 @@ struct MosquittoFailure {
         return "TLS: " + complaint
     }
 
-    private func noTLS(_ settings: Configuration.MQTT) -> String { "TLS: the broker does not speak it at port \(settings.port)" }
+    private func noTLS(_ settings: Configuration.MQTT) -> String { "TLS: the broker does not use it on port \(settings.port)" }
 }
 
 extension String {

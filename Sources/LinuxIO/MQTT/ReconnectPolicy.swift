@@ -28,7 +28,7 @@ struct ReconnectPolicy {
         reported = nil
         guard version == .v311, !hasReportedVersion else { return nil }
         hasReportedVersion = true
-        return "the broker speaks MQTT 3.1.1 only: it keeps power that is not true any more"
+        return "the broker speaks MQTT 3.1.1 only: it keeps outdated power values"
     }
 
     /// `duration`: how long the connection lasted after the broker accepted it; `nil` if it did not.

@@ -18,7 +18,7 @@ package struct PseudoTerminal: SerialTerminal {
         var (master, slave): (Int32, Int32) = (-1, -1)
         var name = [CChar](repeating: 0, count: 128)
         guard openpty(&master, &slave, &name, nil, nil) == 0 else {
-            throw PortError("the kernel gives no pseudo-terminal: \(String(cString: strerror(errno)))")
+            throw PortError("the kernel refuses a pseudo-terminal: \(String(cString: strerror(errno)))")
         }
         _ = fcntl(master, F_SETFD, FD_CLOEXEC)
         _ = fcntl(slave, F_SETFD, FD_CLOEXEC)
@@ -79,10 +79,10 @@ package struct PseudoTerminal: SerialTerminal {
 
     private func makeLink(_ link: String) throws(PortError) {
         let new = link + ".new"
-        guard target(of: link) != nil || errno == ENOENT else { throw PortError("\(link) is there already and is no link") }
+        guard target(of: link) != nil || errno == ENOENT else { throw PortError("\(link) already exists and is not a link") }
         unlink(new)
         guard symlink(device, new) == 0, rename(new, link) == 0 else {
-            throw PortError("\(link) can't be made: \(String(cString: strerror(errno)))")
+            throw PortError("\(link) can't be created: \(String(cString: strerror(errno)))")
         }
     }
 

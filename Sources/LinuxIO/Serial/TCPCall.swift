@@ -111,9 +111,9 @@ final class TCPCall: Sendable {
 
     private static func words(ofLookUp code: Int32, _ host: String) -> String {
         switch code {
-        case EAI_NONAME, noAddress: "the name \(host) is not known"
-        case EAI_AGAIN: "the name \(host) can't be looked up now: is there a network?"
-        default: "the name \(host) can't be looked up: \(String(cString: gai_strerror(code)))"
+        case EAI_NONAME, noAddress: "the host name \(host) is unknown"
+        case EAI_AGAIN: "the host name \(host) can't be resolved now: is there a network?"
+        default: "the host name \(host) can't be resolved: \(String(cString: gai_strerror(code)))"
         }
     }
 

@@ -68,7 +68,7 @@ private struct TCPConnection: SerialConnection {
             var buffer = [UInt8](repeating: 0, count: 4096)
             let count = read(descriptor, &buffer, buffer.count)
             if count > 0 { return .received(Array(buffer[..<count]), at: loop.now) }
-            if count == 0 { return .closed(PortError("\(head) has hung up: is another program connected to it?")) }
+            if count == 0 { return .closed(PortError("\(head) closed the connection: is another program connected to it?")) }
             if errno != EAGAIN && errno != EINTR { return .closed(gone(errno)) }
         }
     }
@@ -82,9 +82,9 @@ private struct TCPConnection: SerialConnection {
 
     private func gone(_ code: Int32) -> PortError {
         switch code {
-        case ETIMEDOUT, EHOSTUNREACH, ENETUNREACH: PortError("\(head) does not answer any more")
-        case ECONNRESET, EPIPE: PortError("\(head) has dropped the connection")
-        case EAGAIN: PortError("\(head) does not take data")
+        case ETIMEDOUT, EHOSTUNREACH, ENETUNREACH: PortError("\(head) no longer answers")
+        case ECONNRESET, EPIPE: PortError("\(head) dropped the connection")
+        case EAGAIN: PortError("\(head) does not accept data")
         default: PortError("\(head) is gone: \(String(cString: strerror(code)))")
         }
     }

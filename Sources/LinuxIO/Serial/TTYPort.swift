@@ -55,7 +55,7 @@ private struct TTYConnection: SerialConnection {
     }
 
     func prepare(_ settings: LineSettings) throws(PortError) {
-        guard isatty(descriptor) == 1 else { throw PortError("\(path) is no serial port") }
+        guard isatty(descriptor) == 1 else { throw PortError("\(path) is not a serial port") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw PortError(opening: path, EBUSY) }
         // Not on a pseudo-terminal: it may outlive this process at its other end, and would keep this setting.
         if !isPseudoTerminal { _ = clinux_exclusive(descriptor) }
@@ -68,7 +68,7 @@ private struct TTYConnection: SerialConnection {
         while !rest.isEmpty {
             let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { throw gone("does not take data", errno) }
+            guard written > 0 else { throw gone("does not accept data", errno) }
             rest = rest.dropFirst(written)
         }
     }
@@ -116,7 +116,7 @@ private struct TTYConnection: SerialConnection {
         cfsetospeed(&attributes, settings.speed.code)
         // A pseudo-terminal keeps the speed and drops the framing, and returns EINVAL if nothing else had to change.
         let failure = tcsetattr(descriptor, TCSANOW, &attributes) == 0 ? 0 : errno
-        guard failure == 0 || isPseudoTerminal && failure == EINVAL else { throw gone("does not take \(settings)", failure) }
+        guard failure == 0 || isPseudoTerminal && failure == EINVAL else { throw gone("does not accept \(settings)", failure) }
         var actual = termios()
         guard tcgetattr(descriptor, &actual) == 0 else { throw gone("is gone", errno) }
         let framing = tcflag_t(CSIZE | PARENB | PARODD | CSTOPB)

@@ -85,7 +85,7 @@ package final class Folder: Sendable {
         // Not the directory's group, which may be root's.
         let group = getpwuid(status.st_uid).map(\.pointee.pw_gid) ?? status.st_uid
         guard setgroups(0, nil) == 0, setegid(group) == 0, seteuid(status.st_uid) == 0 else {
-            throw SystemError("acting as user \(status.st_uid), who owns \(path)", errno)
+            throw SystemError("switch to user \(status.st_uid), who owns \(path)", errno)
         }
     }
 
@@ -95,7 +95,7 @@ package final class Folder: Sendable {
         var groups = [gid_t](repeating: 0, count: max(0, Int(getgroups(0, nil))))
         let (count, group) = (getgroups(Int32(groups.count), &groups), getegid())
         defer {
-            precondition(seteuid(0) == 0 && setegid(group) == 0, "root can't be root again")
+            precondition(seteuid(0) == 0 && setegid(group) == 0, "can't switch back to root")
             if count >= 0 { setgroups(Int(count), groups) }
         }
         try actAsOwner()
@@ -132,7 +132,7 @@ package final class Folder: Sendable {
         guard isRegular, access == O_RDONLY || status.st_nlink <= 1 else {
             close(descriptor)
             throw SystemError(
-                "\(path)/\(name)", isRegular ? "is a file that has other names, too: remove it" : "is not a regular file: remove it")
+                "\(path)/\(name)", isRegular ? "is a file with other hard links: remove it" : "is not a regular file: remove it")
         }
         return descriptor
     }
@@ -219,7 +219,7 @@ private func openDirectory(_ path: String) throws(SystemError) -> Int32 {
         links += 1
         guard links <= 40 else { throw SystemError("open \(path)", ELOOP) }
         guard link.owner == 0 else {
-            throw SystemError("open \(path)", "\(name) is a symbolic link of user \(link.owner), which root does not follow")
+            throw SystemError("open \(path)", "\(name) is a symbolic link owned by user \(link.owner), which root does not follow")
         }
         rest += link.target.split(separator: "/").reversed().map(String.init)
         guard link.target.hasPrefix("/") else { continue }

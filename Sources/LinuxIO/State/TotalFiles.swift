@@ -77,7 +77,7 @@ package actor TotalFiles: TotalStore {
 
     /// Throws if somebody replaced the directory: totals may have been set in the new one.
     func requireSameDirectory() throws(PortError) {
-        guard !folder.isReplaced else { throw PortError("\(folder.path) is not the directory that jouled began with: start jouled again") }
+        guard !folder.isReplaced else { throw PortError("\(folder.path) was replaced after jouled started: restart jouled") }
     }
 
     private func isWhole(_ name: String) -> Bool {

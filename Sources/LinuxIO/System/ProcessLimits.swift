@@ -26,10 +26,10 @@ func endProcess(withoutDescriptor code: Int32) -> Never {
 }
 
 func endProcess(withoutThread code: Int32) -> Never {
-    endProcess(without: "thread", code, code == EAGAIN ? ", by a limit on processes or on memory: ulimit -u, TasksMax=, ulimit -v" : "")
+    endProcess(without: "thread", code, code == EAGAIN ? ", there is a limit on processes or memory: ulimit -u, TasksMax=, ulimit -v" : "")
 }
 
 private func endProcess(without what: String, _ code: Int32, _ cure: String) -> Never {
-    Journal().write(.error, "can't go on, the kernel gives no \(what): \(String(cString: strerror(code)))\(cure)")
+    Journal().write(.error, "can't continue: the kernel refuses a \(what): \(String(cString: strerror(code)))\(cure)")
     endProcess(1)
 }

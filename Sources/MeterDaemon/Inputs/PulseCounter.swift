@@ -133,7 +133,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         guard bound > 0 else { return }
         reports.put(lines[index].tally.count, of: index)
         lines[index].pace.hurry()
-        log.write(.warning, "\(lines[index].name): the kernel's queue was full: up to \(bound) pulses are lost")
+        log.write(.warning, "\(lines[index].name): the kernel's queue was full: up to \(bound) pulses were lost")
     }
 
     /// Wakes the aggregator if a report is due. Returns when it has to be called again, or lines have to be opened, without an edge: `deadline`.

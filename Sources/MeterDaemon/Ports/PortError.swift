@@ -1,4 +1,4 @@
-/// Why a device refused, as text for the person who plugs it in: `no such device: /dev/serial/by-id/usb-…`.
+/// Why a device refused, as text for the person who plugs it in: `/dev/serial/by-id/usb-… is not there: is the adapter plugged in?`.
 package struct PortError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String
 

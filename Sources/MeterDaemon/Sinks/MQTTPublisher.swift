@@ -128,7 +128,7 @@ package actor MQTTPublisher: Sink {
         while isSending { await Task.yield() }
         let now = clock.now
         for line in logPace.due(now, isLast: true) { log.write(line.level, line.text) }
-        let unset = totalCommands.abandon().map { result($0, "not set: jouled is ending") }
+        let unset = totalCommands.abandon().map { result($0, "not set: jouled is stopping") }
         await send(unset + fromOutputs { $0.farewell(now: now) } + publication.farewell(now: now))
         hasSaidGoodbye = true
         await broker.disconnect(within: Self.lastWordsWithin)
@@ -141,7 +141,8 @@ package actor MQTTPublisher: Sink {
             remembered = try await store.load()
             publication.remember(remembered)
         } catch {
-            log.write(.warning, "mqtt: what was announced before is not known, and what of it is gone stays with Home Assistant: \(error)")
+            log.write(
+                .warning, "mqtt: the previous announcements can't be read, so entities that are gone stay in Home Assistant: \(error)")
         }
     }
 
@@ -153,7 +154,7 @@ package actor MQTTPublisher: Sink {
                 try await store.save(announcements)
                 failure = nil
             } catch {
-                if error != failure { log.write(.warning, "mqtt: what is announced can't be saved: \(error)") }
+                if error != failure { log.write(.warning, "mqtt: the announcements can't be saved: \(error)") }
                 failure = error
             }
         }
@@ -313,15 +314,15 @@ package actor MQTTPublisher: Sink {
             alarm.set(nextDeadline)
         } else if let meter = publication.topics.meter(ofTotalSet: topic), publication.isConfigured(meter) {
             // A retained command would set the total again at every start.
-            guard !isRetained else { return complain("\(topic) is retained: ignored") }
+            guard !isRetained else { return complain("ignored a retained message on \(topic)") }
             let now = clock.now
             let answer = totalCommands.take(total(payload), of: meter, now: now)
             await send((answer.map { [result(meter, $0)] } ?? []) + setDueTotals(now))
         } else if let command = publication.commands.first(where: { publication.topics.command($0) == topic }) {
             // A retained command would be executed at every connect: a restart would then repeat for ever.
-            guard !isRetained else { return complain("\(topic) is retained: ignored") }
+            guard !isRetained else { return complain("ignored a retained message on \(topic)") }
             guard payload.elementsEqual(BridgeCommand.press.utf8) else {
-                return complain("\(topic) takes \(BridgeCommand.press) only: ignored")
+                return complain("ignored a message on \(topic): only \(BridgeCommand.press) is accepted")
             }
             paces[command]?.ask()
             await send(obeyDue(clock.now))

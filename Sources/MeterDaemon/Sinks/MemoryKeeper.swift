@@ -85,7 +85,7 @@ package actor MemoryKeeper: Sink {
     }
 
     private func note(_ failure: PortError?) {
-        if let failure, failure != self.failure { log.write(.warning, "what is known of the meters can't be saved: \(failure)") }
+        if let failure, failure != self.failure { log.write(.warning, "the meters' last readings can't be saved: \(failure)") }
         self.failure = failure
     }
 }

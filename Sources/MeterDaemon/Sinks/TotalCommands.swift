@@ -70,7 +70,7 @@ struct TotalCommands: Sendable {
         var due = Due()
         for (name, var meter) in meters.sorted(by: { $0.key < $1.key }) {
             if meter.unanswered > 0, meter.answersSince + Self.interval <= now {
-                due.answers.append((name, "\(meter.unanswered) more were refused, or replaced by newer ones"))
+                due.answers.append((name, "\(meter.unanswered) more were rejected or replaced by newer ones"))
                 (meter.answers, meter.unanswered, meter.answersSince) = (0, 0, now)
             }
             if let total = meter.waiting, !meter.isBusy, meter.begunAt.map({ $0 + Self.interval <= now }) ?? true {

@@ -137,7 +137,7 @@ package actor Aggregator {
             guard new !== old else { continue }
             let (name, problem) = (new.meter.name, new.meter.problem)
             guard problem != (old?.meter.name == name ? old?.meter.problem : before[name]?.problem) else { continue }
-            say(problem == nil ? .notice : .warning, "\(name): \(problem ?? "all is well again")", of: "problem " + name)
+            say(problem == nil ? .notice : .warning, "\(name): \(problem ?? "working again")", of: "problem " + name)
         }
     }
 

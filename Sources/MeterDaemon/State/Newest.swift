@@ -51,7 +51,7 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
         // SAFETY: the continuation is stored in one place, and whoever takes it from there resumes it; if a value is there already, it is resumed here.
         await withUnsafeContinuation { continuation in
             let isThere = withState { state in
-                precondition(state.waiting == nil, "one task waits")
+                precondition(state.waiting == nil, "only one task may wait")
                 guard state.value == nil, !state.isFinished else { return true }
                 state.waiting = continuation
                 return false

@@ -169,7 +169,7 @@ extension ReadoutSession {
     mutating func missAnswer(_ now: Instant) {
         actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
         if !incoming.isEmpty, now >= answerEnds || incoming.isOverfull {
-            report(problem: "bytes come in, but no complete answer: check the head's position, and that no other light reaches it")
+            report(problem: "bytes arrive, but no complete answer: check the head's position, and that no other light reaches it")
         }
         reaction.lost(after: waited, now)
         breakOff(now)
@@ -181,7 +181,7 @@ extension ReadoutSession {
         brokenSessions += 1
         // Within three, a meter that merely has no programming mode is read by readouts.
         if brokenSessions > 3 {
-            report(problem: "the meter answers the sign-on, but nothing after it comes undamaged: check the head's position")
+            report(problem: "the meter answers the sign-on, but nothing after it arrives intact: check the head's position")
         }
         beginBreak(now)
     }

@@ -56,9 +56,9 @@ extension ReadoutSession {
         let pause = Self.pausesAfterSilence[min(failedSignOns, Self.pausesAfterSilence.count) - 1]
         let advice =
             plan.hasFixedSpeed
-            ? "the remote port must be set to \(Self.slow), or the meter must speak by itself; check the head's position, too"
-            : "a meter may refuse for up to 60 s after a broken session; else check the head's position and direction"
-        report(problem: "no answer to the sign-on (\(advice)); next try in \(pause.components.seconds) s")
+            ? "the remote port must be set to \(Self.slow), or the meter must send by itself; also check the head's position"
+            : "a meter may refuse for up to 60 s after an aborted session; otherwise check the head's position and direction"
+        report(problem: "no answer to the sign-on (\(advice)); retrying in \(pause.components.seconds) s")
         rest(until: now + pause)
     }
 
@@ -88,7 +88,7 @@ extension ReadoutSession {
             // Modes A and B: the data follow unasked, at this speed or at the meter's own.
             goal = .readout
             if plan.hasFixedSpeed, let speed = identification.modeBSpeed {
-                report(problem: "the meter goes on at \(speed.rawValue) Bd, where a remote port can't follow")
+                report(problem: "the meter switches to \(speed.rawValue) Bd, which a remote port can't do")
                 return rest(until: now + Self.longestRest)
             }
             awaitReadout(at: LineSettings(identification.modeBSpeed ?? line.speed, line.framing), Self.silenceAllowed, now)

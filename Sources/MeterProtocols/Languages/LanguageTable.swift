@@ -5,7 +5,9 @@ extension Language {
     package static let all: [Language] = [.iec62056, .d0Push, .sml, .p1]
 
     package static func named(_ name: MeterProtocol) -> Language {
-        guard let language = all.first(where: { $0.name == name }) else { preconditionFailure("\(name.rawValue) has no row in Language.all") }
+        guard let language = all.first(where: { $0.name == name }) else {
+            preconditionFailure("\(name.rawValue) is missing from Language.all")
+        }
         return language
     }
 }

@@ -30,9 +30,9 @@ extension Finding.Noise: CustomStringConvertible {
         case .corruptLine: "a telegram without checksum has a corrupt line"
         case .wrongParity: "a telegram without checksum has a parity error"
         case .withoutStart: "the start of a block is missing"
-        case .withoutRegisters: "a telegram holds no register"
-        case .withoutQuestion: "an answer does not belong to the question before it"
-        case .malformed: "a telegram passes its checksum and breaks the grammar"
+        case .withoutRegisters: "a telegram contains no register"
+        case .withoutQuestion: "an answer does not match the request before it"
+        case .malformed: "a telegram with a valid checksum is malformed"
         case .unreadableLines(let count): count == 1 ? "a line is not a data line" : "\(count) lines are not data lines"
         case .refused(let words): "the meter refused a register" + (words.isEmpty ? "" : ": \(words)")
         }

@@ -18,7 +18,7 @@ extension OBISCode {
         case (96, 7, 0): return "power failures"
         case (96, 50, 1), (199, 130, 3): return "manufacturer"
         case (199, 130, 5): return "public key"
-        case (96, 14, 0): return "tariff of now"
+        case (96, 14, 0): return "current tariff"
         case (96, 13, _): return "message to the customer"
         case (1, 0, 0): return "clock"
         case (1, 4, 0): return "average import demand"

@@ -57,14 +57,14 @@ package struct MeterState: Sendable {
 
     /// The pulses of `name` are the light of a meter that was added before; they are not a separate meter.
     package mutating func addLight(_ name: String, of meter: String, pulsesPerUnit: Quantity) {
-        guard case .optical(let index)? = places[meter] else { preconditionFailure("the configuration names a meter that there is") }
-        precondition(places[name] == nil, "the configuration names each meter once")
+        guard case .optical(let index)? = places[meter] else { preconditionFailure("the light's meter must be configured") }
+        precondition(places[name] == nil, "every name must be unique")
         places[name] = .light(index)
         optical[index].followLight(pulsesPerUnit: pulsesPerUnit)
     }
 
     private mutating func add(_ place: Place, _ name: String) {
-        precondition(places[name] == nil, "the configuration names each meter once")
+        precondition(places[name] == nil, "every name must be unique")
         places[name] = place
         order.append(place)
     }
@@ -201,8 +201,8 @@ package struct MeterState: Sendable {
 
     /// Sets a pulse meter's total; returns the reason if that is refused, or `nil`.
     package mutating func setTotal(_ total: Quantity, of meter: String, wall: WallTime) -> String? {
-        guard case .pulse? = places[meter] else { return "no pulse meter is called \(meter)" }
-        guard total.isPossibleTotal else { return "\(total) is no possible total" }
+        guard case .pulse? = places[meter] else { return "no pulse meter named \(meter)" }
+        guard total.isPossibleTotal else { return "\(total) is not a possible total" }
         changePulse(meter) { $0.set(total, wall: wall) }
         return nil
     }

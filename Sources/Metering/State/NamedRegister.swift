@@ -79,13 +79,13 @@ struct NamedRegisters: Sendable {
     private mutating func verdict(
         on value: RegisterValue, _ index: Int, in readout: Readout, wall: WallTime, maxPower: Int64
     ) -> Verdict {
-        if case .text(let text) = value, text.utf8.count > Self.longestText { return .held("is too long a text: not published") }
+        if case .text(let text) = value, text.utf8.count > Self.longestText { return .held("is too long: not published") }
         guard case .number(let number, let unit?) = value else {
             defer { unconfirmed[index] = value }
             return readout.isChecked || value == unconfirmed[index] ? .good : .waiting
         }
         if let bound = unit.bound(maxPower: maxPower), number > bound || number < bound.negated {
-            return .held("is more than a connection of \(maxPower) W can have: not published")
+            return .held("is more than a connection of \(maxPower) W allows: not published")
         }
         guard registers[index].code.isRisingCounter, let exponent = unit.exponentToKilo else { return .good }
         let rules = MonotonicTotal.Rules(perHour: Double(maxPower) / 1000, isChecked: readout.isChecked)

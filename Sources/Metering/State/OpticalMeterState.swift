@@ -106,7 +106,7 @@ struct OpticalMeterState: Sendable {
 
     mutating func record(_ readout: Readout, wall: WallTime) {
         readerProblem = nil
-        valueProblem = readout.isLocked ? "the meter shows whole kWh only, and no power, until its PIN is entered" : nil
+        valueProblem = readout.isLocked ? "the meter only shows whole kWh, and no power, until its PIN is entered" : nil
         if recognise(readout, wall: wall) { recordRegisters(of: readout, wall: wall) }
         telegrams += 1
         if let lastReading, isPaceKnown { pace = readout.at - lastReading }
@@ -169,7 +169,7 @@ struct OpticalMeterState: Sendable {
         case .same: break
         case .stranger(let other):
             countError()
-            valueProblem = "it says that it is meter \(other), no longer \(serial.number ?? ""): held until confirmed"
+            valueProblem = "the serial number is now \(other), no longer \(serial.number ?? ""): held until confirmed"
             return false
         case .exchanged(let old): beginAgain(after: old)
         }
@@ -208,7 +208,7 @@ struct OpticalMeterState: Sendable {
         clock = MeterClock()
         snapshot.values = snapshot.values.filter { $0.key.isDiagnostic && $0.key != .meterClockOffset }
         turns += 1
-        remarks.append("the meter was exchanged: \(serial.number ?? "") is in the place of \(old)")
+        remarks.append("the meter was replaced: \(serial.number ?? "") instead of \(old)")
     }
 
     private func text(_ value: RegisterValue?) -> String? {
@@ -251,7 +251,7 @@ struct OpticalMeterState: Sendable {
         case .replaced(let old):
             publish(value, of: measurand, in: readout)
             turns += 1
-            remarks.append("\(measurand.rawValue) went from \(old) to \(value): it stayed there, so the meter was exchanged or set")
+            remarks.append("\(measurand.rawValue) went from \(old) to \(value): it stayed there, so the meter was replaced or set")
         case .waiting: break
         case .impossible: hold(measurand.rawValue, "can't be \(value)")
         // Without the number, which changes: the message is reported once.
@@ -284,7 +284,7 @@ struct OpticalMeterState: Sendable {
             // Power is not estimated either: a meter that has sent its power will send it again.
             if measurand == .power || measurand == .powerImport { sendsPower = true }
             countError()
-            valueProblem = "\(measurand.rawValue) is more than a connection of \(maxPower) W can have: not published"
+            valueProblem = "\(measurand.rawValue) is more than a connection of \(maxPower) W allows: not published"
             return
         }
         snapshot.values[measurand] = .number(value)

@@ -149,7 +149,7 @@ struct PulseMeterState: Sendable {
             totalProblem = nil
         case .unreadable(let why): totalProblem = totalProblem ?? "no saved total, and the broker's can't be read (\(why)): set it"
         case .unanswered:
-            totalProblem = totalProblem ?? "no saved total, and the broker, which may remember it, can't be asked: wait, or set it"
+            totalProblem = totalProblem ?? "no saved total, and the broker, which may have retained it, can't be asked: wait, or set it"
         }
         noteProblem()
         publish()
@@ -198,6 +198,6 @@ extension PulseTotal {
     fileprivate var originProblem: String? {
         guard case .broker = origin else { return nil }
         return
-            "the saved total was gone and continues from the broker's: pulses that the broker was not told of are missing; compare it with the display, and set it"
+            "the saved total was lost and continues from the broker's: pulses that were not published are missing; compare it with the display, and set it"
     }
 }

@@ -115,11 +115,11 @@ struct SubMeterState: Sendable {
         switch serial.hear(meter.serial, at: now) {
         case .same: break
         case .stranger(let other):
-            problem = "it says that it is meter \(other), no longer \(serial.number ?? ""): held until confirmed"
+            problem = "the serial number is now \(other), no longer \(serial.number ?? ""): held until confirmed"
             return nil
         case .exchanged(let old):
             total = MonotonicTotal()
-            remark = "the meter was exchanged: \(serial.number ?? "") is in the place of \(old)"
+            remark = "the meter was replaced: \(serial.number ?? "") instead of \(old)"
         }
         if let number = serial.number, snapshot.serial != number {
             snapshot.serial = number
@@ -130,11 +130,11 @@ struct SubMeterState: Sendable {
         case .accepted: snapshot.values[measurand] = .number(total.value ?? meter.reading)
         case .replaced(let old):
             snapshot.values[measurand] = .number(meter.reading)
-            remark = "\(measurand.rawValue) went from \(old) to \(meter.reading): it stayed there, so the meter was exchanged or set"
+            remark = "\(measurand.rawValue) went from \(old) to \(meter.reading): it stayed there, so the meter was replaced or set"
         case .waiting: break
         case .impossible: problem = "\(measurand.rawValue) can't be \(meter.reading)"
         case .backwards: problem = "\(measurand.rawValue) ran backwards: held at \(total.value?.description ?? "the last value")"
-        case .tooFast: problem = "\(measurand.rawValue) rose faster than any: held until confirmed"
+        case .tooFast: problem = "\(measurand.rawValue) rose implausibly fast: held until confirmed"
         }
         return remark.map { "\(snapshot.name): \($0)" }
     }

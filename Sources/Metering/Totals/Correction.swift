@@ -34,14 +34,15 @@ extension PulseTotal {
     /// The origin, the corrections in words, oldest first, and the drift.
     package var remarks: [String] {
         let settings = corrections.map { correction in
-            "\(correction.at.rfc3339Seconds): set to \(correction.display)" + (correction.before.map { ", was \($0)" } ?? ", was lost")
+            "\(correction.at.rfc3339Seconds): set to \(correction.display)"
+                + (correction.before.map { ", was \($0)" } ?? ", old total lost")
         }
         return beginning + settings + (drift.map { ["drift: \($0)"] } ?? [])
     }
 
     private var beginning: [String] {
         guard case .broker(let at) = origin else { return [] }
-        return ["\(at.rfc3339Seconds): continued from the broker's total; what the broker was not told is missing"]
+        return ["\(at.rfc3339Seconds): continued from the broker's total; pulses that were not published are missing"]
     }
 
     /// The deviation of the pulses from the display; known from the second correction on.

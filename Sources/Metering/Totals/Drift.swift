@@ -64,7 +64,7 @@ extension Drift.Cause: CustomStringConvertible {
     package var description: String {
         switch self {
         case .agrees: "agrees"
-        case .constant(let constant): "wrong pulses_per_unit? The display moves as with \(constant)"
+        case .constant(let constant): "wrong pulses_per_unit? \(constant) would match the display"
         case .bounce: "too many pulses: bounce or interference"
         case .loss: "too few pulses: some are lost"
         case .silence: "no pulse came, but the display moved"

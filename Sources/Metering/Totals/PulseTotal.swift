@@ -25,7 +25,7 @@ package struct PulseTotal: Hashable, Sendable {
         pulses: Int64 = 0, base: Quantity = Quantity(0), basePulses: Int64 = 0, pulsesPerUnit: Quantity, corrections: [Correction] = [],
         origin: Origin = .own
     ) {
-        precondition(pulsesPerUnit.mantissa > 0 && (-6...0).contains(pulsesPerUnit.exponent), "a meter gives some pulses per unit")
+        precondition(pulsesPerUnit.mantissa > 0 && (-6...0).contains(pulsesPerUnit.exponent), "the pulses per unit must be positive")
         self.pulses = pulses
         self.base = base
         self.basePulses = basePulses

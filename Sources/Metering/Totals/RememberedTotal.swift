@@ -14,10 +14,10 @@ package enum RememberedTotal: Sendable, Hashable {
             return
         }
         guard payload.count <= 32, let total = Quantity(payload) else {
-            self = .unreadable("no number")
+            self = .unreadable("not a number")
             return
         }
-        self = total.isPossibleTotal ? .found(total) : .unreadable("\(total) is no possible total")
+        self = total.isPossibleTotal ? .found(total) : .unreadable("\(total) is not a possible total")
     }
 }
 

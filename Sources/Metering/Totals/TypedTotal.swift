@@ -17,6 +17,6 @@ package struct TypedTotal: Sendable, Equatable {
         let parts = text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
         guard parts.count == 2, parts[1].count == 3, (1...3).contains(parts[0].count), parts[0].first != UInt8(ascii: "0") else { return }
         let (whole, rest) = (String(decoding: parts[0], as: UTF8.self), String(decoding: parts[1], as: UTF8.self))
-        throw Refusal(description: "either \(whole).\(rest) or \(whole)\(rest): write a point, or no comma")
+        throw Refusal(description: "ambiguous: \(whole).\(rest) or \(whole)\(rest)? Write a point, or no comma")
     }
 }

@@ -144,6 +144,6 @@ private struct DeviceLine: Sendable {
 
     private func complaint(about meter: MeterSnapshot) -> String {
         let missing = device.parts(of: meter).filter { meter.number($0) == nil }
-        return "domoticz: idx \(device.idx) gets nothing as long as " + absence(of: missing, in: meter)
+        return "domoticz: nothing is sent to idx \(device.idx) while " + absence(of: missing, in: meter)
     }
 }

@@ -68,7 +68,7 @@ package struct FormPublication: MQTTOutput {
         guard let reading = read(meter) else {
             if patience.timedOut(now: now) {
                 let missing = parts.filter { meter.number($0) == nil }
-                remarks.append("mqtt-form: \(output.topic) gets nothing as long as " + absence(of: missing, in: meter))
+                remarks.append("mqtt-form: nothing is published to \(output.topic) while " + absence(of: missing, in: meter))
             }
             nextDeadline = patience.deadline
             return []

@@ -54,9 +54,9 @@ extension MeterSnapshot {
     }
 }
 
-/// `grid has no energy_export; if the meter does not count it: export = false`
+/// `grid has no energy_export; if the meter does not count exports, set export = false`
 func absence(of missing: [Measurand], in meter: MeterSnapshot) -> String {
     let isExport = missing.contains(.energyExport) || missing.contains(.energyExportT1)
-    let advice = isExport ? "; if the meter does not count it: export = false" : ""
+    let advice = isExport ? "; if the meter does not count exports, set export = false" : ""
     return "\(meter.name) has no \(missing.map(\.rawValue).joined(separator: ", "))\(advice)"
 }

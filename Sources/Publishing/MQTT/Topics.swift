@@ -85,6 +85,6 @@ package func sameSerialWarnings(_ serials: [(meter: String, serial: String)]) ->
 
 /// The warning for meters with the same serial number.
 func sameSerialWarning(_ names: [String]) -> String {
-    "\(names.joined(separator: " and ")) have the same serial number: Home Assistant gets each under its name; "
+    "\(names.joined(separator: " and ")) have the same serial number, so Home Assistant identifies each by its name; "
         + "if it is one meter with two heads, remove one of them from the configuration"
 }

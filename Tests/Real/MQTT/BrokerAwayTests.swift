@@ -31,7 +31,7 @@ struct BrokerAwayTests {
             broker.signal(SIGSTOP)
             let stopped = clock.now
             let lost = await daemon.log.messages(2, by: daemon.loop)
-            #expect(lost.last == "mqtt: not connected: the broker does not answer any more")
+            #expect(lost.last == "mqtt: not connected: the broker no longer answers")
             let seconds = (clock.now - stopped).seconds
             print("a half-open connection is noticed after \(seconds) s")
             // 40 s, plus the delays of a busy machine.

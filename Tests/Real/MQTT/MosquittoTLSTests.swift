@@ -54,7 +54,7 @@ struct MosquittoTLSTests {
         try await daemon.run {
             daemon.read("1.000")
             let first = await daemon.log.messages(1, by: daemon.loop).first
-            #expect(first == "mqtt: not connected: TLS: the broker's certificate is for another name than 127.0.0.1")
+            #expect(first == "mqtt: not connected: TLS: the broker's certificate is for another host name than 127.0.0.1")
             broker.stop()
             try authority.certify("IP:127.0.0.1")
             try broker.start()
@@ -76,7 +76,7 @@ struct MosquittoTLSTests {
         settings.usesTLS = true
         settings.caFile = broker.directory.path + "/ca.crt"
         let daemon = RealPublisher(settings)
-        var expected = ["mqtt: not connected: TLS: the broker does not speak it at port \(broker.port)"]
+        var expected = ["mqtt: not connected: TLS: the broker does not use it on port \(broker.port)"]
         try await daemon.run {
             daemon.read("1.000")
             #expect(await daemon.log.messages(1, by: daemon.loop) == expected)

@@ -181,7 +181,7 @@ struct MosquittoTests {
         let daemon = RealPublisher(.local(broker.port), commands: commands)
         try await daemon.run {
             daemon.read("1.000")
-            #expect(await daemon.log.messages(2, by: daemon.loop).last == "mqtt: jouled/restart/set is retained: ignored")
+            #expect(await daemon.log.messages(2, by: daemon.loop).last == "mqtt: ignored a retained message on jouled/restart/set")
             let live = try await broker.subscriber(retaining: "1 1 jouled/grid/energy_import 1.000", by: daemon.loop)
             broker.publish("jouled/read/set", "PRESS")
             let lines = await live.lines(by: daemon.loop) { $0.contains("1 0 jouled/grid/energy_import 1.000") }
@@ -200,7 +200,7 @@ struct MosquittoTests {
         let set = Mutex<[String]>([])
         let daemon = RealPublisher(.local(broker.port), pulses: ["gas", "x"]) { meter, total in
             set.withLock { $0.append("\(meter) \(total)") }
-            return meter == "gas" ? nil : "no pulse meter is called \(meter)"
+            return meter == "gas" ? nil : "no pulse meter named \(meter)"
         }
         try await daemon.run {
             _ = await daemon.log.messages(2, by: daemon.loop)
@@ -214,11 +214,11 @@ struct MosquittoTests {
                 lines.dropFirst() == [
                     "1 0 jouled/gas/total/result ok", "1 0 jouled/gas/total/result -1 is not between 0 and 9999999",
                     "1 0 jouled/gas/total/result 10000000 is not between 0 and 9999999", "1 0 jouled/gas/total/result not a number",
-                    "1 0 jouled/x/total/result no pulse meter is called x",
+                    "1 0 jouled/x/total/result no pulse meter named x",
                 ])
         }
         #expect(set.withLock { $0 } == ["gas 77.125", "x 5"])
-        #expect(daemon.log.messages.contains("mqtt: jouled/gas/total/set is retained: ignored"))
+        #expect(daemon.log.messages.contains("mqtt: ignored a retained message on jouled/gas/total/set"))
     }
 
     /// A broker that is suspended must not prevent the daemon from ending.
@@ -250,7 +250,7 @@ struct MosquittoTests {
         let daemon = RealPublisher(settings)
         try await daemon.run {
             let message = await daemon.log.messages(1, by: daemon.loop).first
-            #expect(message?.hasPrefix("mqtt: not connected: the name no-such-host.invalid is not known (") == true)
+            #expect(message?.hasPrefix("mqtt: not connected: the host name no-such-host.invalid is unknown (") == true)
         }
     }
 
@@ -300,7 +300,7 @@ struct MosquittoTests {
             group.cancelAll()
             #expect(try await group.next() == [5, 4, 4])
         }
-        let remark = "mqtt: the broker speaks MQTT 3.1.1 only: it keeps power that is not true any more"
+        let remark = "mqtt: the broker speaks MQTT 3.1.1 only: it keeps outdated power values"
         #expect(daemon.log.messages.filter { !$0.contains("not connected") } == ["mqtt: connected", remark, "mqtt: connected"])
     }
 
@@ -316,7 +316,7 @@ struct MosquittoTests {
             group.addTask { await old.serve(loop) }
             try await daemon.run {
                 let first = await daemon.log.messages(1, by: daemon.loop).first
-                #expect(first == "mqtt: not connected: the broker does not speak this version of MQTT")
+                #expect(first == "mqtt: not connected: the broker does not support this version of MQTT")
             }
             group.cancelAll()
             #expect(try await group.next()?.allSatisfy { $0 == 5 } == true)

@@ -99,7 +99,7 @@ struct RestoreTests {
             let falls = zip(seen, seen.dropFirst()).filter { $0 > $1 }
             #expect(seen.count >= 10 && falls.isEmpty, "\(seen)")
             #expect(seen.last.map { $0 > last } == true)
-            #expect(lines.contains { $0.contains("jouled/heat/problem the saved total was gone and continues from the broker's") })
+            #expect(lines.contains { $0.contains("jouled/heat/problem the saved total was lost and continues from the broker's") })
         }
         #expect(second.log.messages.contains { $0.hasPrefix("heat: no saved total, continuing from the broker's: \(last)") })
         // The total was saved then, so the broker is no longer needed.
@@ -119,7 +119,7 @@ struct RestoreTests {
             // The broker grants the subscription but sends nothing.
             let messages = await house.log.messages(2, by: house.loop)
             #expect(
-                messages.contains("heat: no saved total, and the broker, which may remember it, can't be asked: wait, or set it"),
+                messages.contains("heat: no saved total, and the broker, which may have retained it, can't be asked: wait, or set it"),
                 "\(messages)")
             #expect(await house.daemon.aggregator.snapshot["heat"]?.values[.energy] == nil)
             #expect(await house.daemon.controls.setTotal("heat", Quantity(5)) == nil)
@@ -136,7 +136,8 @@ struct RestoreTests {
         let house = await PulseHouse(broker, directory: directory.path)
         try await house.run {
             let messages = await house.log.messages(2, by: house.loop)
-            #expect(messages.contains { $0.hasPrefix("heat: no saved total, and the broker's can't be read (no number)") }, "\(messages)")
+            let problem = "heat: no saved total, and the broker's can't be read (not a number)"
+            #expect(messages.contains { $0.hasPrefix(problem) }, "\(messages)")
             #expect(await house.daemon.aggregator.snapshot["heat"]?.values[.energy] == nil)
         }
     }
