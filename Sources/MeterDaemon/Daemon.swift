@@ -95,7 +95,7 @@ package struct Daemon: Sendable {
             let stored = await load(pulse, asksBroker: configuration.mqtt != nil && surroundings.broker != nil, surroundings)
             state.addPulse(
                 MeterDescription(name: pulse.name, title: pulse.title), medium: pulse.medium, unit: pulse.unit,
-                pulsesPerUnit: pulse.pulsesPerUnit, restored: stored)
+                pulsesPerUnit: pulse.pulsesPerUnit, restored: stored, wall: surroundings.clock.wall)
         }
         return state
     }

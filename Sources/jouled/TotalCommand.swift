@@ -74,7 +74,7 @@ struct TotalCommand: Command {
             var state = MeterState()
             state.addPulse(
                 MeterDescription(name: meter, title: pulse.title), medium: pulse.medium, unit: pulse.unit,
-                pulsesPerUnit: pulse.pulsesPerUnit, restored: stored)
+                pulsesPerUnit: pulse.pulsesPerUnit, restored: stored, wall: loop.wall)
             if let refusal = state.setTotal(value, of: meter, wall: loop.wall) { return fail(refusal) }
             guard let new = state.snapshot[meter]?.total else { return fail("there is no total to save") }
             journal.begin(meter, counted: new.pulses)

@@ -29,9 +29,9 @@ extension Snapshot {
         var state = MeterState()
         state.addOptical(grid, maxPower: 25_000, staleAfter: .seconds(40), since: start)
         #expect(state.deadline == start + .seconds(40))
-        state.advance(to: start + .seconds(39))
+        state.advance(to: start + .seconds(39), wall: wall)
         #expect(state.snapshot["grid"]?.problem == nil)
-        state.advance(to: start + .seconds(40))
+        state.advance(to: start + .seconds(40), wall: wall)
         #expect(state.snapshot["grid"]?.problem == "no valid reading for 40 s" && state.deadline == nil)
         state.record(reading(1000, at: 50), of: "grid", wall: wall)
         #expect(state.snapshot["grid"]?.problem == nil && state.deadline == start + .seconds(90))
@@ -41,7 +41,7 @@ extension Snapshot {
         var state = optical()
         state.addPulse(
             MeterDescription(name: "heat", title: "Heat pump"), medium: .electricity, unit: .kilowattHours, pulsesPerUnit: Quantity(1000),
-            restored: .new)
+            restored: .new, wall: wall)
         state.record(reading(1000, at: 0), of: "grid", wall: wall)
         let before = state.drainChanges(ofPulses: true).snapshot
         state.record(reading(1001, at: 10), of: "grid", wall: wall)
@@ -58,7 +58,7 @@ extension Snapshot {
 
     @Test func nothingIsKnownBeforeItWasRead() {
         let meter = optical().snapshot["grid"]
-        #expect(meter?.values == [:])
+        #expect(meter?.values == MeasuredValues())
         #expect(meter?.isAvailable == false)
     }
 
@@ -262,7 +262,7 @@ extension Snapshot {
         first.record(reading(5_000_000, 700_000, serial: "1", at: 0), of: "grid", wall: wall)
         var next = MeterState()
         next.addOptical(grid, maxPower: 25_000, staleAfter: .seconds(30), remembered: first.memories["grid"] ?? MeterMemory())
-        #expect(next.snapshot["grid"]?.values == [:] && next.snapshot["grid"]?.serial == nil, "nothing was read yet")
+        #expect(next.snapshot["grid"]?.values == MeasuredValues() && next.snapshot["grid"]?.serial == nil, "nothing was read yet")
         #expect(next.memories == first.memories, "but it is still known")
         let later = WallTime(millisecondsSince1970: wall.millisecondsSince1970 + 7_200_000)
         let serial = isSameMeter ? "1" : "2"
@@ -280,9 +280,9 @@ extension Snapshot {
         var state = optical()
         state.record(reading(5000, at: 0), of: "grid", wall: wall)
         #expect(state.deadline == start + .seconds(30))
-        state.advance(to: start + .seconds(29))
+        state.advance(to: start + .seconds(29), wall: wall)
         #expect(state.snapshot["grid"]?.isAvailable == true)
-        state.advance(to: start + .seconds(30))
+        state.advance(to: start + .seconds(30), wall: wall)
         #expect(state.snapshot["grid"]?.isAvailable == false)
         #expect(state.snapshot["grid"]?.problem == "no valid reading for 30 s")
         #expect(state.snapshot.text("grid", .energyImport) == "5.000")
@@ -297,7 +297,7 @@ extension Snapshot {
         for minute in 0..<10 {
             let now = start + .seconds(minute * 60)
             if minute > 1 { #expect((state.deadline ?? now) > now, "minute \(minute)") }
-            state.advance(to: now)
+            state.advance(to: now, wall: wall)
             state.record(reading(5000 + Int64(minute), at: Double(minute) * 60), of: "grid", wall: wall)
         }
         state.note(problem: "no answer", of: "grid")
@@ -432,7 +432,7 @@ extension Snapshot {
         var state = MeterState()
         state.addPulse(
             MeterDescription(name: "heat", title: "Heat pump"), medium: unit == .kilowattHours ? .electricity : .water, unit: unit,
-            pulsesPerUnit: Quantity(1000), restored: restored)
+            pulsesPerUnit: Quantity(1000), restored: restored, wall: wall)
         return state
     }
 
@@ -493,7 +493,7 @@ extension Snapshot {
         #expect(state.snapshot.text("heat", .power) == "1000")
         let due = try #require(state.deadline)
         #expect(due > start + .seconds(18) && due < start + .seconds(25))
-        state.advance(to: start + .seconds(14) + .seconds(36))
+        state.advance(to: start + .seconds(14) + .seconds(36), wall: wall)
         // Less than 1 Wh in 35 s.
         #expect(state.snapshot.text("heat", .power) == "41")
         #expect(state.snapshot.text("heat", .powerError) == "62")
@@ -501,7 +501,7 @@ extension Snapshot {
         var wakes = 0
         while let deadline = state.deadline, deadline < start + .seconds(10_000) {
             last = deadline
-            state.advance(to: deadline)
+            state.advance(to: deadline, wall: wall)
             wakes += 1
         }
         #expect(state.snapshot.text("heat", .power) == "0")
@@ -570,7 +570,7 @@ extension Snapshot {
         #expect(state.deadline == nil)
         state.addPulse(
             MeterDescription(name: "heat", title: "Heat"), medium: .electricity, unit: .kilowattHours, pulsesPerUnit: Quantity(1000),
-            restored: .new)
+            restored: .new, wall: wall)
         for (name, seconds) in [("grid", 40), ("garage", 20)] {
             state.addOptical(
                 MeterDescription(name: name, title: name), maxPower: 25_000, staleAfter: .seconds(seconds), since: start)
@@ -582,7 +582,7 @@ extension Snapshot {
             state.record(reading, of: "heat", now: start + .seconds(3 * count), wall: wall)
         }
         #expect(state.deadline == start + .milliseconds(9202) && state.deadline(ofPulses: false) == start + .seconds(20))
-        state.advance(to: start + .seconds(20))
+        state.advance(to: start + .seconds(20), wall: wall)
         #expect(state.deadline(ofPulses: false) == start + .seconds(40))
     }
 
@@ -604,7 +604,7 @@ extension Snapshot {
         var state = MeterState()
         state.addPulse(
             MeterDescription(name: "heat", title: "Heat"), medium: .electricity, unit: .kilowattHours, pulsesPerUnit: Quantity(1000),
-            restored: .new)
+            restored: .new, wall: wall)
         for (text, isPossible) in [
             ("0", true), ("1000000000", true), ("1000000000.000000001", false), ("1000000001", false), ("0.000000001", true),
             ("0.0000000001", false), ("-0.1", false),

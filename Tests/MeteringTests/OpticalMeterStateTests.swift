@@ -118,8 +118,8 @@ private struct Optical {
         meter.read([])
         #expect(
             meter[.telegrams] == "1" && meter[.errors] == "0" && meter.meter.snapshot.readings == 1 && meter.meter.snapshot.readAt == wall)
-        meter.meter.countError()
-        meter.meter.countError()
+        meter.meter.countError(wall: wall)
+        meter.meter.countError(wall: wall)
         #expect(meter[.errors] == "2")
         meter.read([])
         #expect(meter[.telegrams] == "2" && meter[.errors] == "2" && meter.meter.snapshot.readings == 2)
@@ -223,11 +223,11 @@ private struct Optical {
         for second in 0...1 {
             light.counted += 1
             light.lastPulse = start + .seconds(meter.seconds + 1 + second)
-            meter.meter.record(light: light, name: "light")
+            meter.meter.record(light: light, name: "light", wall: wall)
         }
         #expect(meter[.power] == "3600" && meter[.powerError] == "8")
         light.problem = "no line"
-        meter.meter.record(light: light, name: "light")
+        meter.meter.record(light: light, name: "light", wall: wall)
         #expect(meter.problem == "light: no line")
         meter.meter.note(problem: "no answer")
         #expect(meter.problem == "no answer")
@@ -235,7 +235,7 @@ private struct Optical {
         #expect(meter.problem == "light: no line")
         meter.meter.advance(to: start + .seconds(999))
         light.problem = nil
-        meter.meter.record(light: light, name: "light")
+        meter.meter.record(light: light, name: "light", wall: wall)
         #expect(meter.problem?.contains("no valid reading") == true)
     }
 }

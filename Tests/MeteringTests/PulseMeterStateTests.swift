@@ -14,7 +14,7 @@ private struct Line {
     init(_ restored: StoredTotal = .new, unit: Unit = .kilowattHours, pulsesPerUnit: Quantity = Quantity(1000)) {
         meter = PulseMeterState(
             MeterDescription(name: "heat", title: "Heat"), medium: unit == .kilowattHours ? .electricity : .water, unit: unit,
-            pulsesPerUnit: pulsesPerUnit, restored: restored)
+            pulsesPerUnit: pulsesPerUnit, restored: restored, wall: wall)
     }
 
     mutating func pulse(_ seconds: Double, pulses: Int64 = 1, before: Double? = nil) {
@@ -76,16 +76,16 @@ private struct Line {
         line.pulse(3.6)
         // At most 3.602 s to the next pulse.
         #expect(line.meter.deadline == at(7.402))
-        line.meter.advance(to: at(7.401))
+        line.meter.advance(to: at(7.401), wall: wall)
         #expect(line.meter.deadline == at(7.402) && line[.power] == "1000")
-        line.meter.advance(to: at(7.402))
+        line.meter.advance(to: at(7.402), wall: wall)
         #expect(line.meter.deadline == at(9.402))
-        line.meter.advance(to: at(9.402))
+        line.meter.advance(to: at(9.402), wall: wall)
         // 5.602 s and 2 ms without a pulse: 1.5625 / (5.604 / 3.6)² of 642 W.
         #expect(line[.power] == "414" && line.meter.deadline == at(11.402))
-        line.meter.advance(to: at(107.202))
+        line.meter.advance(to: at(107.202), wall: wall)
         #expect(line.meter.deadline == at(117.202))
-        line.meter.advance(to: at(303.8))
+        line.meter.advance(to: at(303.8), wall: wall)
         #expect(line[.power] == "0" && line.meter.deadline == nil)
         line.pulse(400)
         #expect(line[.power] != "0" && line.meter.deadline != nil)

@@ -19,27 +19,26 @@ import Testing
 }
 
 @Suite struct MeasuredValuesTests {
-    private let one: MeasuredValues = [.power: .number(Quantity(1)), .serial: .text("7"), .flow: .number(Quantity(2))]
-
-    @Test func areTheSameInAnyOrder() {
-        let other: MeasuredValues = [.flow: .number(Quantity(2)), .power: .number(Quantity(1)), .serial: .text("7")]
-        #expect(one == other && one.map { $0.key } == [.power, .serial, .flow] && one.count == 3 && !one.isEmpty)
-        var less = other
-        less[.flow] = nil
-        less[.energy] = nil
-        #expect(one != less && less != one && less.count == 2 && less[.flow] == nil && less[.serial] == .text("7"))
-        less[.energy] = .number(Quantity(2))
-        #expect(one != less && less != one)
-        #expect(MeasuredValues().isEmpty && MeasuredValues() == [:])
+    private static func values(_ pairs: KeyValuePairs<Measurand, MeasuredValue>, at milliseconds: Int64 = 0) -> MeasuredValues {
+        pairs.reduce(into: MeasuredValues()) { $0.set($1.key, $1.value, at: WallTime(millisecondsSince1970: milliseconds)) }
     }
 
-    @Test func areFilteredAndMerged() {
-        let diagnostic = one.filter { $0.key.isDiagnostic }
-        #expect(diagnostic == [.serial: .text("7")])
-        var merged = one
-        merged.merge([(.power, .number(Quantity(5))), (.energy, .number(Quantity(6)))]) { old, new in old }
-        #expect(merged[.power] == .number(Quantity(1)) && merged[.energy] == .number(Quantity(6)))
-        merged.merge([(.power, .number(Quantity(5)))]) { _, new in new }
-        #expect(merged[.power] == .number(Quantity(5)) && merged.count == 4)
+    private let one = values([.power: .number(Quantity(1)), .serial: .text("7"), .flow: .number(Quantity(2))])
+
+    @Test func areTheSameInAnyOrderAndAtAnyTime() {
+        let other = Self.values([.flow: .number(Quantity(2)), .power: .number(Quantity(1)), .serial: .text("7")], at: 5)
+        #expect(one == other && one.count == 3 && other.reading(of: .flow)?.at == WallTime(millisecondsSince1970: 5))
+        var less = other
+        less.set(.flow, nil, at: WallTime(millisecondsSince1970: 6))
+        less.set(.energy, nil, at: WallTime(millisecondsSince1970: 6))
+        #expect(one != less && less != one && less.count == 2 && less[.flow] == nil && less[.serial] == .text("7"))
+        less.set(.energy, .number(Quantity(2)), at: WallTime(millisecondsSince1970: 6))
+        #expect(one != less && less != one)
+    }
+
+    @Test func areRemoved() {
+        var diagnostic = one
+        diagnostic.removeAll { !$0.isDiagnostic }
+        #expect(diagnostic == Self.values([.serial: .text("7")]))
     }
 }

@@ -64,7 +64,7 @@ import Testing
         #expect(state.takeRemarks() == ["grid_gas: the meter was replaced: G2 instead of G1"])
         #expect(state.snapshot["grid_gas"]?.values[.volume]?.text == "1.000" && state.snapshot["grid_gas"]?.serial == "G2")
         // It becomes unavailable together with the meter in front of it.
-        state.advance(to: Self.start + .seconds(3600))
+        state.advance(to: Self.start + .seconds(3600), wall: Self.wall)
         #expect(state.snapshot["grid_gas"]?.isAvailable == false)
         #expect(state.setTotal(Quantity(1), of: "grid_gas", wall: WallTime(millisecondsSince1970: 0)) != nil)
     }

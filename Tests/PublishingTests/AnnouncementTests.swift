@@ -16,7 +16,7 @@ import Testing
         let more = bench.pass(.seconds(1)).map(\.1).payloads(topic)
         #expect(more.count == 1)
         #expect(more.first?.contains(#""enabled_by_default":false"#) == true)
-        bench.meter.values[.firmware] = .text("1.2")
+        bench.meter.values.set(.firmware, .text("1.2"))
         bench.wait(.seconds(10))
         #expect(bench.read([:]).payloads(topic).first?.contains(#""sw_version":"1.2""#) == true)
         // The tariff is in use after all.
@@ -198,7 +198,7 @@ import Testing
     /// A value that the configuration no longer requests.
     @Test(arguments: [DiscoveryForm.device, .components]) func takesBackAValueThatDoesNotComeAnyMore(form: DiscoveryForm) {
         let before = first(form)
-        var (after, messages) = successor(of: before, discovery: form) { $0.meter.values[.meterError] = nil }
+        var (after, messages) = successor(of: before, discovery: form) { $0.meter.values.set(.meterError, nil) }
         #expect(ids(after) == ids(before), "it may still come")
         #expect(!messages.contains { $0.topic.hasPrefix("homeassistant/") && $0.payload.isEmpty })
         for _ in 1...10 {

@@ -50,7 +50,7 @@ import Testing
             if let medium {
                 meter = MeterSnapshot(name: "pulse", title: "Power", kind: .pulse(medium), volumeUnit: medium == .electricity ? nil : unit)
             }
-            meter.values[.firmware] = .text("1.0\"\u{1}")
+            meter.values.set(.firmware, .text("1.0\"\u{1}"))
             for message in messages(meter, Measurand.allCases, form: form, base: base) {
                 #expect(DiscoveryRules(topic: message.topic, message.payload).broken == [])
             }

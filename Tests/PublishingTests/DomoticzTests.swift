@@ -26,7 +26,7 @@ private struct Bench {
 
     /// The messages sent immediately.
     mutating func read(_ values: [Measurand: String]) -> [String] {
-        grid.values.merge(numbers(values)) { $1 }
+        for (measurand, text) in values { grid.values.set(measurand, number(text)) }
         grid.readings += 1
         return update()
     }
@@ -55,7 +55,7 @@ private struct Bench {
 }
 
 private func numbers(_ values: [Measurand: String]) -> MeasuredValues {
-    MeasuredValues(values.compactMapValues { Quantity($0).map { .number($0) } })
+    values.reduce(into: MeasuredValues()) { $0.set($1.key, number($1.value)) }
 }
 
 private func udevice(_ idx: Int, _ svalue: String) -> String {

@@ -20,7 +20,7 @@ private struct Bench {
         if isConnected { _ = publication.connected(now: now) }
     }
 
-    mutating func set(_ measurand: Measurand, _ text: String) { meter.values[measurand] = Quantity(text).map { .number($0) } }
+    mutating func set(_ measurand: Measurand, _ text: String) { meter.values.set(measurand, Quantity(text).map { .number($0) }) }
 
     mutating func read(_ watts: Int64, for duration: Int64) {
         set(.power, "\(watts)")
@@ -63,7 +63,7 @@ private struct Bench {
         var publication = FormPublication(FormOutput(meter: "grid", topic: "t", deviceID: "a b&c=d%ü+\u{1}"))
         var meter = MeterSnapshot(name: "grid", title: "Grid", kind: .optical)
         meter.isAvailable = true
-        for measurand in [Measurand.energyImport, .energyExport, .power] { meter.values[measurand] = .number(Quantity(100)) }
+        for measurand in [Measurand.energyImport, .energyExport, .power] { meter.values.set(measurand, .number(Quantity(100))) }
         _ = publication.connected(now: Instant(nanoseconds: 0))
         let payload = publication.update(Snapshot(meters: [meter]), now: Instant(nanoseconds: 0)).first?.payload
         #expect(payload?.hasPrefix("device_id=a%20b%26c%3Dd%25%C3%BC%2B%01&e_pos_act") == true)
@@ -75,7 +75,7 @@ private struct Bench {
         var publication = FormPublication(FormOutput(meter: "grid", topic: "form", deviceID: id))
         var meter = MeterSnapshot(name: "grid", title: "Grid", kind: .optical)
         meter.isAvailable = true
-        for measurand in [Measurand.energyImport, .energyExport, .power] { meter.values[measurand] = .number(Quantity(100)) }
+        for measurand in [Measurand.energyImport, .energyExport, .power] { meter.values.set(measurand, .number(Quantity(100))) }
         _ = publication.connected(now: Instant(nanoseconds: 0))
         let payload = publication.update(Snapshot(meters: [meter]), now: Instant(nanoseconds: 0)).first?.payload
         #expect(payload?.hasPrefix("device_id=azAZ09-_.:%60%7B%40%5B%2F%3B%0F%10&e_pos_act") == true)
@@ -121,7 +121,7 @@ private struct Bench {
 
     @Test func waitsForAllAndForTheBroker() {
         var bench = Bench(isConnected: false)
-        bench.meter.values[.energyExport] = nil
+        bench.meter.values.set(.energyExport, nil)
         bench.read(300, for: 10)
         _ = bench.publication.connected(now: bench.now)
         bench.read(300, for: 100)
@@ -144,10 +144,10 @@ private struct Bench {
 
     @Test(arguments: [Int64.min, .max]) func survivesAnyNumber(mantissa: Int64) {
         var bench = Bench()
-        bench.meter.values[.energyImport] = .number(Quantity(mantissa, exponent: 3))
+        bench.meter.values.set(.energyImport, .number(Quantity(mantissa, exponent: 3)))
         bench.read(300, for: 1)
         bench.set(.energyImport, "1")
-        bench.meter.values[.power] = .number(Quantity(mantissa))
+        bench.meter.values.set(.power, .number(Quantity(mantissa)))
         let messages = bench.publication.update(Snapshot(meters: [bench.meter]), now: bench.now + .seconds(200))
         #expect(messages.count == (mantissa == .min ? 0 : 1))
     }

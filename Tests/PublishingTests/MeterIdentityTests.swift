@@ -19,7 +19,7 @@ import Testing
         #expect(identity.isOf(Self.grid))
         let changes: [(inout MeterSnapshot) -> Void] = [
             { $0.serial = "4712" }, { $0.model = "ME163" }, { $0.manufacturer = "EMH" }, { $0.title = "Solar" },
-            { $0.values[.firmware] = .text("1.1") }, { $0.serial = nil }, { $0.values[.firmware] = nil },
+            { $0.values.set(.firmware, .text("1.1")) }, { $0.serial = nil }, { $0.values.set(.firmware, nil) },
         ]
         for change in changes {
             var other = Self.grid
@@ -27,7 +27,7 @@ import Testing
             #expect(!identity.isOf(other), "\(other)")
         }
         var same = Self.grid
-        same.values[.power] = .number(Quantity(6))
+        same.values.set(.power, .number(Quantity(6)))
         same.readings = 7
         #expect(identity.isOf(same))
     }

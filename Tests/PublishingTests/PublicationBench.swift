@@ -23,7 +23,7 @@ struct PublicationBench {
     mutating func wait(_ duration: Duration) { now = now + duration }
 
     mutating func read(_ values: [Measurand: MeasuredValue]) -> [MQTTMessage] {
-        meter.values.merge(values) { $1 }
+        for (measurand, value) in values { meter.values.set(measurand, value) }
         meter.readings += 1
         meter.readAt = wall
         return update()
@@ -59,6 +59,16 @@ struct PublicationBench {
 }
 
 func number(_ text: String) -> MeasuredValue { Quantity(text).map { .number($0) } ?? .text(text) }
+
+/// Values of no register and no time, which no message has.
+extension MeasuredValues: ExpressibleByDictionaryLiteral {
+    package init(dictionaryLiteral elements: (Measurand, MeasuredValue)...) {
+        self.init()
+        for (measurand, value) in elements { set(measurand, value) }
+    }
+
+    mutating func set(_ measurand: Measurand, _ value: MeasuredValue?) { set(measurand, value, at: WallTime(millisecondsSince1970: 0)) }
+}
 
 extension [MQTTMessage] {
     func payloads(_ topic: String) -> [String] { filter { $0.topic == topic }.map(\.payload) }

@@ -12,7 +12,7 @@ import Testing
         meter.serial = serial
         meter.isAvailable = true
         meter.readings = readings
-        meter.values[.power] = number("5")
+        meter.values.set(.power, number("5"))
         return meter
     }
 
@@ -98,7 +98,7 @@ import Testing
         var bench = PublicationBench(discovery: .device)
         bench.meter.serial = "washer"
         var washer = MeterSnapshot(name: "washer", title: "Washer", kind: .pulse(.electricity))
-        washer.values[.power] = number("5")
+        washer.values.set(.power, number("5"))
         washer.isAvailable = true
         bench.others = [washer]
         _ = bench.connect()

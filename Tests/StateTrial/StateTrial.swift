@@ -81,7 +81,7 @@ package struct StateTrial {
         }
         state.addPulse(
             MeterDescription(name: Self.pulse, title: "Gas"), medium: .gas, unit: .cubicMetres, pulsesPerUnit: Quantity(100),
-            restored: totals[Self.pulse].map { .total($0) } ?? .new)
+            restored: totals[Self.pulse].map { .total($0) } ?? .new, wall: wall)
         state.addLight("light", of: "asked", pulsesPerUnit: Quantity(1000))
         pulses = PulseCount()
         pulses.counted = totals[Self.pulse]?.pulses ?? 0
@@ -190,7 +190,7 @@ package struct StateTrial {
             case .deliver(let readout):
                 readouts[name, default: 0] += 1
                 state.record(readout, of: name, wall: wall)
-            case .noise: state.countError(of: name)
+            case .noise: state.countError(of: name, wall: wall)
             case .problem(let problem): state.note(problem: problem, of: name)
             }
         }
@@ -251,7 +251,7 @@ package struct StateTrial {
     }
 
     private mutating func publish() {
-        state.advance(to: now)
+        state.advance(to: now, wall: wall)
         let news = state.drainChanges(ofPulses: true)
         for remark in news.remarks { watch.excuse(remark) }
         check(news.snapshot, remarks: news.remarks)

@@ -104,7 +104,7 @@ extension Aggregator {
         switch action {
         case .send, .apply: break
         case .deliver(let readout): change { state, _, wall in state.record(readout, of: meter, wall: wall) }
-        case .noise: change { state, _, _ in state.countError(of: meter) }
+        case .noise: change { state, _, wall in state.countError(of: meter, wall: wall) }
         case .problem(let problem): change { state, _, _ in state.note(problem: problem, of: meter) }
         }
     }

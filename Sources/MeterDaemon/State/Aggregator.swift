@@ -51,7 +51,7 @@ package actor Aggregator {
 
     package var snapshot: Snapshot {
         let hasNews = takeReports()
-        state.advance(to: clock.now)
+        state.advance(to: clock.now, wall: clock.wall)
         if hasNews { changed() }
         return state.snapshot
     }
@@ -91,7 +91,7 @@ package actor Aggregator {
     package func run() async {
         while await alarm.goesOff() {
             takeReports()
-            state.advance(to: clock.now)
+            state.advance(to: clock.now, wall: clock.wall)
             changed()
         }
     }

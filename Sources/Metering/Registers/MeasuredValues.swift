@@ -1,45 +1,37 @@
 /// The values of one meter, by quantity. With a dozen entries a linear search is faster than hashing, and the list is copied with every
 /// snapshot.
 package struct MeasuredValues: Sendable {
-    package typealias Element = (key: Measurand, value: MeasuredValue)
+    /// A value and its origin.
+    package struct Reading: Sendable {
+        package let value: MeasuredValue
+        /// The register, as in `canonicalRegisters`; `nil` if the daemon worked the value out, or the meter sent it outside its registers.
+        package let code: OBISCode?
+        /// When it was last confirmed, even by a reading with the same value.
+        package let at: WallTime
+    }
 
     /// In the order in which the quantities were first read.
-    private var entries: [Entry] = []
-
-    private struct Entry: Sendable, Equatable {
-        let measurand: Measurand
-        var value: MeasuredValue
-    }
+    private var entries: [(measurand: Measurand, reading: Reading)] = []
 
     package init() {}
 
-    package init(_ values: some Sequence<Element>) { merge(values) { $1 } }
+    package subscript(_ measurand: Measurand) -> MeasuredValue? { reading(of: measurand)?.value }
 
-    package subscript(_ measurand: Measurand) -> MeasuredValue? {
-        get { place(of: measurand).map { entries[$0].value } }
-        set {
-            switch (place(of: measurand), newValue) {
-            case (let place?, let value?): entries[place].value = value
-            case (let place?, nil): entries.remove(at: place)
-            case (nil, let value?): entries.append(Entry(measurand: measurand, value: value))
-            case (nil, nil): break
-            }
+    package func reading(of measurand: Measurand) -> Reading? { place(of: measurand).map { entries[$0].reading } }
+
+    /// Removes it if `value` is `nil`.
+    package mutating func set(_ measurand: Measurand, _ value: MeasuredValue?, code: OBISCode? = nil, at wall: WallTime) {
+        switch (place(of: measurand), value.map { Reading(value: $0, code: code, at: wall) }) {
+        case (let place?, let reading?): entries[place].reading = reading
+        case (let place?, nil): entries.remove(at: place)
+        case (nil, let reading?): entries.append((measurand, reading))
+        case (nil, nil): break
         }
     }
 
-    package var isEmpty: Bool { entries.isEmpty }
+    package mutating func removeAll(where mustGo: (Measurand) -> Bool) { entries.removeAll { mustGo($0.measurand) } }
+
     package var count: Int { entries.count }
-
-    package mutating func merge(_ others: some Sequence<Element>, uniquingKeysWith choose: (MeasuredValue, MeasuredValue) -> MeasuredValue)
-    {
-        for (measurand, value) in others { self[measurand] = self[measurand].map { choose($0, value) } ?? value }
-    }
-
-    package func filter(_ isIncluded: (Element) -> Bool) -> MeasuredValues {
-        var some = self
-        some.entries.removeAll { !isIncluded(($0.measurand, $0.value)) }
-        return some
-    }
 
     private func place(of measurand: Measurand) -> Int? {
         for place in entries.indices where entries[place].measurand == measurand { return place }
@@ -47,22 +39,9 @@ package struct MeasuredValues: Sendable {
     }
 }
 
-extension MeasuredValues: Sequence {
-    package func makeIterator() -> AnyIterator<Element> {
-        var rest = entries.makeIterator()
-        return AnyIterator { rest.next().map { ($0.measurand, $0.value) } }
-    }
-}
-
 extension MeasuredValues: Equatable {
+    /// Compares the values alone: one that was only confirmed is no news.
     package static func == (a: MeasuredValues, b: MeasuredValues) -> Bool {
-        if a.entries == b.entries { return true }
-        return a.count == b.count && a.entries.allSatisfy { b[$0.measurand] == $0.value }
-    }
-}
-
-extension MeasuredValues: ExpressibleByDictionaryLiteral {
-    package init(dictionaryLiteral elements: (Measurand, MeasuredValue)...) {
-        self.init(elements.lazy.map { (key: $0.0, value: $0.1) })
+        a.count == b.count && a.entries.allSatisfy { b[$0.measurand] == $0.reading.value }
     }
 }

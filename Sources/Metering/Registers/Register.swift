@@ -76,15 +76,18 @@ package struct Readout: Hashable, Sendable {
     package subscript(_ code: OBISCode) -> RegisterValue? { registers.first { $0.code == code }?.value }
 
     /// The number printed on the meter, if it sends it: the manufacturer's serial number is preferred to the utility's property number.
-    package var number: String? {
-        if let serial, serial.isLabel { return serial }
+    package var number: String? { numberAndCode?.text }
+
+    var numberAndCode: (text: String, code: OBISCode?)? {
+        // P1 sends it in a register, in hex.
+        if let serial, serial.isLabel { return (serial, source == .p1 ? OBISCode(0, 0, 96, 1, 1, 255) : nil) }
         for (c, d, e) in [(96, 1, 0), (96, 1, 255), (0, 0, 9), (0, 0, 0), (96, 1, 1), (0, 0, 1)] as [(UInt8, UInt8, UInt8)] {
             for register in registers
             where register.code.c == c && register.code.d == d && register.code.e == e && register.code.f == 255
                 // Registers of a meter behind this one are skipped.
                 && (register.code.a != 0 || register.code.b == 0)
             {
-                if case .text(let text) = register.value, text.isLabel { return text }
+                if case .text(let text) = register.value, text.isLabel { return (text, register.code) }
             }
         }
         return nil

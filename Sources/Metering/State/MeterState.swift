@@ -49,10 +49,10 @@ package struct MeterState: Sendable {
     }
 
     package mutating func addPulse(
-        _ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal
+        _ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal, wall: WallTime
     ) {
         add(.pulse(pulse.count), meter.name)
-        pulse.append(PulseMeterState(meter, medium: medium, unit: unit, pulsesPerUnit: pulsesPerUnit, restored: restored))
+        pulse.append(PulseMeterState(meter, medium: medium, unit: unit, pulsesPerUnit: pulsesPerUnit, restored: restored, wall: wall))
     }
 
     /// The pulses of `name` are the light of a meter that was added before; they are not a separate meter.
@@ -107,9 +107,9 @@ package struct MeterState: Sendable {
         return earliest
     }
 
-    package mutating func advance(to now: Instant) {
+    package mutating func advance(to now: Instant, wall: WallTime) {
         for index in optical.indices { optical[index].advance(to: now) }
-        for index in pulse.indices { pulse[index].advance(to: now) }
+        for index in pulse.indices { pulse[index].advance(to: now, wall: wall) }
     }
 
     // MARK: Optical meters
@@ -188,14 +188,14 @@ package struct MeterState: Sendable {
         return (optical[place].snapshot.name, memory(at: place))
     }
 
-    package mutating func countError(of meter: String) { changeOptical(meter) { $0.countError() } }
+    package mutating func countError(of meter: String, wall: WallTime) { changeOptical(meter) { $0.countError(wall: wall) } }
 
     package mutating func note(problem: String?, of meter: String) { changeOptical(meter) { $0.note(problem: problem) } }
 
     // MARK: Pulse meters
 
     package mutating func record(_ reading: PulseReading, of meter: String, now: Instant, wall: WallTime) {
-        if case .light(let index)? = places[meter] { optical[index].record(light: reading, name: meter) }
+        if case .light(let index)? = places[meter] { optical[index].record(light: reading, name: meter, wall: wall) }
         changePulse(meter) { $0.record(reading, now: now, wall: wall) }
     }
 

@@ -4,6 +4,7 @@ package struct NamedRegister: Equatable, Sendable {
     package var name: String
     /// `nil` until it was read.
     package var value: RegisterValue?
+    package var at: WallTime?
 
     package init(_ code: OBISCode, name: String) {
         self.code = code
@@ -65,7 +66,7 @@ struct NamedRegisters: Sendable {
         registers.indices.compactMap { index in
             guard let value = readout[registers[index].code] else { return nil }
             let verdict = verdict(on: value, index, in: readout, wall: wall, maxPower: maxPower)
-            if verdict == .good { registers[index].value = accepted(value, index) }
+            if verdict == .good { (registers[index].value, registers[index].at) = (accepted(value, index), wall) }
             return (registers[index].name, verdict)
         }
     }

@@ -99,9 +99,9 @@ struct OpticalMeterState: Sendable {
         forgetSteps()
     }
 
-    mutating func countError() {
+    mutating func countError(wall: WallTime) {
         errors += 1
-        snapshot.values[.errors] = .number(Quantity(errors))
+        snapshot.values.set(.errors, .number(Quantity(errors)), at: wall)
     }
 
     mutating func record(_ readout: Readout, wall: WallTime) {
@@ -113,9 +113,9 @@ struct OpticalMeterState: Sendable {
         isPaceKnown = true
         lastReading = readout.at
         staleAt = readout.at + patience
-        snapshot.values[.telegrams] = .number(Quantity(telegrams))
-        snapshot.values[.errors] = .number(Quantity(errors))
-        snapshot.values[.lastReading] = .time(wall)
+        snapshot.values.set(.telegrams, .number(Quantity(telegrams)), at: wall)
+        snapshot.values.set(.errors, .number(Quantity(errors)), at: wall)
+        snapshot.values.set(.lastReading, .time(wall), at: wall)
         snapshot.readings += 1
         snapshot.readAt = wall
         snapshot.isAvailable = true
@@ -126,8 +126,10 @@ struct OpticalMeterState: Sendable {
         // Each register once.
         for register in readout.canonicalRegisters { record(register, in: readout, wall: wall) }
         if !named.isEmpty { recordNamed(in: readout, wall: wall) }
-        if let offset = clock.offset(in: readout, wall: wall) { snapshot.values[.meterClockOffset] = .number(Quantity(offset)) }
-        estimatePower()
+        if let offset = clock.offset(in: readout, wall: wall) {
+            snapshot.values.set(.meterClockOffset, .number(Quantity(offset)), at: wall)
+        }
+        estimatePower(wall: wall)
     }
 
     private mutating func recordNamed(in readout: Readout, wall: WallTime) {
@@ -145,13 +147,13 @@ struct OpticalMeterState: Sendable {
 
     mutating func followLight(pulsesPerUnit: Quantity) { power.follow(lightOfWatts: 3_600_000 / pulsesPerUnit.approximate) }
 
-    mutating func record(light: PulseReading, name: String) {
+    mutating func record(light: PulseReading, name: String, wall: WallTime) {
         if light.problem != nil { power.losesLight() }
         if let at = light.lastPulse { power.recordLight(light.counted, at: at, after: light.pulseBefore) }
         lightProblem = light.problem.map { "\(name): \($0)" }
         guard snapshot.isAvailable else { return }
         snapshot.problem = problem
-        estimatePower()
+        estimatePower(wall: wall)
     }
 
     // MARK: Identity
@@ -159,25 +161,25 @@ struct OpticalMeterState: Sendable {
     /// Returns false while the readout is from another meter that is not confirmed yet.
     private mutating func recognise(_ readout: Readout, wall: WallTime) -> Bool {
         // C.1.0 is the meter's serial number and 0.0.0 its address; often they are equal, but one must not be compared with the other.
-        let number = readout.source == .iec62056 ? text(readout[OBISCode(96, 1, 0)]) : readout.number
+        let number = readout.source == .iec62056 ? label(OBISCode(96, 1, 0), in: readout) : readout.numberAndCode
         let isKnown = serial.number != nil
-        let heard = number ?? (isKnown && !isAddress ? nil : text(readout[OBISCode(0, 0, 0)]))
-        if let number, isAddress { serial.correct(number) }
+        let heard = number ?? (isKnown && !isAddress ? nil : label(OBISCode(0, 0, 0), in: readout))
+        if let number, isAddress { serial.correct(number.text) }
         if heard != nil { isAddress = number == nil }
         let goesOn = heard == nil && serial.isDoubted && continues(in: readout, wall: wall)
-        switch serial.hear(goesOn ? serial.number : heard, at: readout.at) {
+        switch serial.hear(goesOn ? serial.number : heard?.text, at: readout.at) {
         case .same: break
         case .stranger(let other):
-            countError()
+            errors += 1
             valueProblem = "the serial number is now \(other), no longer \(serial.number ?? ""): held until confirmed"
             return false
         case .exchanged(let old): beginAgain(after: old)
         }
         if let manufacturer = readout.manufacturer, manufacturer.isLabel { snapshot.manufacturer = manufacturer }
         if let model = readout.model, model.isLabel { snapshot.model = model }
-        if let number = serial.number, snapshot.serial != number {
+        if let number = serial.number, heard != nil || snapshot.serial != number {
             snapshot.serial = number
-            snapshot.values[.serial] = .text(number)
+            snapshot.values.set(.serial, .text(number), code: heard?.code, at: wall)
         }
         return true
     }
@@ -201,20 +203,20 @@ struct OpticalMeterState: Sendable {
         totals = [:]
         held = [:]
         sums = TariffSums()
-        for index in snapshot.named.indices { snapshot.named[index].value = nil }
+        snapshot.named = snapshot.named.map { NamedRegister($0.code, name: $0.name) }
         named = NamedRegisters(snapshot.named)
         sendsPower = false
         forgetSteps()
         clock = MeterClock()
-        snapshot.values = snapshot.values.filter { $0.key.isDiagnostic && $0.key != .meterClockOffset }
+        snapshot.values.removeAll { !$0.isDiagnostic || $0 == .meterClockOffset }
         turns += 1
         remarks.append("the meter was replaced: \(serial.number ?? "") instead of \(old)")
     }
 
-    private func text(_ value: RegisterValue?) -> String? {
-        switch value {
-        case .text(let text) where text.isLabel: text
-        case .number(let number, _): number.description
+    private func label(_ code: OBISCode, in readout: Readout) -> (text: String, code: OBISCode?)? {
+        switch readout[code] {
+        case .text(let text) where text.isLabel: (text, code)
+        case .number(let number, _): (number.description, code)
         default: nil
         }
     }
@@ -224,22 +226,22 @@ struct OpticalMeterState: Sendable {
         switch register.value {
         case .text(let text):
             guard measurand.isDiagnostic, text.isLabel else { return }
-            snapshot.values[measurand] = .text(text)
+            snapshot.values.set(measurand, .text(text), code: register.code, at: wall)
         case .number(let number, let sent):
             guard let unit = measurand.unit else {
-                measurand.isDiagnostic ? snapshot.values[measurand] = .text(number.description) : recordMomentary(number, of: measurand)
-                return
+                guard measurand.isDiagnostic else { return recordMomentary(number, of: measurand, register.code, wall: wall) }
+                return snapshot.values.set(measurand, .text(number.description), code: register.code, at: wall)
             }
             guard let exponent = (sent ?? unit).exponent(to: unit) else { return }
             let value = number.scaled(by: exponent)
-            guard measurand.isTotal else { return recordMomentary(value, of: measurand) }
+            guard measurand.isTotal else { return recordMomentary(value, of: measurand, register.code, wall: wall) }
             // A tariff is missing: the sum of the others is useless.
-            guard sums.isWhole(register.code, in: readout) else { return countError() }
-            recordTotal(value, of: measurand, in: readout, wall: wall)
+            guard sums.isWhole(register.code, in: readout) else { return errors += 1 }
+            recordTotal(value, of: measurand, register.code, in: readout, wall: wall)
         }
     }
 
-    private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, in readout: Readout, wall: WallTime) {
+    private mutating func recordTotal(_ value: Quantity, of measurand: Measurand, _ code: OBISCode, in readout: Readout, wall: WallTime) {
         var total = totals[measurand] ?? MonotonicTotal()
         let (before, turnsBefore) = (total.value, total.turns)
         let verdict = total.record(value, at: readout.at, wall: wall, rules(readout))
@@ -247,9 +249,9 @@ struct OpticalMeterState: Sendable {
         if total.value != before { steps += 1 }
         totals[measurand] = total
         switch verdict {
-        case .accepted: publish(total.value ?? value, of: measurand, in: readout)
+        case .accepted: publish(total.value ?? value, of: measurand, code, in: readout, wall: wall)
         case .replaced(let old):
-            publish(value, of: measurand, in: readout)
+            publish(value, of: measurand, code, in: readout, wall: wall)
             turns += 1
             remarks.append("\(measurand.rawValue) went from \(old) to \(value): it stayed there, so the meter was replaced or set")
         case .waiting: break
@@ -264,44 +266,46 @@ struct OpticalMeterState: Sendable {
         MonotonicTotal.Rules(perHour: Double(maxPower) / 1000, isChecked: readout.isChecked)
     }
 
-    private mutating func publish(_ value: Quantity, of measurand: Measurand, in readout: Readout) {
+    private mutating func publish(_ value: Quantity, of measurand: Measurand, _ code: OBISCode, in readout: Readout, wall: WallTime) {
         if !held.isEmpty { held[measurand.rawValue] = nil }
         if snapshot.values[measurand] == nil { turns += 1 }
-        snapshot.values[measurand] = .number(value)
+        snapshot.values.set(measurand, .number(value), code: code, at: wall)
         if measurand == .energyImport { power.record(value, .imported, in: readout) }
         if measurand == .energyExport { power.record(value, .exported, in: readout) }
     }
 
     private mutating func hold(_ name: String, _ why: String) {
-        countError()
+        errors += 1
         held[name] = "\(name) \(why)"
     }
 
     private func heldText(_ measurand: Measurand) -> String { totals[measurand]?.value?.description ?? "the last value" }
 
-    private mutating func recordMomentary(_ value: Quantity, of measurand: Measurand) {
+    private mutating func recordMomentary(_ value: Quantity, of measurand: Measurand, _ code: OBISCode, wall: WallTime) {
         if let bound = measurand.bound(maxPower: maxPower), value > bound || value < bound.negated {
             // Power is not estimated either: a meter that has sent its power will send it again.
             if measurand == .power || measurand == .powerImport { sendsPower = true }
-            countError()
+            errors += 1
             valueProblem = "\(measurand.rawValue) is more than a connection of \(maxPower) W allows: not published"
             return
         }
-        snapshot.values[measurand] = .number(value)
+        snapshot.values.set(measurand, .number(value), code: code, at: wall)
         switch measurand {
         case .power: sendsPower = true
         case .powerImport, .powerExport:
             guard case .number(let power)? = snapshot.values[.powerImport] else { return }
             sendsPower = true
-            guard case .number(let export)? = snapshot.values[.powerExport] else { return snapshot.values[.power] = .number(power) }
-            if let net = Quantity.adding(power, export.negated) { snapshot.values[.power] = .number(net) }
+            guard case .number(let export)? = snapshot.values[.powerExport] else {
+                return snapshot.values.set(.power, .number(power), code: code, at: wall)
+            }
+            if let net = Quantity.adding(power, export.negated) { snapshot.values.set(.power, .number(net), at: wall) }
         default: break
         }
     }
 
-    private mutating func estimatePower() {
+    private mutating func estimatePower(wall: WallTime) {
         guard !sendsPower, let estimate = power.estimate(below: maxPower) else { return }
-        snapshot.values[.power] = .number(Quantity(estimate.watts))
-        snapshot.values[.powerError] = .number(Quantity(estimate.error))
+        snapshot.values.set(.power, .number(Quantity(estimate.watts)), at: wall)
+        snapshot.values.set(.powerError, .number(Quantity(estimate.error)), at: wall)
     }
 }

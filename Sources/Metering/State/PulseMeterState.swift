@@ -58,7 +58,7 @@ struct PulseMeterState: Sendable {
     private var totalProblem: String?
     private var savingProblem: String?
 
-    init(_ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal) {
+    init(_ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal, wall: WallTime) {
         snapshot = MeterSnapshot(
             name: meter.name, title: meter.title, kind: .pulse(medium), volumeUnit: unit == .kilowattHours ? nil : unit)
         self.pulsesPerUnit = pulsesPerUnit
@@ -75,8 +75,8 @@ struct PulseMeterState: Sendable {
         // The estimate needs the count at the time the process began.
         rate = RateEstimator(refresh: .zero, count: reading.counted)
         noteProblem()
-        noteDrift()
-        publish()
+        noteDrift(wall)
+        publish(wall)
     }
 
     /// The same object as before, unless something has changed since.
@@ -89,17 +89,17 @@ struct PulseMeterState: Sendable {
     /// The estimated power falls when no pulse comes.
     private(set) var deadline: Instant?
 
-    mutating func advance(to now: Instant) {
+    mutating func advance(to now: Instant, wall: WallTime) {
         guard let due = deadline, now >= due else { return }
         rate.quiet(until: now - Self.latestReport)
-        estimatePower(at: now)
+        estimatePower(at: now, wall)
     }
 
     mutating func record(_ new: PulseReading, now: Instant, wall: WallTime) {
         if new.counted > reading.counted {
             snapshot.readings += 1
             snapshot.readAt = wall
-            snapshot.values[.lastReading] = .time(wall)
+            snapshot.values.set(.lastReading, .time(wall), at: wall)
             // If this pulse was already the newest before, nothing is recorded.
             if let before = new.pulseBefore { recordRate(new.counted - 1, at: before) }
             recordRate(new.counted, at: new.lastPulse ?? now)
@@ -110,8 +110,8 @@ struct PulseMeterState: Sendable {
         new.problem == nil ? rate.quiet(until: now - Self.latestReport) : rate.forget()
         snapshot.isAvailable = new.problem == nil
         if !isOldProblem { noteProblem() }
-        publish()
-        estimatePower(at: now)
+        publish(wall)
+        estimatePower(at: now, wall)
     }
 
     private mutating func recordRate(_ count: Int64, at: Instant) { rate.record(count, asked: at - Self.jitter, answered: at) }
@@ -129,9 +129,9 @@ struct PulseMeterState: Sendable {
         snapshot.total = new
         totalProblem = nil
         noteProblem()
-        noteDrift()
+        noteDrift(wall)
         snapshot.readings += 1
-        publish()
+        publish(wall)
     }
 
     mutating func settle(_ remembered: RememberedTotal, wall: WallTime) {
@@ -152,7 +152,7 @@ struct PulseMeterState: Sendable {
             totalProblem = totalProblem ?? "no saved total, and the broker, which may have retained it, can't be asked: wait, or set it"
         }
         noteProblem()
-        publish()
+        publish(wall)
     }
 
     private mutating func noteProblem() {
@@ -160,34 +160,34 @@ struct PulseMeterState: Sendable {
         snapshot.problem = problems.isEmpty ? nil : problems.joined(separator: "; ")
     }
 
-    private mutating func noteDrift() {
+    private mutating func noteDrift(_ wall: WallTime) {
         let drift = snapshot.total?.drift
-        snapshot.values[.drift] = drift.map { .text($0.cause.description) }
-        snapshot.values[.driftPulses] = drift.map { .number(Quantity($0.pulses)) }
-        snapshot.values[.driftPercent] = drift?.percent.map { .number($0) }
+        snapshot.values.set(.drift, drift.map { .text($0.cause.description) }, at: wall)
+        snapshot.values.set(.driftPulses, drift.map { .number(Quantity($0.pulses)) }, at: wall)
+        snapshot.values.set(.driftPercent, drift?.percent.map { .number($0) }, at: wall)
     }
 
-    private mutating func publish() {
-        snapshot.values[.pulsesLost] = .number(Quantity(reading.lost))
-        snapshot.values[.pulsesRecovered] = .number(Quantity(reading.recovered))
+    private mutating func publish(_ wall: WallTime) {
+        snapshot.values.set(.pulsesLost, .number(Quantity(reading.lost)), at: wall)
+        snapshot.values.set(.pulsesRecovered, .number(Quantity(reading.recovered)), at: wall)
         let counted = reading.counted
         snapshot.total?.pulses = counted
         snapshot.lacksTotal = snapshot.total.map { $0.origin == .unsettled } ?? true
         guard let total = snapshot.knownTotal else { return }
-        snapshot.values[.pulses] = .number(Quantity(total.pulses))
-        snapshot.values[snapshot.volumeUnit == nil ? .energy : .volume] = .number(total.total)
+        snapshot.values.set(.pulses, .number(Quantity(total.pulses)), at: wall)
+        snapshot.values.set(snapshot.volumeUnit == nil ? .energy : .volume, .number(total.total), at: wall)
     }
 
-    private mutating func estimatePower(at now: Instant) {
+    private mutating func estimatePower(at now: Instant, _ wall: WallTime) {
         deadline = rate.fallsAt.map { max($0 + Self.latestReport, now + max(.seconds(2), (now - $0) / 10)) }
         guard let estimate = rate.estimate else { return }
         let unitsPerHour = 3600 / pulsesPerUnit.approximate
         let (flow, error) = (estimate.rate * unitsPerHour, estimate.error * unitsPerHour)
         if snapshot.volumeUnit == nil {
-            snapshot.values[.power] = .number(Quantity(Int64(nearest: flow * 1000)))
-            snapshot.values[.powerError] = .number(Quantity(Int64(nearest: (error * 1000 + 0.5).rounded(.up))))
+            snapshot.values.set(.power, .number(Quantity(Int64(nearest: flow * 1000))), at: wall)
+            snapshot.values.set(.powerError, .number(Quantity(Int64(nearest: (error * 1000 + 0.5).rounded(.up)))), at: wall)
         } else {
-            snapshot.values[.flow] = .number(Quantity(Int64(nearest: flow * 1000), exponent: -3))
+            snapshot.values.set(.flow, .number(Quantity(Int64(nearest: flow * 1000), exponent: -3)), at: wall)
         }
         if estimate.rate == 0 { deadline = nil }
     }

@@ -1,10 +1,14 @@
 /// A gas, water or heat meter that sends its reading to the electricity meter, which forwards it (M-Bus behind a P1 port).
 package struct SubMeter: Sendable, Hashable {
-    package var channel: UInt8
+    /// Of the reading; B is the channel.
+    package var code: OBISCode
     package var medium: Medium
     package var serial: String?
+    package var serialCode: OBISCode?
     /// In m³, heat in kWh.
     package var reading: Quantity
+
+    package var channel: UInt8 { code.b }
 
     /// The M-Bus of a P1 meter has no more channels. Each one that appears takes topics, a device and memory.
     static let channels: ClosedRange<UInt8> = 1...4
@@ -19,7 +23,8 @@ extension Readout {
             guard !meters.contains(where: { $0.channel == channel }), case .number(let number, let unit?) = register.value,
                 let medium = medium(ofChannel: channel), let reading = reading(number, unit, of: medium)
             else { continue }
-            meters.append(SubMeter(channel: channel, medium: medium, serial: serial(ofChannel: channel), reading: reading))
+            let serial = serial(ofChannel: channel)
+            meters.append(SubMeter(code: register.code, medium: medium, serial: serial?.text, serialCode: serial?.code, reading: reading))
         }
         return meters
     }
@@ -47,11 +52,11 @@ extension Readout {
         }
     }
 
-    private func serial(ofChannel channel: UInt8) -> String? {
-        for e in [0, 1] as [UInt8] {
-            guard case .text(let hex)? = self[OBISCode(0, channel, 96, 1, e, 255)] else { continue }
+    private func serial(ofChannel channel: UInt8) -> (text: String, code: OBISCode)? {
+        for code in [OBISCode(0, channel, 96, 1, 0, 255), OBISCode(0, channel, 96, 1, 1, 255)] {
+            guard case .text(let hex)? = self[code] else { continue }
             let serial = charactersOfHex(hex)
-            return serial.isLabel ? serial : nil
+            return serial.isLabel ? (serial, code) : nil
         }
         return nil
     }
@@ -121,15 +126,15 @@ struct SubMeterState: Sendable {
             total = MonotonicTotal()
             remark = "the meter was replaced: \(serial.number ?? "") instead of \(old)"
         }
-        if let number = serial.number, snapshot.serial != number {
+        if let number = serial.number, meter.serial != nil || snapshot.serial != number {
             snapshot.serial = number
-            snapshot.values[.serial] = .text(number)
+            snapshot.values.set(.serial, .text(number), code: meter.serialCode, at: wall)
         }
         let rules = MonotonicTotal.Rules(perHour: Self.mostPerHour(meter.medium), refresh: Self.refresh, isChecked: isChecked)
         switch total.record(meter.reading, at: now, wall: wall, rules) {
-        case .accepted: snapshot.values[measurand] = .number(total.value ?? meter.reading)
+        case .accepted: snapshot.values.set(measurand, .number(total.value ?? meter.reading), code: meter.code, at: wall)
         case .replaced(let old):
-            snapshot.values[measurand] = .number(meter.reading)
+            snapshot.values.set(measurand, .number(meter.reading), code: meter.code, at: wall)
             remark = "\(measurand.rawValue) went from \(old) to \(meter.reading): it stayed there, so the meter was replaced or set"
         case .waiting: break
         case .impossible: problem = "\(measurand.rawValue) can't be \(meter.reading)"

@@ -191,10 +191,11 @@ struct RealPublisher {
         var meter = MeterSnapshot(name: "grid", title: "Grid meter", kind: .optical)
         meter.isAvailable = true
         meter.serial = "4711"
-        meter.values[.energyImport] = Quantity(energy).map { .number($0) }
-        meter.values[.power] = .number(Quantity(power))
+        let wall = WallTime(millisecondsSince1970: 1_795_242_480_000)
+        meter.values.set(.energyImport, Quantity(energy).map { .number($0) }, at: wall)
+        meter.values.set(.power, .number(Quantity(power)), at: wall)
         meter.readings = reading
-        meter.readAt = WallTime(millisecondsSince1970: 1_795_242_480_000)
+        meter.readAt = wall
         snapshots.put(Snapshot(meters: [meter]))
     }
 }
