@@ -1,16 +1,17 @@
 import Metering
 
-/// A request of another command to the running daemon, one line: `total NAME`, `total NAME VALUE`, `problem NAME`. The answer is `error WHY`
-/// or `ok VALUE`; for a total, the known corrections follow, one per line.
+/// A request of another command to the running daemon, one line: `total NAME`, `total NAME VALUE`, `problem NAME`, or `problem` for all meters
+/// and outputs. The answer is `error WHY` or `ok VALUE`; for a total, the known corrections follow, one per line.
 package enum ControlRequest: Equatable {
     case showProblem(String)
+    case showProblems
     case showTotal(String)
     case setTotal(String, Quantity)
 
     package init?(_ line: String) {
         let words = line.split(separator: " ", maxSplits: 3).map(String.init)
-        if words.count == 2, words[0] == "problem" {
-            self = .showProblem(words[1])
+        if words.first == "problem", words.count <= 2 {
+            self = words.count == 2 ? .showProblem(words[1]) : .showProblems
             return
         }
         guard words.count >= 2, words[0] == "total" else { return nil }
@@ -28,7 +29,10 @@ extension Daemon {
         switch ControlRequest(line) {
         case .showProblem(let meter):
             guard let meter = await aggregator.snapshot[meter] else { return "error no meter named \(meter)" }
-            return meter.problem.map { "error \($0)" } ?? (meter.isAvailable ? "ok being read" : "error has not been read yet")
+            return meter.failure.map { "error \($0)" } ?? "ok being read"
+        case .showProblems:
+            let problems = await aggregator.snapshot.problems
+            return problems.isEmpty ? "ok everything works" : "error \(problems.joined(separator: "; "))"
         case .showTotal(let meter):
             guard let meter = await aggregator.snapshot[meter] else { return "error no meter named \(meter)" }
             guard let total = meter.knownTotal else {

@@ -211,7 +211,7 @@ let dsmr3Shown =
     }
 
     @Test func seededMutations() {
-        var random = Seeded(state: 1)
+        var random = SeededGenerator(seed: 1)
         let stream = dsmr5 + dsmr5
         for round in 0..<1500 {
             var bytes = stream

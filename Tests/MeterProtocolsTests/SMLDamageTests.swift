@@ -40,9 +40,9 @@ import VirtualMeters
         }
     }
 
-    /// Seeded mutations of three frames: every value that comes out was sent.
+    /// SeededGenerator mutations of three frames: every value that comes out was sent.
     @Test func seededMutations() {
-        var random = Seeded(state: 62056)
+        var random = SeededGenerator(seed: 62056)
         let frames = [smlTelegram(watts: 1), smlTelegram(watts: -2), smlTelegram(watts: 3)]
         let truth = Set(frames.flatMap { scanned($0, by: SMLDecoder()) })
         for round in 0..<6000 {
@@ -64,7 +64,7 @@ import VirtualMeters
 
     /// Corrupted payloads with a correct CRC: neither a trap nor a value.
     @Test func nonsenseWithARightCheck() {
-        var random = Seeded(state: 1)
+        var random = SeededGenerator(seed: 1)
         let payload = SMLEncoder().payload(server: serverISK, [SMLEncoder.Entry(OBISCode(1, 8, 0), .unsigned(7, width: 4), unit: 30)])
         for _ in 0..<4000 {
             var bytes = payload

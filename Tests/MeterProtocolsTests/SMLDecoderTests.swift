@@ -41,7 +41,7 @@ private func shown(_ entry: Entry, server: [UInt8] = serverISK) -> String {
     }
 
     @Test func everyLengthAtEveryPlace() {
-        var random = Seeded(state: 16)
+        var random = SeededGenerator(seed: 16)
         let bytes = (0..<64).map { _ in UInt8.random(in: 0...255, using: &random) }
         for start in 0..<20 {
             for end in start...bytes.count {

@@ -30,15 +30,6 @@ private struct PipedLine: LineWatch {
     func close() {}
 }
 
-private struct NoStore: TotalStore {
-    func load(_ meter: String) async -> StoredTotal { .new }
-    func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {}
-}
-
-private struct Silence: Log {
-    func write(_ level: LogLevel, _ message: String) {}
-}
-
 /// The delay from an edge at the port to the count in the aggregator, on the daemon's own threads. Only the count is checked, the time is printed.
 @Suite(.serialized) struct PulseLatencyTests {
     private let main = EventLoop()
@@ -69,10 +60,10 @@ private struct Silence: Log {
         let daemon = await Daemon(
             configuration,
             Surroundings(
-                executor: main, clock: main, log: Silence(), port: { TTYPort(path: $0.port, loop: main) },
+                executor: main, clock: main, log: SilentLog(), port: { TTYPort(path: $0.port, loop: main) },
                 lines: { _ in PulseThread { waitForPulses(PipedLine(input: input, bell: $1), $0) } }, journal: NoPulseJournal(),
                 broker: nil,
-                store: NoStore()))
+                store: NoTotalStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let snapshots = await daemon.aggregator.snapshots()
         let running = Task(executorPreference: main) { await daemon.run(until: stop) }

@@ -6,15 +6,6 @@ import MeterProtocols
 import Metering
 import Testing
 
-private struct NoStore: TotalStore {
-    func load(_ meter: String) async -> StoredTotal { .new }
-    func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {}
-}
-
-private struct Silence: Log {
-    func write(_ level: LogLevel, _ message: String) {}
-}
-
 /// A remote head at a fixed 300 baud: after the sign-on it forwards what a mode C meter sends without an acknowledgement.
 private struct RemoteMeter {
     private static let readout: [UInt8] = {
@@ -75,9 +66,9 @@ private struct RemoteMeter {
         let daemon = await Daemon(
             configuration,
             Surroundings(
-                executor: loop, clock: loop, log: Silence(),
+                executor: loop, clock: loop, log: SilentLog(),
                 port: { serialPort($0.port, loop: loop) }, lines: { gpioLines($0, store: DescriptorStore()) },
-                journal: NoPulseJournal(), broker: nil, store: NoStore()))
+                journal: NoPulseJournal(), broker: nil, store: NoTotalStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let running = Task(executorPreference: loop) { await daemon.run(until: stop) }
 

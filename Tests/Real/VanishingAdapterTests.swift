@@ -44,15 +44,6 @@ private final class CountedPort: SerialPort {
     }
 }
 
-private struct NoStore: TotalStore {
-    func load(_ meter: String) async -> StoredTotal { .new }
-    func save(_ meter: String, _ total: PulseTotal) async throws(PortError) {}
-}
-
-private struct Silence: Log {
-    func write(_ level: LogLevel, _ message: String) {}
-}
-
 @Suite struct VanishingAdapterTests {
     private let house = House()
 
@@ -78,9 +69,9 @@ private struct Silence: Log {
         let daemon = await Daemon(
             configuration,
             Surroundings(
-                executor: loop, clock: loop, log: Silence(),
+                executor: loop, clock: loop, log: SilentLog(),
                 port: { _ in port }, lines: { gpioLines($0, store: DescriptorStore()) }, journal: NoPulseJournal(),
-                broker: nil, store: NoStore()))
+                broker: nil, store: NoTotalStore()))
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let house = house
         let running = Task { await house.run(daemon, until: stop) }

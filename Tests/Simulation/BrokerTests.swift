@@ -21,6 +21,24 @@ import VirtualMeters
         #expect(house.value("heatpump/energy") != nil)
     }
 
+    /// A meter that has not been read, and a broker that is gone.
+    @Test func problemsCanBeAskedFor() {
+        let house = SimulatedHouse(seed: 14)
+        house.broker.isThere = false
+        house.start()
+        house.run(for: .milliseconds(100))
+        #expect(house.answer(to: "problem")?.hasPrefix("error grid: has not been read yet; ") == true)
+        #expect(house.answer(to: "problem")?.hasSuffix("; mqtt: not connected: connection refused") == true)
+        house.broker.isThere = true
+        // Pulse meters without a saved total also wait for the broker's answer.
+        house.run(for: .seconds(60))
+        #expect(house.answer(to: "problem") == "ok everything works")
+        house.broker.isThere = false
+        house.run(for: .seconds(1))
+        #expect(house.answer(to: "problem") == "error mqtt: not connected: connection refused")
+        #expect(house.answer(to: "problem grid") == "ok being read")
+    }
+
     @Test func anHourWithoutTheBrokerLosesNothing() throws {
         let house = SimulatedHouse(seed: 12)
         house.start()

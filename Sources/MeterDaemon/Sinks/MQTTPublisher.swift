@@ -15,6 +15,9 @@ package actor MQTTPublisher: Sink {
     /// What to do for each command besides publishing everything again.
     package typealias Commands = [BridgeCommand: @Sendable () -> Void]
 
+    /// Takes why nothing is delivered, or `nil`.
+    package typealias Report = @Sendable (String?) async -> Void
+
     /// Work that waits for a disk, which may never answer.
     private enum Job: Sendable {
         case set(TotalCommands.Order)
@@ -39,6 +42,7 @@ package actor MQTTPublisher: Sink {
     private let settle: Settle
     private var inquiry: TotalInquiry
     private let commands: Commands
+    private let report: Report
     private var publication: MQTTPublication
     private var outputs: [any MQTTOutput]
     /// In order. While one task passes messages to the broker, others only append theirs.
@@ -63,7 +67,7 @@ package actor MQTTPublisher: Sink {
     package init(
         _ publication: MQTTPublication, outputs: [any MQTTOutput] = [], broker: any MessageBroker, executor: any SerialExecutor,
         clock: any Clockwork, log: any Log, announcements store: any AnnouncementStore = NoAnnouncementStore(), commands: Commands = [:],
-        setTotal: @escaping SetTotal, settle: @escaping Settle = { _ in }
+        setTotal: @escaping SetTotal, settle: @escaping Settle = { _ in }, report: @escaping Report = { _ in }
     ) {
         self.publication = publication
         self.publication.commands = BridgeCommand.allCases.filter { commands[$0] != nil }
@@ -80,6 +84,7 @@ package actor MQTTPublisher: Sink {
         // Unbounded, but short: there is one order per meter at a time and few inquiries, and each job is started as soon as it comes.
         (jobs, working) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .unbounded)
         self.settle = settle
+        self.report = report
         inquiry = TotalInquiry(publication.topics)
         alarm = clock.makeAlarm()
     }
@@ -92,7 +97,8 @@ package actor MQTTPublisher: Sink {
         self.init(
             publication, outputs: configuration.mqttOutputs, broker: broker, executor: surroundings.executor, clock: surroundings.clock,
             log: surroundings.log, announcements: surroundings.announcements, commands: commands,
-            setTotal: { meter, total in await controls.setTotal(meter, total) }, settle: { await controls.settle($0) })
+            setTotal: { meter, total in await controls.setTotal(meter, total) }, settle: { await controls.settle($0) },
+            report: { await controls.report(problem: $0, of: "mqtt") })
     }
 
     /// Publishes until there are no more snapshots, then sends the farewell.
@@ -102,6 +108,7 @@ package actor MQTTPublisher: Sink {
         await recall()
         async let remembered: Void = remember()
         async let worked: Void = work()
+        await report("not connected yet")
         let events = await broker.connect()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.react(to: events) }
@@ -288,6 +295,7 @@ package actor MQTTPublisher: Sink {
                 let now = clock.now
                 for topic in inquiry.connected(now: now) { await broker.subscribe(topic) }
                 await send(publication.connected(now: now) + fromOutputs { $0.connected(now: now) })
+                await report(nil)
             case .disconnected(let reason):
                 isConnected = false
                 log.write(.warning, "mqtt: not connected: \(reason)")
@@ -296,6 +304,7 @@ package actor MQTTPublisher: Sink {
                 (outbox, heldBack) = ([], [])
                 await take(inquiry.disconnected())
                 alarm.set(nextDeadline)
+                await report("not connected: \(reason)")
             case .remark(let remark): log.write(.notice, "mqtt: \(remark)")
             case .received(let topic, let payload, let isRetained):
                 await receive(topic, payload, isRetained: isRetained)

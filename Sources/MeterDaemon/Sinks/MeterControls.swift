@@ -25,6 +25,11 @@ package struct MeterControls: Sendable {
         while await keeper.save(new, of: answer.meter) == .silentDisk {}
     }
 
+    /// `problem`: why an output delivers nothing, or `nil`.
+    func report(problem: String?, of output: String) async {
+        await aggregator.change { state, _, wall in state.note(outputProblem: problem, of: output, wall: wall) }
+    }
+
     /// Reads all registers again, as after a start.
     func readAgain() {
         for reader in readers { reader.readAgain() }

@@ -33,6 +33,7 @@ package struct MeterState: Sendable {
     private var turnsBehind = 0
     /// The index of the optical meter whose totals changed.
     private var moved: Int?
+    private var outputs: [OutputState] = []
 
     package init() {}
 
@@ -93,7 +94,7 @@ package struct MeterState: Sendable {
             case .pulse(let index): meters.append(pulse[index].share())
             }
         }
-        return Snapshot(meters, memoryRevision: turns)
+        return Snapshot(meters, memoryRevision: turns, outputs: outputs)
     }
 
     /// When `advance` is due next.
@@ -191,6 +192,15 @@ package struct MeterState: Sendable {
     package mutating func countError(of meter: String, wall: WallTime) { changeOptical(meter) { $0.countError(wall: wall) } }
 
     package mutating func note(problem: String?, of meter: String) { changeOptical(meter) { $0.note(problem: problem) } }
+
+    // MARK: Outputs
+
+    /// `problem`: why the output delivers nothing, or `nil`.
+    package mutating func note(outputProblem problem: String?, of output: String, wall: WallTime) {
+        let state = OutputState(name: output, problem: problem, since: wall)
+        guard let place = outputs.firstIndex(where: { $0.name == output }) else { return outputs.append(state) }
+        if outputs[place].problem != problem { outputs[place] = state }
+    }
 
     // MARK: Pulse meters
 

@@ -4,10 +4,13 @@ package struct Snapshot: Sendable {
     package let shared: [SharedMeter]
     /// Changes when something was read that must be saved for the next start: a first total, or another meter.
     package let memoryRevision: Int
+    /// In the order in which they were first reported.
+    package let outputs: [OutputState]
 
-    package init(_ shared: [SharedMeter], memoryRevision: Int = 0) {
+    package init(_ shared: [SharedMeter], memoryRevision: Int = 0, outputs: [OutputState] = []) {
         self.shared = shared
         self.memoryRevision = memoryRevision
+        self.outputs = outputs
     }
 
     package init(meters: [MeterSnapshot]) { self.init(meters.map { SharedMeter($0) }) }
@@ -19,6 +22,12 @@ package struct Snapshot: Sendable {
     /// The totals that must survive a restart, by the names of the meters.
     package var totals: [String: PulseTotal] {
         Dictionary(uniqueKeysWithValues: shared.compactMap { shared in shared.meter.total.map { (shared.meter.name, $0) } })
+    }
+
+    /// Every meter that is not being read, and every output that delivers nothing, in words.
+    package var problems: [String] {
+        meters.compactMap { meter in meter.failure.map { "\(meter.name): \($0)" } }
+            + outputs.compactMap { output in output.problem.map { "\(output.name): \($0)" } }
     }
 
     /// Whether both snapshots have the same totals for the same meters.
@@ -56,6 +65,8 @@ package struct MeterSnapshot: Sendable, Equatable {
     package var isAvailable = false
     /// Why it is not being read (or not right), in words.
     package var problem: String?
+    /// The problem, also that of a meter that was never read.
+    package var failure: String? { problem ?? (isAvailable ? nil : "has not been read yet") }
     package var manufacturer: String?
     package var model: String?
     package var serial: String?
