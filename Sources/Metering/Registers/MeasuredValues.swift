@@ -3,6 +3,7 @@
 package struct MeasuredValues: Sendable {
     /// A value and its origin.
     package struct Reading: Sendable {
+        let measurand: Measurand
         package let value: MeasuredValue
         /// The register, as in `canonicalRegisters`; `nil` if the daemon worked the value out, or the meter sent it outside its registers.
         package let code: OBISCode?
@@ -11,22 +12,19 @@ package struct MeasuredValues: Sendable {
     }
 
     /// In the order in which the quantities were first read.
-    private var entries: [(measurand: Measurand, reading: Reading)] = []
+    private var entries: [Reading] = []
 
     package init() {}
 
-    package subscript(_ measurand: Measurand) -> MeasuredValue? { reading(of: measurand)?.value }
+    package subscript(_ measurand: Measurand) -> MeasuredValue? { place(of: measurand).map { entries[$0].value } }
 
-    package func reading(of measurand: Measurand) -> Reading? { place(of: measurand).map { entries[$0].reading } }
+    package func reading(of measurand: Measurand) -> Reading? { place(of: measurand).map { entries[$0] } }
 
     /// Removes it if `value` is `nil`.
     package mutating func set(_ measurand: Measurand, _ value: MeasuredValue?, code: OBISCode? = nil, at wall: WallTime) {
-        switch (place(of: measurand), value.map { Reading(value: $0, code: code, at: wall) }) {
-        case (let place?, let reading?): entries[place].reading = reading
-        case (let place?, nil): entries.remove(at: place)
-        case (nil, let reading?): entries.append((measurand, reading))
-        case (nil, nil): break
-        }
+        guard let value else { return removeAll { $0 == measurand } }
+        let reading = Reading(measurand: measurand, value: value, code: code, at: wall)
+        if let place = place(of: measurand) { entries[place] = reading } else { entries.append(reading) }
     }
 
     package mutating func removeAll(where mustGo: (Measurand) -> Bool) { entries.removeAll { mustGo($0.measurand) } }
@@ -42,6 +40,6 @@ package struct MeasuredValues: Sendable {
 extension MeasuredValues: Equatable {
     /// Compares the values alone: one that was only confirmed is no news.
     package static func == (a: MeasuredValues, b: MeasuredValues) -> Bool {
-        a.count == b.count && a.entries.allSatisfy { b[$0.measurand] == $0.reading.value }
+        a.count == b.count && a.entries.allSatisfy { b[$0.measurand] == $0.value }
     }
 }
