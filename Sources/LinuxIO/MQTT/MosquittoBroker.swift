@@ -124,7 +124,11 @@ package final class MosquittoBroker: MessageBroker {
         guard let connection = MosquittoConnection(settings, version, self) else {
             return MosquittoFailure(result: MOSQ_ERR_NOMEM.rawValue, code: errno)
         }
-        defer { state.withLock { ($0.connection, $0.isAccepted) = (nil, false) } }
+        defer {
+            state.withLock { ($0.connection, $0.isAccepted) = (nil, false) }
+            // Destroyed here, not under the lock: closing it takes time.
+            withExtendedLifetime(connection) {}
+        }
         if let failure = connection.configure(will: will) { return failure }
         state.withLock { $0.connection = connection }
         return connection.run { [self] in
