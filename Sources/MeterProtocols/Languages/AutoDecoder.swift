@@ -12,7 +12,7 @@ package struct AutoDecoder: PushDecoder {
         var waiting: [Finding] = []
     }
 
-    /// The last in the table, which have the strictest checks, come first.
+    /// From the end of the table: mode D, which has the weakest check, comes last.
     private var candidates = Language.all.reversed().compactMap { row in row.detector.map { Candidate(language: row, decoder: $0()) } }
     private var current: Int?
 
