@@ -25,6 +25,9 @@ package enum ControlRequest: Equatable {
 }
 
 extension Daemon {
+    /// The asking command reads at most 4096 bytes.
+    private static let mostProblems = 12
+
     package func answer(_ line: String) async -> String {
         switch ControlRequest(line) {
         case .showProblem(let meter):
@@ -32,7 +35,8 @@ extension Daemon {
             return meter.failure.map { "error \($0)" } ?? "ok being read"
         case .showProblems:
             let problems = await aggregator.snapshot.problems
-            return problems.isEmpty ? "ok everything works" : "error \(problems.joined(separator: "; "))"
+            let more = problems.count > Self.mostProblems ? "; and \(problems.count - Self.mostProblems) more" : ""
+            return problems.isEmpty ? "ok everything works" : "error \(problems.prefix(Self.mostProblems).joined(separator: "; "))\(more)"
         case .showTotal(let meter):
             guard let meter = await aggregator.snapshot[meter] else { return "error no meter named \(meter)" }
             guard let total = meter.knownTotal else {

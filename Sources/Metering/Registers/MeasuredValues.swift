@@ -5,9 +5,11 @@ package struct MeasuredValues: Sendable {
     package struct Reading: Sendable {
         let measurand: Measurand
         package let value: MeasuredValue
-        /// The register, as in `canonicalRegisters`; `nil` if the daemon worked the value out, or the meter sent it outside its registers.
+        /// The register, as in `canonicalRegisters`, which also derives some; `nil` for an estimate, or if the meter sent the value outside its
+        /// registers.
         package let code: OBISCode?
-        /// When it was last confirmed, even by a reading with the same value.
+        /// When it was last read, confirmed by a reading with the same value, or estimated. Without a checksum it may have been sent up to two
+        /// telegrams earlier.
         package let at: WallTime
     }
 
