@@ -172,11 +172,12 @@ package struct GPIOLines: LineWatch {
         for gone in requests where gone.descriptor == descriptor { drop(gone, &receiver) }
     }
 
-    /// A chip's device node changed: drops the requests of chips that are gone, then discards all events.
+    /// A chip's device node changed: drops the requests of chips that are gone. The events are discarded first, so that one that arrives
+    /// during the check causes another check.
     private mutating func lookAtNodes(_ receiver: inout some EdgeReceiver) {
-        for gone in requests where !gone.isAlive { drop(gone, &receiver) }
         var changes = [UInt8](repeating: 0, count: 4096)
         while Glibc.read(nodes, &changes, changes.count) > 0 {}
+        for gone in requests where !gone.isAlive { drop(gone, &receiver) }
     }
 }
 
