@@ -36,7 +36,7 @@ need_packages() {
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     say "Installing with apt: ${missing[*]}"
-    as_root apt-get -q update >&2 || fail "apt-get update failed: is there a network?"
+    as_root apt-get -q update >&2 || fail "apt-get update failed: is the network up?"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >&2 ||
         fail "apt could not install ${missing[*]}"
     case " ${missing[*]} " in

@@ -25,7 +25,7 @@ package enum ControlRequest: Equatable {
 }
 
 extension Daemon {
-    /// The asking command reads at most 4096 bytes.
+    /// Keeps the answer short: the command that asked reads at most 4096 bytes of it.
     private static let mostProblems = 12
 
     package func answer(_ line: String) async -> String {

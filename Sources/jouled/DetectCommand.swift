@@ -75,7 +75,8 @@ struct DetectCommand: Command {
         case .silent?:
             say(
                 "\(port): \(detection.whatWasHeard); no answer to the sign-on: check the head's position and direction"
-                    + " (or the meter only answers to its address, or sleeps: `address`, `wake_up`; or it refuses for a minute: try again)")
+                    + " (or the meter only answers to its own address: `address`; or it is asleep: `wake_up`;"
+                    + " or it is refusing to answer for a minute: try again)")
         case .heard?: say("\(port): \(detection.whatWasHeard): check the head's position, with: jouled watch \(port)")
         default: break
         }

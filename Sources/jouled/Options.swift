@@ -1,5 +1,5 @@
-/// The arguments of a command, parsed like GNU programs do: `--name VALUE`, `--name=VALUE`, `-c VALUE`, `-cVALUE`, `--` ends the options.
-/// `-5` is a number, not an option.
+/// The arguments of a command, parsed the way GNU programs do it: `--name VALUE`, `--name=VALUE`, `-c VALUE`, `-cVALUE`; `--` ends the
+/// options. `-5` is a number, not an option.
 struct Options {
     struct Rule {
         var name: String

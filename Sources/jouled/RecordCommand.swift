@@ -174,7 +174,7 @@ struct RecordCommand: Command {
             case .closed(.cancelled): return nil
             case .closed(let reason): return reason
             }
-            // With bytes that never pause, no deadline expires.
+            // If bytes keep arriving without a pause, no deadline ever expires.
             if let end, loop.now >= end { return nil }
         }
     }

@@ -48,7 +48,7 @@ struct Service {
         let folder = Folder(configuration.state.directory)
         var state: StateDirectory?
         var control: ControlSocket?
-        // A disk that can't be written must not prevent counting, but another daemon that counts there must.
+        // Counting must go on even if the disk can't be written to, but not if another daemon is already counting there.
         do throws(SystemError) {
             state = try StateDirectory(folder)
             guard state != nil else {
@@ -151,7 +151,7 @@ struct Service {
                 if new == configuration {
                     log.write(.notice, "the configuration has not changed")
                 } else {
-                    log.write(.notice, "the configuration has changed: restarting with it")
+                    log.write(.notice, "the configuration has changed: restarting to apply it")
                     return .reloaded(new)
                 }
             }

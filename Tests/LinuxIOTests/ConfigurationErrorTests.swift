@@ -60,11 +60,11 @@ import Testing
         ("url = \"mqtt://localhost\"", "4:1: meter.url: unknown key here; it belongs below [mqtt]: is there still a # before that line?"),
         (
             "colour = 1",
-            "4:1: meter.colour: unknown key; allowed are name, title, port, protocol, address, wake_up, direction, read, registers, every, max_power, publish_every"
+            "4:1: meter.colour: unknown key; allowed keys: name, title, port, protocol, address, wake_up, direction, read, registers, every, max_power, publish_every"
         ),
         (
             "\"a\\nb\" = 1",
-            "4:1: meter.\"a\\u{a}b\": unknown key; allowed are name, title, port, protocol, address, wake_up, direction, read, registers, every, max_power, publish_every"
+            "4:1: meter.\"a\\u{a}b\": unknown key; allowed keys: name, title, port, protocol, address, wake_up, direction, read, registers, every, max_power, publish_every"
         ),
         (
             "read = \"regsiters\"",
@@ -206,7 +206,7 @@ import Testing
         ),
         (
             "user = \"me\"",
-            "user: unknown key; allowed are url, username, password, password_file, topic, client_id, ca_file, cert_file, key_file, protocol, homeassistant"
+            "user: unknown key; allowed keys: url, username, password, password_file, topic, client_id, ca_file, cert_file, key_file, protocol, homeassistant"
         ),
         ("user_name = \"me\"", "user_name: unknown key; did you mean username?"),
     ]

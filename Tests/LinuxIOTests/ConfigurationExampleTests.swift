@@ -94,7 +94,7 @@ import Testing
             var head = section == "[[output.device]]" ? "[[output]]\ntype = \"domoticz\"\n" : ""
             head += words.count == 2 ? "\(words[0])\ntype = \"\(words[1])\"" : section
             let text = ConfigurationErrorTests.errors("\(head)\nzzzzzzzzzzzz = 1").first { $0.contains("zzzzzzzzzzzz") } ?? ""
-            let names = text.split(separator: " allowed are ").last ?? ""
+            let names = text.split(separator: " allowed keys: ").last ?? ""
             let known = names.split(separator: ", ").map { "\(section) \($0)" }
             #expect(Set(written.filter { $0.hasPrefix("\(section) ") }) == Set(known.filter { !subtables.contains($0) }))
         }

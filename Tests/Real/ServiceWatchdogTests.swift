@@ -56,7 +56,7 @@ import Testing
         let bell = PulseBell()
         await run(pulses: bell) { feeds in
             let words = await log.messages(1, by: main, within: 60)
-            #expect(words == ["the pulse thread does not respond: the service's watchdog will end jouled"])
+            #expect(words == ["the pulse thread is not responding: the service's watchdog will kill jouled"])
             // It answers late and recovers: the first feed comes after that.
             #expect(!bell.answer())
             let answering = Task(executorPreference: main) { [main] in
@@ -73,7 +73,7 @@ import Testing
             await feeds.next()
             let words = await log.messages(2, by: main, within: 60)
             #expect(words.first == "mqtt: a name look-up or a connection has not answered for 0 s")
-            #expect(words.last == "mqtt: a name look-up or a connection hangs: the service's watchdog will end jouled")
+            #expect(words.last == "mqtt: a name look-up or a connection has hung: the service's watchdog will kill jouled")
         }
     }
 
@@ -86,7 +86,7 @@ import Testing
         }
         await run(patience: .milliseconds(400)) { _ in
             let words = await log.messages(2, by: main, within: 60)
-            #expect(words.last == "storage: a disk hangs: the service's watchdog will end jouled")
+            #expect(words.last == "storage: a disk has hung: the service's watchdog will kill jouled")
             _ = write(ends.output, "x", 1)
             await hanging.value
         }

@@ -118,7 +118,7 @@ struct Listener {
         let listener = try Listener()
         close(listener.descriptor)
         let refused = try await refusal("tcp://127.0.0.1:\(listener.port)")
-        #expect(refused == "tcp://127.0.0.1:\(listener.port): connection refused: nothing listens there")
+        #expect(refused == "tcp://127.0.0.1:\(listener.port): connection refused: nothing is listening there")
         // The two dots make the name invalid, so no name server is asked.
         #expect(try await refusal("tcp://no..name:1").hasPrefix("tcp://no..name:1: the host name no..name "))
         loop.stop()

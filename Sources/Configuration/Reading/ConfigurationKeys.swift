@@ -21,6 +21,6 @@ struct ConfigurationKeys {
             return "unknown key here; it belongs below \(home.heading): is there still a # before that line?"
         }
         if let close = closest(to: key, among: names) { return "unknown key; did you mean \(close)?" }
-        return "unknown key; allowed are \(names.joined(separator: ", "))"
+        return "unknown key; allowed keys: \(names.joined(separator: ", "))"
     }
 }

@@ -73,7 +73,7 @@ extension ConfigurationReader {
         if let list = section.read("registers", .registers) {
             meter.registers = list.map(\.code)
             meter.named = list.filter { !$0.name.isEmpty }
-            // Its topic would be that of the command.
+            // Otherwise the register would be published to the topic of that command.
             if let name, BridgeCommand(rawValue: name) != nil, meter.named.contains(where: { $0.name == "set" }) {
                 section.refuse("registers", "a meter named \(quoted(name)) can't have a register named \"set\"; expected another name")
             }

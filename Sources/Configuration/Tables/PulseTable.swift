@@ -82,7 +82,7 @@ extension ConfigurationReader {
         if !meterNames.contains(meter) {
             section.refuse("of", "no [[meter]] named \(quoted(meter)); expected the meter whose light this is")
         }
-        if pulse.medium != .electricity { section.refuse("of", "a meter's light counts electricity; expected unit = \"kWh\"") }
+        if pulse.medium != .electricity { section.refuse("of", "only an electricity meter has such a light; expected unit = \"kWh\"") }
         if let other = lights[meter] { section.refuse("of", "\(quoted(other)) is already the light of \(quoted(meter))") }
         lights[meter] = pulse.name
         return meter

@@ -65,7 +65,7 @@ package struct ServiceWatchdog: Sendable {
         await loop.sleep(until: asked + interval)
         var isSaid = false
         while let pulses, !Task.isCancelled, pulses.heartbeat.isSilent(since: asked) {
-            if !isSaid { log.write(.error, "the pulse thread does not respond: the service's watchdog will end jouled") }
+            if !isSaid { log.write(.error, "the pulse thread is not responding: the service's watchdog will kill jouled") }
             isSaid = true
             await loop.sleep(until: loop.now + min(interval, .seconds(1)))
         }
@@ -82,7 +82,7 @@ package struct ServiceWatchdog: Sendable {
                 log.write(waiting[index].isSuspect ? .error : .notice, "\(name) \(waiting[index].isSuspect ? words : "answers again")")
             }
             guard silence > patience else { continue }
-            log.write(.error, "\(name) hangs: the service's watchdog will end jouled")
+            log.write(.error, "\(name) has hung: the service's watchdog will kill jouled")
             areHung = true
         }
         return areHung

@@ -9,8 +9,8 @@ import Synchronization
 
 /// One connection to the broker: a client of libmosquitto that is used once.
 final class MosquittoConnection: Sendable {
-    /// The broker publishes the will of a client that is silent for one and a half of it. libmosquitto pings a silent broker after one, and
-    /// gives up after another.
+    /// Seconds. The broker publishes the will of a client that has been silent for one and a half times this long. libmosquitto pings a
+    /// broker that has been silent for this long, and gives up after the same time again.
     private static let keepalive: Int32 = 20
     /// A broker that speaks MQTT 5 does not send longer packets.
     private static let longestPacket = 65_536

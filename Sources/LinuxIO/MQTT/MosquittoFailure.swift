@@ -3,27 +3,27 @@ import Configuration
 import Glibc
 import MeterDaemon
 
-/// How a connection failed or ended, and that in words for the person who has to do something about it.
+/// How a connection failed or ended, with a description for the person who has to do something about it.
 struct MosquittoFailure {
-    /// What the library's function returned, and `errno` then.
+    /// What the library's function returned, and `errno` at that time.
     var result: Int32
     var code: Int32
     /// What the broker answered to the greeting (MQTT 3.1.1: 1 to 5, MQTT 5: from 128), and to its end.
     var answer: Int32?
     var farewell: Int32?
-    /// The first error in the library's log: what follows from it is said after it.
+    /// The first error in the library's log: later ones are only its consequences.
     var complaint: String?
     /// Why this side ended it.
     var verdict: String?
     var isSetup = false
 
-    /// To MQTT 5, a broker for 3.1.1 answers in its own form, which libmosquitto 2.0.21 takes for damaged.
+    /// A broker for 3.1.1 answers an MQTT 5 greeting in its own format, which libmosquitto 2.0.21 reports as malformed.
     var isUnsupportedVersion: Bool {
         answer == 1 || answer == 132 || (answer == nil && result == MOSQ_ERR_MALFORMED_PACKET.rawValue)
     }
     var isUnanswered: Bool { answer == nil && result == MOSQ_ERR_CONN_LOST.rawValue }
 
-    /// Another client came under the same name.
+    /// Another client connected with the same client_id.
     var wasTakenOver: Bool { farewell == 142 }
 
     /// `shortConnections`: how many in a row did not last, this one among them.
@@ -82,10 +82,10 @@ struct MosquittoFailure {
             return answer == nil ? noTLS(settings) : Self.closed
         }
         if complaint.mentions("certificate verify failed") {
-            return "TLS: the broker's certificate is not trusted, or not valid today"
+            return "TLS: the broker's certificate is not trusted, has expired, or is not valid yet"
         }
         if complaint.mentions("host name verification failed") {
-            return "TLS: the broker's certificate is for another host name than \(settings.host)"
+            return "TLS: the broker's certificate is for a host name other than \(settings.host)"
         }
         if ["unexpected eof", "wrong version number", "packet length too long"].contains(where: complaint.mentions) {
             return noTLS(settings)

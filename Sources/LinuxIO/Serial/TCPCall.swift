@@ -112,7 +112,7 @@ final class TCPCall: Sendable {
     private static func words(ofLookUp code: Int32, _ host: String) -> String {
         switch code {
         case EAI_NONAME, noAddress: "the host name \(host) is unknown"
-        case EAI_AGAIN: "the host name \(host) can't be resolved now: is there a network?"
+        case EAI_AGAIN: "the host name \(host) can't be resolved at the moment: is the network up?"
         default: "the host name \(host) can't be resolved: \(String(cString: gai_strerror(code)))"
         }
     }
@@ -122,9 +122,9 @@ final class TCPCall: Sendable {
 
     private static func words(of code: Int32) -> String {
         switch code {
-        case ECONNREFUSED: "connection refused: nothing listens there"
+        case ECONNREFUSED: "connection refused: nothing is listening there"
         case EHOSTUNREACH: "no route to it: is it switched on?"
-        case ENETUNREACH: "no route to it: is there a network?"
+        case ENETUNREACH: "no route to it: is the network up?"
         case ETIMEDOUT: "no answer: is it switched on?"
         default: String(cString: strerror(code))
         }

@@ -50,7 +50,8 @@ package final class PulseMarkFiles: PulseJournal {
             }
         }
 
-        /// A write within one page of memory is not interrupted: if the process is killed meanwhile, it has written the old mark or the new one.
+        /// A write within one page of memory can't be interrupted: if the process is killed during it, the file holds either the old mark
+        /// or the new one.
         @inline(__always)
         func note(_ mark: PulseMark) -> Bool {
             let written = withUnsafeBytes(of: mark.words) { words in

@@ -21,12 +21,12 @@ private func limit(_ resource: __rlimit_resource) -> UInt? {
 
 /// Ends the process when the kernel refuses something essential: the service manager may start it again.
 func endProcess(withoutDescriptor code: Int32) -> Never {
-    let limit = limit(RLIMIT_NOFILE).map { ", the limit is \($0): ulimit -n, LimitNOFILE=" } ?? ""
+    let limit = limit(RLIMIT_NOFILE).map { " (the limit is \($0): ulimit -n, LimitNOFILE=)" } ?? ""
     endProcess(without: "descriptor", code, code == EMFILE ? limit : "")
 }
 
 func endProcess(withoutThread code: Int32) -> Never {
-    endProcess(without: "thread", code, code == EAGAIN ? ", there is a limit on processes or memory: ulimit -u, TasksMax=, ulimit -v" : "")
+    endProcess(without: "thread", code, code == EAGAIN ? ": check the limits on processes and memory: ulimit -u, TasksMax=, ulimit -v" : "")
 }
 
 private func endProcess(without what: String, _ code: Int32, _ cure: String) -> Never {

@@ -1,7 +1,7 @@
 import Metering
 
-/// The daemon's time source. In production it is the kernel's monotonic and wall clock and an event loop's timers; in the simulation a
-/// clock that jumps to the next deadline when nothing is left to do.
+/// The daemon's time source. In production it consists of the kernel's monotonic and wall clocks and an event loop's timers; in the
+/// simulation it is a clock that jumps to the next deadline when nothing is left to do.
 package protocol Clockwork: Sendable {
     var now: Instant { get }
     var wall: WallTime { get }

@@ -1,6 +1,6 @@
 import Metering
 
-/// Saves what is remembered of the optical meters: soon after a first total or another meter, then rarely, and at the end. An hour that is
+/// Saves what is remembered about the optical meters: soon after a first total or another meter, then rarely, and at the end. An hour that is
 /// lost in a power cut only makes the check of the next first reading coarser; saving every minute would wear out the SD card.
 package actor MemoryKeeper: Sink {
     package static let interest = SinkInterest.meterMemory

@@ -46,7 +46,7 @@ package actor Aggregator {
         return snapshots
     }
 
-    /// What is remembered of the optical meters, by name.
+    /// What is remembered about the optical meters, by name.
     package var memories: [String: MeterMemory] { state.memories }
 
     package var snapshot: Snapshot {

@@ -4,7 +4,7 @@ package enum SinkInterest: Sendable {
     case everything
     /// The totals of pulse meters, but not every pulse: a sink that needs the newest total asks for it.
     case pulseTotals
-    /// What is remembered of optical meters.
+    /// What is remembered about optical meters.
     case meterMemory
 
     func includes(_ new: Snapshot, after old: Snapshot) -> Bool {

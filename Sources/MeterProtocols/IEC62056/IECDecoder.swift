@@ -333,7 +333,7 @@ extension IECDecoder {
     }
 
     private mutating func deliverAnswer(_ text: [UInt8]) {
-        // Without the question, an answer that names its register is accepted as well.
+        // If the question is not known, an answer that names its own register is accepted as well.
         let named = DataBlock.parse(text, strict: true)
         let asked = question ?? (named.badLines == 0 && named.registers.count == 1 ? named.registers[0].code : nil)
         question = nil

@@ -18,7 +18,7 @@ package struct ReadoutSession: MeterSession {
         case signingOn
         /// Waits for the meter's reaction time before the next step.
         case reacting(Step)
-        /// The acknowledgement is being sent. `echoWaits`: how often its end was waited for.
+        /// The acknowledgement is being sent. `echoWaits`: how many times its end has been waited for.
         case acknowledging(SpeedOffer, echoWaits: Int)
         case awaitingReadout(isNegotiated: Bool)
         case awaitingPassword
@@ -232,7 +232,7 @@ package struct ReadoutSession: MeterSession {
         deadline = min(now + line.duration(of: bytes.count) + Self.silenceAllowed, answerEnds)
     }
 
-    /// Limits the answer to this many characters. It starts within `patience` after the `sent` ones are on the wire.
+    /// Allows an answer of this many characters. It has to start within `patience` after the last of the `sent` characters is on the wire.
     mutating func limitAnswer(to characters: Int, within patience: Duration = Self.silenceAllowed, after sent: Int = 0, _ now: Instant) {
         answerEnds = now + line.duration(of: sent) + patience + line.duration(of: characters)
     }

@@ -30,8 +30,9 @@ struct RegisterAccess: Sendable {
         if !refusals.isEmpty { refusals[code] = nil }
     }
 
-    /// A bit that flips on the way to the meter turns our question into another one, and a register that is refused again and again does not
-    /// exist. But one that was read before stays: a total must not stop for ever because of a temporary fault.
+    /// A single refusal may be caused by a bit that flipped on the way to the meter and turned our question into another one; a register
+    /// that is refused again and again does not exist. But one that has ever been read is kept: a temporary fault must not stop a total for
+    /// ever.
     mutating func noteRefusal(of code: OBISCode) {
         refusals[code, default: 0] += 1
         if refusals[code, default: 0] >= Self.refusalsAllowed, !answered.contains(code) { remaining.removeAll { $0 == code } }

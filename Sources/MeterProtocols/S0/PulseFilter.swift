@@ -47,7 +47,7 @@ package struct PulseFilter: Sendable {
     @inline(__always)
     package mutating func push(_ edge: Edge) -> Pulse? {
         let now = edge.at.nanoseconds
-        // Negative when the clock runs backwards: then nothing was long enough.
+        // Negative if the timestamps ran backwards; the level then counts as too short.
         let held = now &- since
         let old = level
         level = edge.direction == active ? .active : .inactive

@@ -18,7 +18,7 @@ package struct ReportPace: Sendable {
     private var interval: Int64 = 0
     /// When the next report is due; `distantFuture` when everything was reported.
     package private(set) var due = Instant.distantFuture
-    /// Whether the newest pulse was unexpected, and whether a pulse that was not reported yet is urgent.
+    /// Whether the newest pulse was unexpected, and whether a pulse that has not been reported yet is urgent.
     private var wasUnexpected = false
     private var isUrgent = false
 

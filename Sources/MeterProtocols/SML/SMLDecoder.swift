@@ -17,7 +17,7 @@ package struct SMLDecoder: PushDecoder {
     private var position = 0
     /// The places of four 1b that were sent twice.
     private var escaped: [Int] = []
-    /// The first and the last start sequence that was taken for escaped bytes: if the frame fails, they are real starts.
+    /// The first and last start sequences that were taken for escaped bytes: if the frame fails, they are real starts.
     private var hiddenStarts: (first: Int, last: Int)?
     private(set) var secondLooks = SecondLooks()
     /// The bytes may be messages without transport, from the first byte on: a recording that was cut out of its frame.

@@ -84,7 +84,7 @@ struct SMLReadout {
     }
 
     /// The DZG DVS74 sends 327.68 W to 655.35 W in two bytes as if they were negative; real negative values are sent in four.
-    /// Other meters of DZG don't, so they are distinguished by the ranges of serial numbers.
+    /// Other DZG meters don't do this, so the affected ones are recognized by their serial number ranges.
     private static func sendsShortUnsigned(_ server: [UInt8]) -> Bool {
         guard server.count == 10, server.starts(with: [0x0A, 0x01] + Array("DZG".utf8)) else { return false }
         let number = server.suffix(4).reduce(0) { $0 << 8 | Int($1) }

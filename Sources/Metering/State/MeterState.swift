@@ -29,7 +29,7 @@ package struct MeterState: Sendable {
     /// The state from the previous run, by the index of the optical meters.
     private var remembered: [MeterMemory] = []
     private var remarks: [String] = []
-    /// The changes in sub-meters that the next start must know.
+    /// How many changes in sub-meters have to be saved for the next start.
     private var turnsBehind = 0
     /// The index of the optical meter whose totals changed.
     private var moved: Int?

@@ -1,4 +1,4 @@
-/// A meter's total as it may be published: it never decreases, and never rises faster than the house connection allows.
+/// A meter's total as it may be published: it never decreases, and never rises faster than the supply connection allows.
 ///
 /// Readings that don't fit are held back. If they stay consistent for long enough, the meter was replaced or reset, and they are accepted.
 package struct MonotonicTotal: Sendable {

@@ -37,8 +37,8 @@ package struct PulseTotal: Hashable, Sendable {
     /// `base + (pulses − basePulses) ÷ pulsesPerUnit` with the decimals that one pulse needs (at most six, then rounded down, so that it
     /// never decreases).
     package var total: Quantity {
-        // counted ÷ (m × 10^e), as an integer multiple of 10^-decimals. With twelve digits more than a count, the numerator fits in 128
-        // bits.
+        // counted ÷ (m × 10^e), as an integer multiple of 10^-decimals. The numerator has at most twelve digits more than the count, so
+        // it fits in 128 bits.
         let decimals = resolutionDecimals
         var numerator = Int128(pulses - basePulses)
         for _ in 0..<(decimals - pulsesPerUnit.exponent) { numerator *= 10 }

@@ -73,8 +73,8 @@ package struct Announcement: Sendable, Equatable {
             // A part that is merely omitted would stay forever.
             let removal = gone.isEmpty ? [] : [new.deviceConfig(at: topic, only: Set(parts), removing: gone)]
             if staying.contains(topic) { return removal }
-            // Home Assistant warns about an empty message when it finds nothing to clean up. So one entity without a history is left for it
-            // to remove; the entity is then created again under its name.
+            // Home Assistant logs a warning about an empty message if there is nothing left to clean up. So one entity that has no history
+            // is left for it to remove, and is then created again under the same name.
             var moved = Self.moved(from: topic)
             if let spare = parts.first(where: { $0.key == (meter == nil ? "status" : "problem") && kept.contains($0) }) {
                 moved.insert(new.deviceConfig(at: topic, only: [spare]), at: 1)

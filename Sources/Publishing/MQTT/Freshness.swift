@@ -3,7 +3,7 @@ import Metering
 /// How long a published value is valid, and how often it is repeated while it does not change: three times within that period, so that one
 /// lost message does not matter.
 struct Freshness: Sendable, Equatable {
-    /// Home Assistant needs at least a minute.
+    /// Three times this makes a minute, the least that Home Assistant needs.
     private static let shortest = Duration.seconds(20)
 
     let repeatEvery: Duration

@@ -54,7 +54,7 @@ struct MosquittoTLSTests {
         try await daemon.run {
             daemon.read("1.000")
             let first = await daemon.log.messages(1, by: daemon.loop).first
-            #expect(first == "mqtt: not connected: TLS: the broker's certificate is for another host name than 127.0.0.1")
+            #expect(first == "mqtt: not connected: TLS: the broker's certificate is for a host name other than 127.0.0.1")
             broker.stop()
             try authority.certify("IP:127.0.0.1")
             try broker.start()
@@ -86,7 +86,7 @@ struct MosquittoTLSTests {
             // A certificate that has already expired.
             try authority.certify("IP:127.0.0.1", days: 0)
             try broker.start()
-            expected.append("mqtt: not connected: TLS: the broker's certificate is not trusted, or not valid today")
+            expected.append("mqtt: not connected: TLS: the broker's certificate is not trusted, has expired, or is not valid yet")
             let expired = await daemon.log.messages(2, by: daemon.loop)
             #expect(expired.filter { !$0.hasSuffix("connection refused") } == expected)
             let count = expired.count
@@ -113,7 +113,7 @@ struct MosquittoTLSTests {
         let system = RealPublisher(settings)
         try await system.run {
             let first = await system.log.messages(1, by: system.loop).first
-            #expect(first == "mqtt: not connected: TLS: the broker's certificate is not trusted, or not valid today")
+            #expect(first == "mqtt: not connected: TLS: the broker's certificate is not trusted, has expired, or is not valid yet")
             await system.loop.sleep(until: system.loop.now + .milliseconds(1500))
         }
         #expect(system.log.messages.count == 1)
