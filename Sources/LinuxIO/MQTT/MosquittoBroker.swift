@@ -31,7 +31,7 @@ package final class MosquittoBroker: MessageBroker {
     private let bell = EventBell.required()
     /// Ends the thread's pause.
     private let alarm = EventBell.required()
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let pending = Atomic(0)
     private let isAwaited = Atomic(false)
     private let hasEnded = Atomic(false)

@@ -37,7 +37,7 @@ final class MosquittoConnection: Sendable {
     /// Messages and packets have properties.
     private let isVersion5: Bool
     private unowned let broker: MosquittoBroker
-    private let notes = Mutex(Notes())
+    private let notes = Guarded(Notes())
     // SAFETY: libmosquitto's functions may be called from any thread. It is set once, in `init`, and destroyed with the last reference.
     private nonisolated(unsafe) var client: OpaquePointer?
 
