@@ -11,7 +11,7 @@ package enum CheckSum {
         for byte in bytes { crc = crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] }
         return ~crc
     }
-    /// The body with a last line `check …` over all of it, which detects a truncated or corrupted record.
+    /// Appends a last line `check …` with the checksum of the body, which detects a truncated or corrupted record.
     package static func sealed(_ body: String) -> String {
         let check = String(crc32(Array(body.utf8)), radix: 16)
         return body + "check " + String(repeating: "0", count: 8 - check.utf8.count) + check + "\n"

@@ -21,13 +21,13 @@ package struct Instant: Comparable, Hashable, Sendable {
 }
 
 extension Duration {
-    /// Whole nanoseconds, rounded towards zero; every duration of this program fits (292 years). `components` would give the same result
-    /// with a call and three 128-bit divisions, and everything that has a deadline adds durations.
+    /// Whole nanoseconds, rounded towards zero; every duration of this program fits (292 years). `components` would give the same result,
+    /// but costs a call and three 128-bit divisions, and a duration is added for every deadline.
     @inlinable package var nanoseconds: Int64 {
         _high < 0 ? 0 &- (.zero - self).wholeNanoseconds : wholeNanoseconds
     }
 
-    /// Only for durations that are not negative.
+    /// The nanoseconds of a duration that is not negative.
     @inlinable var wholeNanoseconds: Int64 {
         Int64(truncatingIfNeeded: UInt64(1_000_000_000).dividingFullWidth((UInt64(_high), _low)).quotient)
     }
@@ -43,7 +43,7 @@ package struct WallTime: Comparable, Hashable, Sendable {
 
     package static func < (a: WallTime, b: WallTime) -> Bool { a.millisecondsSince1970 < b.millisecondsSince1970 }
 
-    /// Only years of four digits can be written.
+    /// The years 0000 to 9999: only four-digit years can be written.
     private static let year0: Int64 = -62_167_219_200_000
     static let endOf9999: Int64 = 253_402_300_799_999
 
@@ -75,7 +75,7 @@ package struct WallTime: Comparable, Hashable, Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The same without milliseconds: `2026-11-21T06:28:00Z`.
+    /// Like `rfc3339`, but without milliseconds: `2026-11-21T06:28:00Z`.
     package var rfc3339Seconds: String { rfc3339.prefix(19) + "Z" }
 }
 

@@ -16,7 +16,7 @@ package struct Quantity: Hashable, Sendable {
         self.init(bytes, bytes.indices)
     }
 
-    /// The same for a range of a telegram.
+    /// Parses the same format in a range of a telegram.
     package init?(_ bytes: [UInt8], _ range: Range<Int>) {
         var mantissa: Int64 = 0
         var decimals = 0
@@ -50,7 +50,7 @@ package struct Quantity: Hashable, Sendable {
 
     package var isNegative: Bool { mantissa < 0 }
 
-    /// The same unit times ten to the `power`: Wh → kWh is `scaled(by: -3)`. Exact.
+    /// Multiplies by ten to the power of `power`, exactly: Wh → kWh is `scaled(by: -3)`.
     package func scaled(by power: Int) -> Quantity { Quantity(mantissa, exponent: exponent + power) }
 
     /// The number in units of `10^exponent`; `nil` if it is not a whole number of them or does not fit.
@@ -79,7 +79,7 @@ package struct Quantity: Hashable, Sendable {
         return value
     }
 
-    /// `nil` if the result has too many digits.
+    /// Returns the sum; `nil` if it has too many digits.
     package static func adding(_ a: Quantity, _ b: Quantity) -> Quantity? {
         let exponent = min(a.exponent, b.exponent)
         guard let x = a.units(of: exponent), let y = b.units(of: exponent) else { return nil }
@@ -90,7 +90,7 @@ package struct Quantity: Hashable, Sendable {
     private static let mostDigits = 18
     private static let tooLong: UInt64 = 1_000_000_000_000_000_000
 
-    /// Whether `init(_ text:)` can parse what `description` writes. SML numbers may have one digit more than that.
+    /// Whether `init(_ text:)` can parse what `description` writes. Numbers from SML may have one digit too many.
     package var isReadable: Bool {
         exponent >= -Self.mostDigits && (units(of: min(exponent, 0)).map { $0.magnitude < Self.tooLong } ?? false)
     }
@@ -106,7 +106,7 @@ package struct Quantity: Hashable, Sendable {
         return Quantity(number.isNegative ? -greatest : greatest, exponent: number.exponent)
     }
 
-    /// The minimum has no positive counterpart; it becomes the maximum.
+    /// `Int64.min` has no positive counterpart; it becomes `Int64.max`.
     package var negated: Quantity { Quantity(mantissa == .min ? .max : -mantissa, exponent: exponent) }
 }
 

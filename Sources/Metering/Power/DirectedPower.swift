@@ -1,4 +1,5 @@
-/// The power of a meter that sends only totals: its magnitude from the steps of the two energy registers, and its direction.
+/// Estimates the power of a meter that sends only totals. The magnitude comes from the steps of the two energy registers, the direction
+/// from the register that stepped last.
 struct DirectedPower: Sendable {
     enum Direction: Sendable {
         case imported, exported
@@ -13,7 +14,7 @@ struct DirectedPower: Sendable {
 
     /// The ME162 refreshes its registers once a second.
     private static let refresh = Duration.seconds(1)
-    /// The first estimate is only published with an error of at most this share or this many watts.
+    /// The first estimate is published only if its error is at most this share of the power or at most this many watts.
     private static let firstError = (share: 0.05, watts: 15.0)
 
     private var imported = RateEstimator(refresh: Self.refresh)
@@ -25,15 +26,15 @@ struct DirectedPower: Sendable {
     private var wasSaid = false
     private var light: Light?
 
-    /// The meter's own light, which blinks for either direction. The time of a blink is exact; the direction comes from a register within
-    /// two seconds.
+    /// The meter's own light, which blinks for energy in either direction. The time of a blink is exact; the direction is known from a
+    /// register within two seconds.
     private struct Light: Sendable {
         var rate = RateEstimator(refresh: .zero, count: 0)
         var wattsPerRate: Double
-        /// Since the light's last pulse.
+        /// The steps of the energy registers since the light's last pulse.
         var stepsOfRegisters = 0
     }
-    /// After this many steps without a pulse, the head in front of the light is assumed to see nothing.
+    /// After this many register steps without a pulse, the head in front of the light is assumed not to see it.
     private static let stepsWithoutLight = 5
     /// The jitter of the light and its timestamp, and the maximum delay until a pulse is reported.
     private static let (jitter, latestReport) = (Duration.milliseconds(2), Duration.milliseconds(200))
@@ -49,7 +50,7 @@ struct DirectedPower: Sendable {
         guard direction != nil, let before = self[side.opposite].newest, let now = self[side].newest else { return }
         self[side].turn(at: now.after, from: before.middle)
         light?.rate.turn(at: now.after, from: before.middle)
-        // When this direction returns, its old steps are not evidence of its power then.
+        // Once energy flows in the opposite direction again, its old steps will be no evidence of the power.
         self[side.opposite].forget()
     }
 
@@ -64,7 +65,7 @@ struct DirectedPower: Sendable {
     /// `wattsPerRate`: the power at one pulse per second.
     mutating func follow(lightOfWatts wattsPerRate: Double) { light = Light(wattsPerRate: wattsPerRate) }
 
-    /// Pulses that came while the light was not being read have no timestamp.
+    /// Discards the light's steps: pulses that came while the light was not being read have no timestamp.
     mutating func losesLight() { light?.rate.forget() }
 
     /// `before`: when the pulse before the newest came, if known.
@@ -91,7 +92,7 @@ struct DirectedPower: Sendable {
         return estimate.map { ($0, 3_600_000 * Quantity(1, exponent: exponent).approximate) }
     }
 
-    /// The power is only zero if nothing flows in either direction.
+    /// The power is zero only if nothing flows in either direction.
     private var estimateOfBoth: RateEstimate? {
         let sides = [imported, exported].filter(\.isFed)
         let estimates = sides.compactMap(\.estimate)
@@ -100,7 +101,7 @@ struct DirectedPower: Sendable {
 
     // MARK: The estimate
 
-    /// `nil` while the estimate is not good enough to publish: the first value stays on the screen for a long time.
+    /// Returns `nil` while the estimate is not good enough to publish: the first value stays on the screen for a long time.
     mutating func estimate(below limit: Int64) -> Estimate? {
         guard let (estimate, wattsPerRate) = lightsEstimate ?? registersEstimate else { return nil }
         let (watts, error) = (estimate.rate * wattsPerRate, estimate.error * wattsPerRate)

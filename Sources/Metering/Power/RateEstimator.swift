@@ -5,32 +5,33 @@ package struct RateEstimate: Sendable, Equatable {
     package var error: Double
 }
 
-/// The rate of a counter, estimated from its steps: of a Wh register that is polled, or of pulses with timestamps.
+/// The rate of a counter, estimated from its steps. The counter is a polled Wh register, or a count of pulses with timestamps.
 ///
-/// Each step has a bracket: the register had the old value at one reading and the new one at the next, and a reading may be one refresh
-/// old. The rate is that of the lines through the newest brackets (`SteadyLine`). If no line passes them, the load has changed, and the
-/// older steps are discarded. When a step is overdue, the rate is at most one count in the time since the last one.
+/// Each step has a bracket, the interval in which it must have occurred: the register had the old value at one reading and the new one at
+/// the next, and a reading may be one refresh old. The rate is that of the lines that pass through the newest brackets (`SteadyLine`). If
+/// there is no such line, the load has changed, and the older steps are discarded. While a step is overdue, the rate is at most one count
+/// in the time since the last step.
 package struct RateEstimator: Sendable {
-    /// Enough for the shortest reach with a small error; a longer window would add nothing about the current rate.
+    /// Enough steps for a small error; older ones would add nothing about the current rate.
     private static let stepsKept = 48
-    /// The acceptable error when the load is constant over all known steps, and when it is not.
+    /// The acceptable relative error while the load is constant over all known steps, and while it is not.
     private static let (calmError, livelyError) = (0.02, 0.05)
-    /// A step earlier or later than expected by this factor is a change of load, not fluctuation.
+    /// A step that is earlier or later than expected by this factor is a change of load, not fluctuation.
     private static let change = 1.5
-    /// While a step is overdue, the rate is between 0 and the bound. The estimate is rather too high than too low: few loads drop to 0.
+    /// While a step is overdue, the rate is between 0 and a bound. The estimate errs on the high side, because few loads drop to 0.
     private static let (shareOfBound, sureUntil) = (0.4, 1.25)
-    /// With no step for this many seconds, and for three times the last interval, the rate is 0.
+    /// The rate is 0 after this many seconds without a step, provided that they are at least three times the last interval.
     private static let zeroAfter = 300.0
 
     /// The maximum age of the value that the register shows.
     private let refresh: Duration
     private var count: Int64?
     private var began: Instant?
-    /// No newer step had come by this time.
+    /// The time up to which no newer step has come.
     private var quietUntil = Instant(nanoseconds: 0)
     private var steps: [CounterStep] = []
     private var line = SteadyLine()
-    /// The seconds per count before the change that the newest step revealed.
+    /// The seconds per count before the change of load that the newest step revealed.
     private var before: Double?
     /// The interval that ends with the newest step, if the load changed within it: the current rate is not known yet.
     private var mixed: (shortest: Double, middle: Double)?
@@ -62,7 +63,7 @@ package struct RateEstimator: Sendable {
         return true
     }
 
-    /// No newer step has come up to `now`.
+    /// Records that no newer step has come up to `now`.
     package mutating func quiet(until now: Instant) {
         if began == nil { begin(now) }
         quietUntil = max(quietUntil, now)
@@ -77,7 +78,7 @@ package struct RateEstimator: Sendable {
         line = SteadyLine(through: steps)
         unrest = 0
         guard steps.count == 1 else { return }
-        // This is treated like a large drop of the load: only a part of this count fell into the time since `last`.
+        // Treated like a large drop of the load: only a part of this count belongs to the time since `last`.
         let interval = max(steps[0].middle.seconds(since: last), 0.5)
         (mixed, before) = ((0, interval), interval / 9)
     }
@@ -116,7 +117,7 @@ package struct RateEstimator: Sendable {
 
     // MARK: The estimate
 
-    /// `nil` until the rate is known.
+    /// The current estimate; `nil` until the rate is known.
     package var estimate: RateEstimate? {
         guard let newest = steps.last else {
             guard count != nil, let began, case let quiet = quietUntil.seconds(since: began), quiet >= Self.zeroAfter else { return nil }
@@ -143,26 +144,26 @@ package struct RateEstimator: Sendable {
         guard let reach = line.best(error: allowed) else { return nil }
         let shortest = max(reach.shortest, quiet)
         let growth = min(max(1 + 2 * line.bend * elapsed, 0.5), 1.5)
-        // Without a lower bound for the interval, half of the longest one would usually give too high a rate.
+        // If the interval has no lower bound, half of its upper bound would usually give too high a rate.
         let interval = shortest > 0 ? (shortest + reach.longest) / 2 : reach.longest * 2 / 3
         let rate = growth / interval
         let highest = shortest > 0 ? min(growth / shortest, 2 * rate) : 2 * rate
         return RateEstimate(rate: rate, error: max(highest - rate, rate - growth / reach.longest) + unrest)
     }
 
-    /// A step is overdue: less than one count has come since the last one.
+    /// The estimate while a step is overdue: less than one count has accrued since the last step.
     private func overdue(_ quiet: Double, _ elapsed: Double, expected: Double) -> RateEstimate {
         if quiet >= Self.zeroAfter, quiet >= 3 * expected { return RateEstimate(rate: 0, error: 1 / quiet) }
         let rate = Self.share(elapsed / expected) / elapsed
         return RateEstimate(rate: rate, error: max(1 / quiet - rate, rate))
     }
 
-    /// The share of the bound to use as the rate: all of it while a step is hardly late, then less. Between 0 and 1.
+    /// The share of the bound to use as the rate, between 0 and 1: all of it while a step is only slightly late, less when it is later.
     private static func share(_ lateness: Double) -> Double {
         min(1, max(shareOfBound, sureUntil * sureUntil / (lateness * lateness)))
     }
 
-    /// When the estimate begins to fall unless a step comes; `nil` when nothing is known.
+    /// When the estimate begins to fall unless a step comes; `nil` before the first reading.
     package var fallsAt: Instant? {
         guard let from = steps.last?.by ?? began else { return nil }
         let interval = line.reaches.last?.longest ?? mixed?.middle ?? Self.zeroAfter

@@ -1,4 +1,4 @@
-/// A step of a counter: it came after `after`, and no later than `by`.
+/// A step of a counter, which occurred after `after` and no later than `by` (its bracket).
 struct CounterStep: Sendable, Equatable {
     var count: Int64
     var after: Instant
@@ -7,13 +7,13 @@ struct CounterStep: Sendable, Equatable {
     var middle: Instant { Instant(nanoseconds: after.nanoseconds + (by.nanoseconds - after.nanoseconds) / 2) }
 }
 
-/// The lines that pass through all brackets of a counter's newest steps: each is a constant rate that explains the readings.
+/// The straight lines (counts over time) that pass through the brackets of a counter's newest steps. Each line is a constant rate that
+/// explains the readings.
 ///
-/// Each pair of steps bounds the time per count, and a line must satisfy all these bounds (in one dimension, intervals that intersect in
-/// pairs have a common point). The range of explained steps ends where no line is left, or where so few are left that a constant rate is
-/// very unlikely.
+/// Each pair of steps bounds the time per count, and a line must satisfy the bounds of every pair (intervals of numbers that intersect
+/// pairwise have a common point). The range of explained steps ends where no line is left, or so few that a constant rate is very unlikely.
 struct SteadyLine: Sendable {
-    /// Bounds of the seconds per count, from the newest step back to an older one.
+    /// Bounds on the seconds per count, from the newest step back to an older one.
     struct Reach: Sendable {
         /// Index of the oldest step.
         var oldest: Int
@@ -27,28 +27,30 @@ struct SteadyLine: Sendable {
         var error: Double { (longest - shortest) / (longest + shortest) }
     }
 
-    /// Each with one step more than the one before. Empty if no line passes through the newest two.
+    /// Each reach spans one step more than the previous one. Empty if no line passes through the newest two steps.
     private(set) var reaches: [Reach] = []
-    /// Per second, the rate grows by twice this share of itself.
+    /// The rate grows by twice this share of itself per second; 0 for a straight line.
     private(set) var bend = 0.0
     /// Whether all steps are explained.
     private(set) var isWhole = true
-    /// For each step but the newest: the bounds from its pairs with all newer steps. The bounds of a pair never change.
+    /// For each step but the newest: the combined bounds of its pairs with all newer steps. The bounds of a pair never change.
     private var bounds: [Bounds] = []
 
-    /// With a constant rate, the brackets in between leave more than this share of the lines between the first and the last bracket, in all
-    /// but one of some hundred cases (found by simulation; the share shrinks slowly with the number of steps).
+    /// If the rate is constant, more than this share of the lines through the first and last brackets also pass through those in between,
+    /// in all but one of some hundred cases (found by simulation; the share shrinks slowly with the number of steps).
     private static let leastRoom = 0.35
-    /// The rate grows or falls by 0.1 to 0.8 % per second. Slower changes look like a straight line, faster ones like a step.
+    /// Rates that grow or fall by 0.1 to 0.8 % per second. Slower changes look like a straight line, faster ones like a step.
     private static let bends = [0.0005, -0.0005, 0.001, -0.001, 0.002, -0.002, 0.004, -0.004]
-    /// A bent line must explain this many times as many counts, or it fits better only because it has an additional parameter.
+    /// A bent line is used only if it explains this many times as many counts as a straight one. Otherwise it may fit better only because
+    /// it has an additional parameter.
     private static let bentGain = 1.3
     private static let bentCounts = 4.0
     private static let bentSeconds = 10.0
 
     init() {}
 
-    /// `old`: the line through all but the newest of these steps, plus older ones. It saves most of the work and doesn't change the result.
+    /// `old`: the line through all but the newest of these steps, and possibly older ones. Passing it saves most of the work and doesn't
+    /// change the result.
     init(through steps: [CounterStep], extending old: SteadyLine? = nil) {
         guard let newest = steps.last, steps.count >= 2 else { return }
         let boxes = steps.map { Box($0, from: newest) }
@@ -64,7 +66,7 @@ struct SteadyLine: Sendable {
         guard -boxes[straight.oldest].after >= Self.bentSeconds else { return }
         var most = straight.counts * Self.bentGain
         for bend in Self.bends {
-            // Beyond this a growing rate would be near 0 or negative; a falling one has no such limit.
+            // Further back than this, a growing rate would have been near 0 or negative; a falling one has no such limit.
             let horizon = -0.4 / max(bend, 0)
             let first = boxes.firstIndex { $0.after >= horizon } ?? 0
             guard let needed = boxes.lastIndex(where: { -$0.count > most }), first <= needed else { continue }
@@ -77,7 +79,8 @@ struct SteadyLine: Sendable {
         }
     }
 
-    /// The shortest reach with an acceptable error, or the longest. Short ones follow a load that is not quite constant.
+    /// The shortest reach with an acceptable error, or the longest if there is none. A short reach follows a load that is not quite
+    /// constant.
     func best(error: Double) -> Reach? {
         reaches.first { $0.counts >= 2 && $0.error <= error } ?? reaches.last
     }
@@ -94,7 +97,7 @@ struct SteadyLine: Sendable {
             by = step.by.seconds(since: origin)
         }
 
-        /// The box on a time scale on which the bent rate is constant.
+        /// Returns the box on a time scale on which the bent rate is constant.
         func bent(_ bend: Double) -> Box {
             var box = self
             box.after = after + bend * after * after
@@ -103,7 +106,7 @@ struct SteadyLine: Sendable {
         }
     }
 
-    /// Bounds of the seconds per count.
+    /// Bounds on the seconds per count.
     private struct Bounds {
         var shortest = 0.0
         var longest = Double.infinity
@@ -121,7 +124,7 @@ struct SteadyLine: Sendable {
         return bounds
     }
 
-    /// Checks only the pairs with the oldest or the newest step: few of all, but usually enough to rule out a line.
+    /// Checks only the pairs that contain the oldest or the newest step: a small part of all pairs, but usually enough to rule out a line.
     private static func mayReach(_ oldest: Int, _ boxes: [Box]) -> Bool {
         var bounds = bounds(of: oldest, boxes)
         for older in boxes[oldest...].dropLast() { bounds.narrow(older, boxes[boxes.count - 1]) }
@@ -140,7 +143,7 @@ struct SteadyLine: Sendable {
             let counts = newest.count - old.count
             let width = (newest.by - newest.after + old.by - old.after) / 2
             guard longest >= shortest, longest > 0 else { break }
-            // For the newest two this is the full width of their brackets.
+            // For the newest two steps, the left side is their full `width`.
             if (longest - shortest) / 2 * counts < leastRoom * width { break }
             reaches.append(Reach(oldest: oldest, counts: counts, shortest: shortest, longest: longest))
         }

@@ -1,15 +1,15 @@
-/// Meters send the same quantity in different registers; here each becomes the one that `Measurand` uses.
+/// Meters send the same quantity in different registers; here each of these is mapped to the one that `Measurand` uses.
 extension Readout {
     package var canonicalRegisters: [Register] {
         var book = RegisterBook(registers)
         for phase in [20, 40, 60] as [UInt8] {
-            // Q3D and Hager send 21.7.0 with a sign; P1 sends 22.7.0 as well.
+            // Q3D and Hager meters send 21.7.0 with a sign; P1 meters send 22.7.0 as well, for the export.
             book.add(OBISCode(phase + 16, 7, 0), book.difference(OBISCode(phase + 1, 7, 0), OBISCode(phase + 2, 7, 0)))
         }
         guard isWhole else { return book.registers }
         for code in [OBISCode(1, 8, 0), OBISCode(2, 8, 0)] { book.add(code, book.sumOfTariffs(of: code)) }
-        // 1.7.0 alone is either signed (Q3D), or the meter only measures import. A meter that is polled keeps `power_import`, as it does in
-        // a session, where registers are read one by one.
+        // 1.7.0 alone is either signed (Q3D), or the meter only measures import. For a polled meter it stays `power_import`, as in a
+        // session that reads the registers one by one.
         if source != .iec62056, book[OBISCode(2, 7, 0)] == nil, book[OBISCode(16, 7, 0)] == nil {
             book.rename(OBISCode(1, 7, 0), OBISCode(16, 7, 0))
         }
@@ -17,7 +17,7 @@ extension Readout {
         return book.registers
     }
 
-    /// For a meter that sends 16.7.0 without a sign, which only its owner can know: the sign comes from the status word.
+    /// For a meter that sends 16.7.0 without a sign, as only its owner can know: takes the sign from the status word.
     package var signedByStatus: Readout {
         guard direction == .exporting else { return self }
         var readout = self
@@ -40,7 +40,7 @@ extension Readout {
         }
     }
 
-    /// Totals in whole kWh and no power: what a meter sends until the owner's PIN is entered.
+    /// Whether the meter sends totals in whole kWh and no power, as it does until the owner's PIN is entered.
     package var isLocked: Bool {
         guard source == .sml || source == .d0Push else { return false }
         var isCoarse = false
@@ -54,7 +54,7 @@ extension Readout {
     }
 }
 
-/// The registers of one readout, each once, followed by those derived from them.
+/// The registers of one readout without duplicates, followed by those derived from them.
 private struct RegisterBook {
     private(set) var registers: [Register] = []
     private var places: [OBISCode: Int] = [:]
@@ -63,7 +63,7 @@ private struct RegisterBook {
         registers.reserveCapacity(sent.count)
         for register in sent {
             var code = register.code
-            // Old Q3D meters send 1.7.255, an eHZ361L5R of Hager 1.7.1.
+            // Old Q3D meters send 1.7.255, a Hager eHZ361L5R sends 1.7.1.
             if code.a == 1, code.d == 7, code.e == 255 || code.c == 1 && code.e == 1 { code.e = 0 }
             add(code, register.value)
         }
@@ -84,7 +84,7 @@ private struct RegisterBook {
         places[new] = place
     }
 
-    /// The first value alone if there is no second.
+    /// The first value minus the second; the first alone if there is no second.
     func difference(_ first: OBISCode, _ second: OBISCode) -> RegisterValue? {
         guard case .number(let number, let unit)? = self[first] else { return nil }
         guard case .number(let other, let otherUnit)? = self[second] else { return .number(number, unit) }
@@ -92,7 +92,7 @@ private struct RegisterBook {
         return Quantity.adding(number, other.negated).map { .number($0, unit) }
     }
 
-    /// Dutch meters send only tariffs, some of Hager and EMH only the first one.
+    /// Dutch meters send only the tariffs; some Hager and EMH meters send only the first tariff.
     func sumOfTariffs(of total: OBISCode) -> RegisterValue? {
         var sum: (number: Quantity, unit: Unit?)?
         for tariff in 1...8 as ClosedRange<UInt8> {

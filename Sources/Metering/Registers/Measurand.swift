@@ -38,7 +38,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
 
     /// The properties of a quantity.
     package struct Facts: Sendable {
-        /// For users, without the name of the device.
+        /// The name shown to users; it does not include the device's name.
         package var title: String
         package var kind: Kind
         /// The unit it is published in; `nil` for texts, time stamps, factors and plain counts. Volume and flow may also be in litres.
@@ -55,7 +55,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         package var mayBeLost = false
         /// A factor is at most 1; anything beyond was misread.
         package var isFactor = false
-        /// The unit name of a plain count.
+        /// The unit name of a plain count, for display.
         package var counted: String?
 
         init(_ title: String, _ kind: Kind, _ unit: Unit? = nil, _ code: OBISCode? = nil) {
@@ -169,7 +169,7 @@ package enum MeasuredValue: Hashable, Sendable {
     case text(String)
     case time(WallTime)
 
-    /// The payload of its topic.
+    /// The payload published to the value's topic.
     package var text: String {
         switch self {
         case .number(let quantity): quantity.description

@@ -5,11 +5,11 @@ package struct MeasuredValues: Sendable {
     package struct Reading: Sendable {
         let measurand: Measurand
         package let value: MeasuredValue
-        /// The register, as in `canonicalRegisters`, which also derives some; `nil` for an estimate, or if the meter sent the value outside its
+        /// The register, possibly derived by `canonicalRegisters`; `nil` for an estimate, or if the meter sent the value outside its
         /// registers.
         package let code: OBISCode?
-        /// When it was last read, confirmed by a reading with the same value, or estimated. Without a checksum it may have been sent up to two
-        /// telegrams earlier.
+        /// When the value was last read, confirmed by a reading with the same value, or estimated. If telegrams have no checksum, the value
+        /// may have been sent up to two telegrams earlier.
         package let at: WallTime
     }
 
@@ -22,7 +22,7 @@ package struct MeasuredValues: Sendable {
 
     package func reading(of measurand: Measurand) -> Reading? { place(of: measurand).map { entries[$0] } }
 
-    /// Removes it if `value` is `nil`.
+    /// Stores the value, or removes the entry if `value` is `nil`.
     package mutating func set(_ measurand: Measurand, _ value: MeasuredValue?, code: OBISCode? = nil, at wall: WallTime) {
         guard let value else { return removeAll { $0 == measurand } }
         let reading = Reading(measurand: measurand, value: value, code: code, at: wall)
@@ -40,7 +40,7 @@ package struct MeasuredValues: Sendable {
 }
 
 extension MeasuredValues: Equatable {
-    /// Compares the values alone: one that was only confirmed is no news.
+    /// Compares only the values, not their times: a value that was merely confirmed has not changed.
     package static func == (a: MeasuredValues, b: MeasuredValues) -> Bool {
         a.count == b.count && a.entries.allSatisfy { b[$0.measurand] == $0.value }
     }

@@ -16,9 +16,9 @@ package struct OBISCode: Hashable, Sendable {
         self.init(bytes, bytes.indices)
     }
 
-    /// The same for a range of a telegram.
+    /// Parses the same format in a range of a telegram.
     package init?(_ bytes: [UInt8], _ range: Range<Int>) {
-        /// A to F; negative while not read.
+        /// A to F; negative until read.
         var numbers = SIMD8<Int16>(repeating: -1)
         var current: Int16 = -1
         var next = 2  // C, unless a '-' or ':' shows that A or B was read
@@ -80,10 +80,10 @@ extension OBISCode: CustomStringConvertible {
     /// Always the long form.
     package var description: String { "\(a)-\(b):\(c).\(d).\(e)*\(f)" }
 
-    /// As an electricity meter prints it: `1.8.0`, `1.8.0*01`.
+    /// The code as an electricity meter prints it: `1.8.0`, `1.8.0*01`.
     package var short: String { (a == 1 && b == 0 ? "" : "\(a)-\(b):") + "\(c).\(d).\(e)" + (f == 255 ? "" : "*\(f)") }
 
-    /// As printed in the readouts of polled meters, which expect the same form in a read command: `C.7.21`, `F.F`, `1.8.0*01`.
+    /// The code as printed in the readouts of polled meters, which expect the same form in a read command: `C.7.21`, `F.F`, `1.8.0*01`.
     package var printed: String {
         if self == OBISCode(97, 97, 0) { return "F.F" }
         guard a == 1, b == 0 else { return short }

@@ -1,4 +1,4 @@
-/// The units that meters send and that we publish. A meter's different spelling is parsed as one of these.
+/// The units that meters send and that we publish. Other spellings used by meters are parsed as one of these.
 package enum Unit: String, Sendable, Hashable, CaseIterable {
     case wattHours = "Wh", kilowattHours = "kWh", watts = "W", kilowatts = "kW"
     case vars = "var", kilovars = "kvar", varHours = "varh", kilovarHours = "kvarh"
@@ -32,9 +32,9 @@ package struct MeterProtocol: RawRepresentable, Sendable, Hashable {
 
     package init(rawValue: String) { self.rawValue = rawValue }
 
-    /// Modes A, B and C.
+    /// IEC 62056-21, modes A, B and C.
     package static let iec62056 = MeterProtocol(rawValue: "iec62056")
-    /// Mode D.
+    /// IEC 62056-21, mode D.
     package static let d0Push = MeterProtocol(rawValue: "d0-push")
     package static let sml = MeterProtocol(rawValue: "sml")
     package static let p1 = MeterProtocol(rawValue: "p1")
@@ -57,9 +57,9 @@ package struct Readout: Hashable, Sendable {
     package var isWhole: Bool
     /// The direction of the energy from the status word of the totals, if its format is known.
     package var direction: Direction?
-    /// When it was requested: no value in it is older than what the meter showed then.
+    /// When the readout was requested: every value in it is at least as new as what the meter showed then.
     package var asked: Instant
-    /// When its last byte arrived.
+    /// When the last byte of the readout arrived.
     package var at: Instant
 
     package init(
@@ -75,16 +75,17 @@ package struct Readout: Hashable, Sendable {
 
     package subscript(_ code: OBISCode) -> RegisterValue? { registers.first { $0.code == code }?.value }
 
-    /// The number printed on the meter, if it sends it: the manufacturer's serial number is preferred to the utility's property number.
+    /// The number printed on the meter, if the meter sends it: the manufacturer's serial number is preferred to the utility's property
+    /// number.
     package var number: String? { numberAndCode?.text }
 
     var numberAndCode: (text: String, code: OBISCode?)? {
-        // P1 sends it in a register, in hex.
+        // P1 meters send the serial number in a register, in hex.
         if let serial, serial.isLabel { return (serial, source == .p1 ? OBISCode(0, 0, 96, 1, 1, 255) : nil) }
         for (c, d, e) in [(96, 1, 0), (96, 1, 255), (0, 0, 9), (0, 0, 0), (96, 1, 1), (0, 0, 1)] as [(UInt8, UInt8, UInt8)] {
             for register in registers
             where register.code.c == c && register.code.d == d && register.code.e == e && register.code.f == 255
-                // Registers of a meter behind this one are skipped.
+                // Registers of a sub-meter behind this meter are skipped.
                 && (register.code.a != 0 || register.code.b == 0)
             {
                 if case .text(let text) = register.value, text.isLabel { return (text, register.code) }
@@ -98,7 +99,7 @@ package enum Direction: Sendable, Hashable { case importing, exporting }
 
 extension String {
     /// Whether this may be a name or a number printed on a meter. Longer texts, and those with control characters, don't come from a meter,
-    /// and would get into topics, device registries, log lines and files.
+    /// and must not get into topics, device registries, log lines and files.
     package var isLabel: Bool {
         !isEmpty && utf8.count <= 64 && utf8.allSatisfy { (0x20...0x7E).contains($0) }
     }

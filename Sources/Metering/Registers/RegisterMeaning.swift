@@ -3,7 +3,7 @@ extension Measurand {
     package init?(_ code: OBISCode) {
         guard code.a == 1, code.f == 255 else { return nil }
         switch (code.c, code.d) {
-        // The property number, if it is the only number.
+        // The utility's property number, if the meter sends no other number.
         case (0, 0) where code.e == 0: self = .serial
         // Meters number their error registers differently.
         case (97, 97): self = .meterError

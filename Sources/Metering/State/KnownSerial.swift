@@ -1,5 +1,5 @@
-/// The serial number of a meter. A different one is accepted after at least three readings over a minute: a misread digit is not another
-/// meter, and Home Assistant would create a device for each.
+/// The serial number of a meter. A different number is accepted only after at least three readings over a minute: a misread digit does not
+/// mean another meter, and Home Assistant would create a device for each misread number.
 struct KnownSerial: Sendable {
     enum Verdict: Sendable, Equatable {
         case same
@@ -19,7 +19,7 @@ struct KnownSerial: Sendable {
     /// A different number was read and has not been refuted since.
     var isDoubted: Bool { stranger != nil }
 
-    /// A readout without a number is attributed to the meter that the last number was from.
+    /// A readout without a number is attributed to the meter that sent the last number.
     mutating func hear(_ heard: String?, at now: Instant) -> Verdict {
         guard let known = number else {
             number = heard
@@ -38,7 +38,7 @@ struct KnownSerial: Sendable {
         return .exchanged(known)
     }
 
-    /// The same meter under its proper number.
+    /// Replaces the number without treating it as another meter.
     mutating func correct(_ number: String) {
         self.number = number
         stranger = nil

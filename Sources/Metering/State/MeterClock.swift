@@ -1,8 +1,8 @@
 /// How far a meter's own clock is off. The meter sends its time (0.9.1) and its date (0.9.2) separately, and never its time zone.
 struct MeterClock: Sendable {
-    /// A date read later than this does not belong to the same moment.
+    /// A date that is read more than this long after the time does not belong to the same moment.
     private static let longestBetween = Duration.seconds(120)
-    /// In a longer readout it is unclear when the meter read its clock.
+    /// If the readout takes longer than this, it is unclear when the meter read its clock.
     private static let longestReading = Duration.seconds(1)
     /// The largest offset of any time zone from UTC.
     private static let mostHours: Int64 = 14
@@ -15,10 +15,10 @@ struct MeterClock: Sendable {
 
     private var time: Time?
 
-    /// Meter minus wall clock in seconds, once `readout` completes it. Whole hours are the time zone or daylight saving, unless there are
-    /// too many.
+    /// The meter's clock minus the wall clock in seconds, once both its time and its date have been read. Whole hours are removed as time
+    /// zone or daylight saving, unless there are too many.
     mutating func offset(in readout: Readout, wall: WallTime) -> Int64? {
-        // A telegram that was not requested may have been delayed for long.
+        // A telegram that was not requested may have been delayed for a long time.
         guard readout.source == .iec62056, readout.asked < readout.at, readout.at - readout.asked <= Self.longestReading else { return nil }
         if let value = readout[OBISCode(0, 9, 1)] {
             let half = (readout.at - readout.asked).nanoseconds / 2
@@ -30,7 +30,7 @@ struct MeterClock: Sendable {
         }
         guard let time, let date = readout[OBISCode(0, 9, 2)], let day = Self.day(date) else { return nil }
         self.time = nil
-        // The date may already be that of the next day.
+        // If midnight may have passed since the time was read, the date may be that of the next day.
         let passed = readout.at - time.at
         guard passed <= Self.longestBetween, time.secondOfDay + Int64(passed.seconds.rounded(.up)) + 1 < 86_400 else { return nil }
         // The meter sends whole seconds: on average, half a second has passed.
@@ -40,13 +40,13 @@ struct MeterClock: Sendable {
         return hours.magnitude <= Self.mostHours ? offset - hours * 3600 : offset
     }
 
-    /// `184300`, `16:40:56`.
+    /// Parses `184300` and `16:40:56`.
     private static func secondOfDay(_ value: RegisterValue) -> Int64? {
         guard let (hour, minute, second) = pairs(value), hour < 24, minute < 60, second < 60 else { return nil }
         return hour * 3600 + minute * 60 + second
     }
 
-    /// Days since 1970, of `130512`, `16-03-22`, `25.11.21`.
+    /// Parses `130512`, `16-03-22` and `25.11.21`; returns days since 1970.
     private static func day(_ value: RegisterValue) -> Int64? {
         guard let (year, month, day) = pairs(value), 1...12 ~= month, day > 0 else { return nil }
         let leap: Int64 = year % 4 == 0 ? 1 : 0

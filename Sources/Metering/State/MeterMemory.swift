@@ -1,8 +1,8 @@
-/// A meter's totals at the time the daemon ended. The next start compares its readings with them.
+/// A meter's totals at the time the daemon ended. After the next start, readings are compared with them.
 package struct MeterMemory: Hashable, Sendable {
     package struct Total: Hashable, Sendable {
         package var value: Quantity
-        /// When it was read, by a wall clock that may have been wrong.
+        /// When the total was read, according to a wall clock that may have been wrong.
         package var at: WallTime
 
         package init(_ value: Quantity, at: WallTime) {
@@ -12,10 +12,11 @@ package struct MeterMemory: Hashable, Sendable {
     }
 
     package var serial: String?
-    /// The serial number is the meter's address.
+    /// `serial` is the meter's address, not its serial number.
     package var isAddress: Bool
     package var totals: [Measurand: Total]
-    /// The name of a meter behind another one. Each keeps its topics after a restart, whichever is read first.
+    /// The name, if this is a meter behind another one. It is saved so that the meter keeps its topics after a restart, in whatever order
+    /// such meters are read.
     package var name: String?
     /// The meters behind this one.
     package var channels: [UInt8: MeterMemory] = [:]
@@ -40,7 +41,7 @@ package struct MeterMemory: Hashable, Sendable {
 ///     check 1a2b3c4d
 package enum MeterMemoryRecord {
     private static let title = "jouled meter 1\n"
-    /// No record is longer.
+    /// The maximum length of a record.
     package static let limit = 16_384
 
     package static func text(of memory: MeterMemory) -> String {
@@ -52,7 +53,7 @@ package enum MeterMemoryRecord {
     private static func lines(of memory: MeterMemory) -> String {
         var lines = ""
         if let name = memory.name, name.isLabel, !name.contains(" " as Character) { lines = "name \(name)\n" }
-        // Other characters could be parsed as additional lines.
+        // A number with other characters could be parsed as additional lines.
         if let serial = memory.serial, serial.isLabel {
             lines += "\(memory.isAddress ? "address" : "serial") \(serial)\n"
         }
@@ -62,12 +63,12 @@ package enum MeterMemoryRecord {
         return lines
     }
 
-    /// `nil` unless every byte is as it was written.
+    /// Returns `nil` unless every byte is as it was written.
     package static func parse(_ bytes: [UInt8]) -> MeterMemory? {
         guard bytes.count <= limit, let text = String(validating: bytes, as: UTF8.self), text.hasPrefix(title) else { return nil }
         var memory = MeterMemory()
         var channel: UInt8?
-        // A line that is not recognised is detected by the comparison of the texts below.
+        // Unrecognised lines are skipped; the comparison of the texts below detects them.
         for line in text.split(separator: "\n").dropFirst() {
             let words = line.split(separator: " ")
             if words.count == 2, words[0] == "channel", let number = UInt8(words[1]) {

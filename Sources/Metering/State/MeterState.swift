@@ -9,8 +9,8 @@ package struct MeterDescription: Sendable, Equatable {
     }
 }
 
-/// All meters: the only place where readings are interpreted. The newest value of a register counts, totals never decrease, power is
-/// estimated if a meter sends none, and a meter without readings for too long becomes unavailable.
+/// The state of all meters, and the only place where readings are interpreted. The newest value of a register counts, totals never
+/// decrease, power is estimated if a meter sends none, and a meter without readings for too long becomes unavailable.
 package struct MeterState: Sendable {
     private enum Place: Sendable {
         case optical(Int)
@@ -29,9 +29,9 @@ package struct MeterState: Sendable {
     /// The state from the previous run, by the index of the optical meters.
     private var remembered: [MeterMemory] = []
     private var remarks: [String] = []
-    /// How many changes in sub-meters have to be saved for the next start.
+    /// Counts the changes in sub-meters that have to be saved for the next start.
     private var turnsBehind = 0
-    /// The index of the optical meter whose totals changed.
+    /// The index of the optical meter whose totals changed in the last readout.
     private var moved: Int?
     private var outputs: [OutputState] = []
 
@@ -70,7 +70,7 @@ package struct MeterState: Sendable {
         order.append(place)
     }
 
-    /// Everything that a change may affect, in one call: separate calls would each copy everything.
+    /// Returns everything that a change may have affected in one call, because separate calls would each copy everything.
     package mutating func drainChanges(
         ofPulses: Bool
     ) -> (snapshot: Snapshot, deadline: Instant?, remarks: [String]) {
@@ -100,7 +100,7 @@ package struct MeterState: Sendable {
     /// When `advance` is due next.
     package var deadline: Instant? { deadline(ofPulses: true) }
 
-    /// With `ofPulses` false, the deadlines of pulse meters are ignored.
+    /// When `advance` is due next. If `ofPulses` is false, the deadlines of pulse meters are ignored.
     package func deadline(ofPulses: Bool) -> Instant? {
         var earliest: Instant?
         for index in optical.indices { earliest = optical[index].deadline.earlier(earliest) }
@@ -136,7 +136,8 @@ package struct MeterState: Sendable {
         }
     }
 
-    /// `grid_gas`; if that is taken, also by a meter that has not been read since the start, `grid_gas_2` with its channel.
+    /// Names the meter `grid_gas`, or `grid_gas_2` with its channel if `grid_gas` is taken (possibly by a meter that has not been read
+    /// since the start).
     private mutating func addSubMeter(_ sub: SubMeter, at place: Int) -> Int? {
         let parent = optical[place].snapshot
         let known = remembered[place].channels
@@ -169,7 +170,8 @@ package struct MeterState: Sendable {
         return turns
     }
 
-    /// By the names of the optical meters. What was not read in this run is kept from the previous run.
+    /// What to save for the next start, by the names of the optical meters. What has not been read in this run is kept from the previous
+    /// run.
     package var memories: [String: MeterMemory] {
         var memories: [String: MeterMemory] = [:]
         for (place, meter) in optical.enumerated() { memories[meter.snapshot.name] = memory(at: place) }
@@ -217,7 +219,7 @@ package struct MeterState: Sendable {
         return nil
     }
 
-    /// Continues a pulse meter whose saved total is gone from the broker's retained value.
+    /// Continues a pulse meter whose saved total has been lost, using the total that the broker has retained.
     package mutating func settle(_ total: RememberedTotal, of meter: String, wall: WallTime) {
         changePulse(meter) { $0.settle(total, wall: wall) }
     }

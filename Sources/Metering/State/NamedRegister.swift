@@ -2,7 +2,7 @@
 package struct NamedRegister: Equatable, Sendable {
     package var code: OBISCode
     package var name: String
-    /// `nil` until it was read.
+    /// `nil` until the register has been read.
     package var value: RegisterValue?
     package var at: WallTime?
 
@@ -15,7 +15,7 @@ package struct NamedRegister: Equatable, Sendable {
 }
 
 extension RegisterValue {
-    /// The payload of its topic.
+    /// The payload published to the register's topic.
     package var measured: MeasuredValue {
         switch self {
         case .number(let number, _): .number(number)
@@ -23,7 +23,7 @@ extension RegisterValue {
         }
     }
 
-    /// Whether it could be another value of the same register: the same type and unit.
+    /// Whether `other` could be another value of the same register: the same type and unit.
     package func isLike(_ other: RegisterValue) -> Bool {
         switch (self, other) {
         case (.number(_, let unit), .number(_, let otherUnit)): unit == otherUnit
@@ -34,10 +34,10 @@ extension RegisterValue {
 }
 
 extension OBISCode {
-    /// A current total of energy, or the difference of two totals.
+    /// Whether this is a current energy total, or the difference of two totals.
     package var isCounter: Bool { a == 1 && d == 8 && f == 255 }
 
-    /// 16.8.0 is import minus export, 36.8.0 the same for L1.
+    /// Excludes 16.8.0, which is import minus export and may fall, and 36.8.0, the same for L1.
     package var isRisingCounter: Bool { isCounter && c % 20 != 16 }
 }
 
@@ -48,7 +48,7 @@ struct NamedRegisters: Sendable {
 
     private(set) var registers: [NamedRegister]
     private var totals: [MonotonicTotal]
-    /// Values from a telegram without a checksum, which the next one must confirm.
+    /// Values from a telegram without a checksum, which the next telegram must confirm.
     private var unconfirmed: [RegisterValue?]
 
     init(_ registers: [NamedRegister]) {
@@ -71,7 +71,7 @@ struct NamedRegisters: Sendable {
         }
     }
 
-    /// For a total without a checksum, the reading before.
+    /// Returns the value to publish. For a total read without a checksum, this is the previous reading.
     private func accepted(_ value: RegisterValue, _ index: Int) -> RegisterValue {
         guard case .number(_, let unit?) = value, let exponent = unit.exponentToKilo, let total = totals[index].value else { return value }
         return .number(total.scaled(by: -exponent), unit)
@@ -101,7 +101,7 @@ struct NamedRegisters: Sendable {
 }
 
 extension Unit {
-    /// Only for units of energy.
+    /// `nil` unless this is a unit of energy.
     fileprivate var exponentToKilo: Int? {
         switch self {
         case .wattHours, .varHours, .voltAmpereHours: -3

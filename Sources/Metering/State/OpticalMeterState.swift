@@ -22,9 +22,9 @@ struct OpticalMeterState: Sendable {
     /// Changes whenever a total does.
     private(set) var steps = 0
     private var lastReading: Instant?
-    /// When the meter becomes unavailable for lack of readings; `nil` once that was reported.
+    /// When the meter becomes unavailable for lack of readings; `nil` once that has been reported.
     private var staleAt: Instant?
-    /// The time between two readings with no problem in between: a long readout at 300 Bd takes minutes.
+    /// The time between the last two readings, if no problem occurred in between: a long readout at 300 Bd takes minutes.
     private var pace = Duration.zero
     private var isPaceKnown = false
     private var telegrams: Int64 = 0
@@ -32,7 +32,8 @@ struct OpticalMeterState: Sendable {
     /// The problem reported by the reader, and the one found in the values.
     private var readerProblem: String?
     private var valueProblem: String?
-    /// Why totals are held back, until they are read again and accepted: in a session each readout has different ones.
+    /// Why totals are held back, by name. An entry stays until that total is read again and accepted, because in a session each readout
+    /// contains different totals.
     private var held: [String: String] = [:]
     private var lightProblem: String?
     private var problem: String? { readerProblem ?? valueProblem ?? heldProblem ?? lightProblem }
@@ -59,14 +60,14 @@ struct OpticalMeterState: Sendable {
         sums = TariffSums(remembered.totals)
     }
 
-    /// The same object as before, unless something has changed since.
+    /// Returns the same object as before, unless something has changed since.
     mutating func share() -> SharedMeter {
         let current = shared ?? SharedMeter(snapshot)
         shared = current
         return current
     }
 
-    /// What the next start compares its readings with.
+    /// What readings are compared with after the next start.
     var memory: MeterMemory {
         var memory = MeterMemory(serial: serial.number, isAddress: isAddress)
         for (measurand, total) in totals { memory.totals[measurand] = total.value.map { MeterMemory.Total($0, at: total.wall) } }
@@ -82,11 +83,11 @@ struct OpticalMeterState: Sendable {
         staleAt = nil
         snapshot.isAvailable = false
         forgetSteps()
-        // This replaces a problem with the last values, but the reader may know the cause better.
+        // This replaces a problem found in the last values, but not one reported by the reader, which may know the cause better.
         if readerProblem == nil { snapshot.problem = "no valid reading for \(patience.components.seconds) s" }
     }
 
-    /// What was consumed while the meter was not read arrives as one step, whose time is meaningless.
+    /// Discards the steps: what was consumed while the meter was not being read arrives as one step at a meaningless time.
     private mutating func forgetSteps() {
         power.forget()
     }
@@ -123,7 +124,7 @@ struct OpticalMeterState: Sendable {
     }
 
     private mutating func recordRegisters(of readout: Readout, wall: WallTime) {
-        // Each register once.
+        // `canonicalRegisters` contains each register only once.
         for register in readout.canonicalRegisters { record(register, in: readout, wall: wall) }
         if !named.isEmpty { recordNamed(in: readout, wall: wall) }
         if let offset = clock.offset(in: readout, wall: wall) {
@@ -160,7 +161,7 @@ struct OpticalMeterState: Sendable {
 
     /// Returns false while the readout is from another meter that is not confirmed yet.
     private mutating func recognise(_ readout: Readout, wall: WallTime) -> Bool {
-        // C.1.0 is the meter's serial number and 0.0.0 its address; often they are equal, but one must not be compared with the other.
+        // C.1.0 is the meter's serial number and 0.0.0 its address. They are often equal, but must not be compared with each other.
         let number = readout.source == .iec62056 ? label(OBISCode(96, 1, 0), in: readout) : readout.numberAndCode
         let isKnown = serial.number != nil
         let heard = number ?? (isKnown && !isAddress ? nil : label(OBISCode(0, 0, 0), in: readout))
@@ -184,7 +185,7 @@ struct OpticalMeterState: Sendable {
         return true
     }
 
-    /// Whether the totals continue those of the known meter: then it was the serial number that was misread.
+    /// Whether the totals continue those of the known meter. If they do, only the serial number was misread.
     private func continues(in readout: Readout, wall: WallTime) -> Bool {
         var goesOn = false
         for register in readout.registers {
@@ -198,7 +199,7 @@ struct OpticalMeterState: Sendable {
         return goesOn
     }
 
-    /// Another meter: its totals start from what it reads now.
+    /// Starts again with another meter, whose totals start from its current readings.
     private mutating func beginAgain(after old: String) {
         totals = [:]
         held = [:]
@@ -256,7 +257,7 @@ struct OpticalMeterState: Sendable {
             remarks.append("\(measurand.rawValue) went from \(old) to \(value): it stayed there, so the meter was replaced or set")
         case .waiting: break
         case .impossible: hold(measurand.rawValue, "can't be \(value)")
-        // Without the number, which changes: the message is reported once.
+        // The message leaves out the reading, which changes each time, so that it is reported only once.
         case .backwards: hold(measurand.rawValue, "ran backwards: held at \(heldText(measurand))")
         case .tooFast: hold(measurand.rawValue, "rose faster than \(maxPower) W: held until confirmed")
         }
@@ -283,7 +284,7 @@ struct OpticalMeterState: Sendable {
 
     private mutating func recordMomentary(_ value: Quantity, of measurand: Measurand, _ code: OBISCode, wall: WallTime) {
         if let bound = measurand.bound(maxPower: maxPower), value > bound || value < bound.negated {
-            // Power is not estimated either: a meter that has sent its power will send it again.
+            // From now on power is not estimated either: a meter that has sent its power will send it again.
             if measurand == .power || measurand == .powerImport { sendsPower = true }
             errors += 1
             valueProblem = "\(measurand.rawValue) is more than a connection of \(maxPower) W allows: not published"

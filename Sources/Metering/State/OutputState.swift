@@ -1,9 +1,9 @@
-/// Whether an output delivers.
+/// Whether an output delivers its messages.
 package struct OutputState: Sendable, Equatable {
-    /// `mqtt`
+    /// The name of the output, e.g. `mqtt`.
     package let name: String
-    /// Why it delivers nothing, in words; `nil` while it delivers.
+    /// Why the output delivers nothing, in words; `nil` while it delivers.
     package var problem: String?
-    /// When that began.
+    /// When the output began, or ceased, to deliver.
     package var since: WallTime
 }

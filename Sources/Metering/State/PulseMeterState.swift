@@ -1,4 +1,4 @@
-/// What a counter has counted on its line: only numbers, which are passed on at every pulse.
+/// What a counter has counted on its line. It contains only numbers, because it is passed on at every pulse.
 package struct PulseCount: Sendable, Equatable {
     /// Every pulse ever counted on this input.
     package var counted: Int64 = 0
@@ -8,7 +8,8 @@ package struct PulseCount: Sendable, Equatable {
     package var lost: Int64 = 0
     /// When the newest pulse began.
     package var lastPulse: Instant?
-    /// When the one before it began; `nil` if unknown. Not every pulse is reported separately: these two give the current power.
+    /// When the pulse before the newest began; `nil` if unknown. Not every pulse is reported separately, so these two times are needed for
+    /// the current power.
     package var pulseBefore: Instant?
 
     package init() {}
@@ -18,7 +19,7 @@ package struct PulseCount: Sendable, Equatable {
 @dynamicMemberLookup
 package struct PulseReading: Sendable, Equatable {
     package var count = PulseCount()
-    /// Why the line can't be read; `nil` when it is.
+    /// Why the line can't be read; `nil` while it can.
     package var problem: String?
     /// Why unsaved pulses would be lost if the process ended; `nil` if they would not.
     package var journalProblem: String?
@@ -34,7 +35,7 @@ package struct PulseReading: Sendable, Equatable {
 /// A pulse meter's total from before the process began.
 package enum StoredTotal: Sendable, Equatable {
     case total(PulseTotal)
-    /// The last but one, and why not the last.
+    /// The last saved total but one, and why the last one can't be used.
     case older(PulseTotal, String)
     case new
     /// A saved total exists but can't be read: the total stays unknown until it is set or the broker's is found.
@@ -50,7 +51,7 @@ struct PulseMeterState: Sendable {
     private let pulsesPerUnit: Quantity
     private let medium: Medium
     private var reading = PulseReading()
-    /// The maximum delay until a pulse is reported, which is after its end.
+    /// The maximum delay until a pulse is reported; the report follows the end of the pulse.
     private static let latestReport = Duration.milliseconds(200)
     /// The jitter of the contact and of the timestamp.
     private static let jitter = Duration.milliseconds(2)
@@ -79,14 +80,14 @@ struct PulseMeterState: Sendable {
         publish(wall)
     }
 
-    /// The same object as before, unless something has changed since.
+    /// Returns the same object as before, unless something has changed since.
     mutating func share() -> SharedMeter {
         let current = shared ?? SharedMeter(snapshot)
         shared = current
         return current
     }
 
-    /// The estimated power falls when no pulse comes.
+    /// When the estimated power falls unless a pulse comes.
     private(set) var deadline: Instant?
 
     mutating func advance(to now: Instant, wall: WallTime) {
@@ -100,7 +101,7 @@ struct PulseMeterState: Sendable {
             snapshot.readings += 1
             snapshot.readAt = wall
             snapshot.values.set(.lastReading, .time(wall), at: wall)
-            // If this pulse was already the newest before, nothing is recorded.
+            // Records nothing if this pulse has already been recorded as the newest one.
             if let before = new.pulseBefore { recordRate(new.counted - 1, at: before) }
             recordRate(new.counted, at: new.lastPulse ?? now)
         }
@@ -143,7 +144,7 @@ struct PulseMeterState: Sendable {
             snapshot.total = total
             totalProblem = total.originProblem
         case .nothing:
-            // A saved total that can't be read was certainly not 0.
+            // If there is a saved total that can't be read, the total was certainly not 0.
             guard snapshot.total != nil, total.settle(from: nil, at: wall) else { return }
             snapshot.total = total
             totalProblem = nil
@@ -194,7 +195,7 @@ struct PulseMeterState: Sendable {
 }
 
 extension PulseTotal {
-    /// Reported until the total is set.
+    /// The problem that is reported until the user sets the total.
     fileprivate var originProblem: String? {
         guard case .broker = origin else { return nil }
         return

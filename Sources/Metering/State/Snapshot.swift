@@ -36,7 +36,7 @@ package struct Snapshot: Sendable {
     }
 }
 
-/// One meter of a snapshot. Usually another meter has changed; this one is then passed on by reference, not copied.
+/// One meter of a snapshot. Most changes affect another meter, so this one is passed on by reference instead of being copied.
 package final class SharedMeter: Sendable {
     package let meter: MeterSnapshot
 
@@ -57,15 +57,15 @@ package struct MeterSnapshot: Sendable, Equatable {
     package var kind: MeterKind
     /// The unit of `volume` (m³ or L); `flow` is per hour. `nil` for electricity.
     package var volumeUnit: Unit?
-    /// A value that was never read is missing here.
+    /// Values that have never been read are missing here.
     package var values = MeasuredValues()
     /// The registers that the user has named, in the order of the configuration, read or not.
     package var named: [NamedRegister] = []
     /// The meter is being read.
     package var isAvailable = false
-    /// Why it is not being read (or not right), in words.
+    /// Why the meter is not being read (or not correctly), in words.
     package var problem: String?
-    /// The problem, also that of a meter that was never read.
+    /// The problem, including that of a meter that has never been read.
     package var failure: String? { problem ?? (isAvailable ? nil : "has not been read yet") }
     package var manufacturer: String?
     package var model: String?
@@ -73,7 +73,7 @@ package struct MeterSnapshot: Sendable, Equatable {
     /// The number of readings included; `readAt` is the time of the newest.
     package var readings = 0
     package var readAt: WallTime?
-    /// What must survive a restart; only for pulse meters whose saved total could be read.
+    /// The total that must survive a restart; only for pulse meters whose saved total could be read.
     package var total: PulseTotal?
     /// This pulse meter's total is unknown until it is set or the broker's is found.
     package var lacksTotal = false

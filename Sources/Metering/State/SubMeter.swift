@@ -1,16 +1,16 @@
 /// A gas, water or heat meter that sends its reading to the electricity meter, which forwards it (M-Bus behind a P1 port).
 package struct SubMeter: Sendable, Hashable {
-    /// Of the reading; B is the channel.
+    /// The code of the reading; its B is the channel.
     package var code: OBISCode
     package var medium: Medium
     package var serial: String?
     package var serialCode: OBISCode?
-    /// In m³, heat in kWh.
+    /// The reading in m³, or in kWh for heat.
     package var reading: Quantity
 
     package var channel: UInt8 { code.b }
 
-    /// The M-Bus of a P1 meter has no more channels. Each one that appears takes topics, a device and memory.
+    /// The M-Bus of a P1 meter has no more channels than these. Others are ignored, because each one takes up topics, a device and memory.
     static let channels: ClosedRange<UInt8> = 1...4
 }
 
@@ -41,7 +41,7 @@ extension Readout {
         }
     }
 
-    /// From the device types of the M-Bus.
+    /// Determines the medium from the M-Bus device type.
     private func medium(ofChannel channel: UInt8) -> Medium? {
         guard case .text(let type)? = self[OBISCode(0, channel, 24, 1, 0, 255)] else { return nil }
         switch Int(type) {
@@ -66,7 +66,7 @@ extension OBISCode {
     fileprivate var isSubMeterReading: Bool { a == 0 && SubMeter.channels.contains(b) && c == 24 && d == 2 && f == 255 }
 }
 
-/// Decodes an identifier: P1 sends them as characters in hex, or plain.
+/// Decodes an identifier, which P1 meters send as plain text or as characters in hex.
 package func charactersOfHex(_ text: String) -> String {
     let digits = Array(text.utf8)
     guard !digits.isEmpty, digits.count % 2 == 0 else { return text }
@@ -87,7 +87,7 @@ struct SubMeterState: Sendable {
     private(set) var total = MonotonicTotal()
     private var problem: String?
     private let measurand: Measurand
-    /// These meters send a reading between once in five minutes and once a day.
+    /// These meters send a reading at most every five minutes and at least once a day.
     private static let refresh = Duration.seconds(25 * 3600)
 
     init(_ meter: SubMeter, name: String, title: String, remembered: MeterMemory?) {
@@ -99,7 +99,7 @@ struct SubMeterState: Sendable {
         if let known = remembered?.totals[measurand] { total = MonotonicTotal(remembered: known.value, at: known.at) }
     }
 
-    /// What the next start compares its readings with.
+    /// What readings are compared with after the next start.
     var memory: MeterMemory {
         var memory = MeterMemory(
             serial: serial.number, totals: total.value.map { [measurand: MeterMemory.Total($0, at: total.wall)] } ?? [:])
@@ -144,7 +144,7 @@ struct SubMeterState: Sendable {
         return remark.map { "\(snapshot.name): \($0)" }
     }
 
-    /// More than the largest domestic meters can pass: m³, or kWh of heat.
+    /// More than the largest domestic meters can count in an hour: m³, or kWh of heat.
     private static func mostPerHour(_ medium: Medium) -> Double { medium == .heat ? 1000 : 100 }
 
     func snapshot(of parent: MeterSnapshot) -> MeterSnapshot {

@@ -1,8 +1,8 @@
-/// Tracks the tariffs that make up a total which the meter itself does not send. If one of them is missing, the sum of the others would be
-/// a total that has decreased.
+/// Tracks the tariffs that make up a total which the meter itself does not send. If one of them were missing, the sum of the others would
+/// look like a total that has decreased.
 struct TariffSums: Sendable {
     private struct Sum: Sendable {
-        /// A bit for each tariff number.
+        /// One bit for each tariff that the meter has sent.
         var known: UInt16 = 0
         var missingSince: Instant?
 
@@ -29,7 +29,7 @@ struct TariffSums: Sendable {
 
     init() {}
 
-    /// From the totals of a previous run.
+    /// Restores the known tariffs from the totals of a previous run.
     init(_ totals: [Measurand: MeterMemory.Total]) {
         for tariff in 1...4 {
             if totals[Self.imports[tariff - 1]] != nil { imported.known |= 1 << UInt16(tariff) }
@@ -37,7 +37,7 @@ struct TariffSums: Sendable {
         }
     }
 
-    /// Always true for a total that the meter sent itself.
+    /// Whether no tariff is missing; always true for a total that the meter sent itself.
     mutating func isWhole(_ total: OBISCode, in readout: Readout) -> Bool {
         guard total.d == 8, total.e == 0, total.c == 1 || total.c == 2, readout[total] == nil else { return true }
         var sent: UInt16 = 0

@@ -1,11 +1,11 @@
-/// A total that was set to what the meter's display showed. Two of them show how well the pulses match the display.
+/// A total that was set to what the meter's display showed. Two corrections show how well the pulses match the display.
 package struct Correction: Hashable, Sendable {
     package var at: WallTime
     /// The total before the correction; `nil` if it was lost.
     package var before: Quantity?
-    /// With the digits that were entered: they show how precisely the display was read.
+    /// Keeps all digits that were entered: they show how precisely the display was read.
     package var display: Quantity
-    /// All pulses ever counted, at that moment.
+    /// All pulses ever counted up to the correction.
     package var pulses: Int64
 
     package init(at: WallTime, before: Quantity?, display: Quantity, pulses: Int64) {
@@ -15,9 +15,10 @@ package struct Correction: Hashable, Sendable {
         self.pulses = pulses
     }
 
-    /// Only this many corrections are kept, the newest.
+    /// Only this many of the newest corrections are kept.
     package static let most = 16
-    /// If a total is set again within this many milliseconds, before a pulse came, the first one was mistyped.
+    /// If a total is set again within this many milliseconds and no pulse has come in between, the first entry is assumed to be a typing
+    /// error.
     private static let secondThought: Int64 = 600_000
 
     func replaces(_ last: Correction) -> Bool {
@@ -31,7 +32,7 @@ extension WallTime {
 }
 
 extension PulseTotal {
-    /// The origin, the corrections in words, oldest first, and the drift.
+    /// The origin, the corrections (oldest first) and the drift, in words.
     package var remarks: [String] {
         let settings = corrections.map { correction in
             "\(correction.at.rfc3339Seconds): set to \(correction.display)"

@@ -1,16 +1,16 @@
 /// The difference between the pulses counted between two corrections and what the display shows, with its most likely cause.
 ///
-/// It uses today's constant: after the constant was fixed, the drift is still computed from the corrections that revealed the error.
+/// Computed with the current constant, even from corrections made before the constant was fixed.
 package struct Drift: Hashable, Sendable {
     package enum Cause: Hashable, Sendable {
-        /// The difference is within the last digit of the display and a pulse in progress.
+        /// The difference is at most the last digit of the display plus a pulse in progress.
         case agrees
-        /// The display moves as it would with this constant.
+        /// The display moved as if this were the meter's constant.
         case constant(Quantity)
         case bounce, loss
         /// No pulse came at all.
         case silence
-        /// No meter deviates that much.
+        /// No meter deviates this much, so a total was mistyped.
         case mistyped
     }
 
@@ -23,7 +23,7 @@ package struct Drift: Hashable, Sendable {
 
     /// `nil` if no two corrections can be compared.
     init?(_ corrections: [Correction], pulsesPerUnit: Quantity) {
-        // If the display went backwards, the earlier corrections are from another meter, or it was a typing error.
+        // If the display went backwards between two corrections, the earlier one is from another meter, or a total was mistyped.
         let spans = zip(corrections, corrections.dropFirst()).map { Span($0, $1, pulsesPerUnit) }.reversed().prefix { $0 != nil }
         let comparable = spans.compactMap(\.self)
         guard let newest = comparable.first, let last = corrections.last else { return nil }
@@ -44,7 +44,7 @@ package struct Drift: Hashable, Sendable {
 
     package var pulses: Int64 { counted - expected }
 
-    /// Relative to what was expected; `nil` if that is 0.
+    /// The deviation relative to the expected pulses; `nil` if none were expected.
     package var percent: Quantity? {
         guard expected > 0 else { return nil }
         let (scaled, half) = (Int128(pulses) * 10_000, Int128(expected) / 2)
@@ -77,7 +77,7 @@ extension Drift.Cause: CustomStringConvertible {
 private struct Span {
     let counted: Int64
     let expected: Int64
-    /// The number of pulses that the last digit of the display hides, plus one in progress.
+    /// The number of pulses in one unit of the display's last digit, plus one in progress.
     let tolerance: Int64
 
     init?(_ first: Correction, _ last: Correction, _ pulsesPerUnit: Quantity) {
@@ -91,7 +91,7 @@ private struct Span {
     }
 
     private static func pulses(in units: Quantity, _ pulsesPerUnit: Quantity, roundedUp: Bool) -> Int64 {
-        // Eighteen digits each: the product fits in 128 bits.
+        // Both mantissas have at most eighteen digits, so the product fits in 128 bits.
         var product = Int128(units.mantissa) * Int128(pulsesPerUnit.mantissa)
         var divisor = Int128(1)
         let exponent = units.exponent + pulsesPerUnit.exponent
@@ -104,7 +104,7 @@ private struct Span {
     var ratio: Double { Double(counted) / Double(max(expected, 1)) }
     var uncertainty: Double { Double(tolerance) / Double(max(expected, 1)) }
 
-    /// `spans`: all of them, newest first.
+    /// `spans`: all comparable spans, newest first.
     func cause(_ pulsesPerUnit: Quantity, _ spans: [Span]) -> Drift.Cause {
         if agrees { return .agrees }
         if counted == 0 { return .silence }
@@ -116,9 +116,9 @@ private struct Span {
     /// The usual constants of meters, as a mantissa from 1 to 10 with two decimals.
     private static let usual: [Int64] = [100, 125, 160, 200, 240, 250, 320, 375, 400, 480, 500, 600, 640, 750, 800, 1000]
 
-    /// A constant that many meters have, or one that is wrong by a simple factor.
+    /// Returns a constant that would match the display: a usual one, or the configured one changed by a simple factor.
     private func usualConstant(_ pulsesPerUnit: Quantity) -> Quantity? {
-        // No other usual constant is closer to the configured one.
+        // A smaller deviation is not attributed to another usual constant.
         guard (ratio - 1).magnitude > 0.1, ratio < 100, uncertainty <= 0.05 else { return nil }
         let (digits, exponent) = split(pulsesPerUnit.approximate * ratio)
         if uncertainty <= 0.01, let usual = Self.usual.first(where: { isNear(digits, Double($0) / 100) }) {
@@ -134,10 +134,10 @@ private struct Span {
 
     private func isNear(_ a: Double, _ b: Double) -> Bool { (a / b - 1).magnitude <= 0.005 + uncertainty }
 
-    /// Bounce and loss vary over time; a wrong constant does not.
+    /// Returns the constant that matches a steady deviation: bounce and loss vary over time, a wrong constant does not.
     private func steadyConstant(_ pulsesPerUnit: Quantity, _ spans: [Span]) -> Quantity? {
         let recent = spans.prefix(3)
-        // If no pulses were counted recently, the cause is not the constant, which would be 0.
+        // If no pulses were counted recently, the constant is not the cause: it would have to be 0.
         guard recent.count > 1, recent.allSatisfy({ $0.counted > 0 }) else { return nil }
         let deviation = recent.reduce(0) { $0 + $1.ratio - 1 } / Double(recent.count)
         let margin = deviation.magnitude / 10

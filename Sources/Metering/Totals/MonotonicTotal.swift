@@ -4,19 +4,19 @@
 package struct MonotonicTotal: Sendable {
     package enum Verdict: Sendable, Equatable {
         case accepted
-        /// Not published, but no error: it waits for the next reading, or has fewer digits than the known value.
+        /// Not published, but not an error: the next reading must confirm it, or it has fewer digits than the known value.
         case waiting
         /// No meter can have such a value.
         case impossible
-        /// Less than before.
+        /// Less than the known value.
         case backwards
-        /// More than the connection allows.
+        /// A faster rise than the connection allows.
         case tooFast
         /// Accepted although it contradicts the known value, which is given here.
         case replaced(Quantity)
     }
 
-    /// What limits a total's readings.
+    /// Limits on a total's readings.
     package struct Rules: Sendable {
         /// The maximum rise per hour, in the total's unit.
         package var perHour: Double
@@ -42,34 +42,36 @@ package struct MonotonicTotal: Sendable {
         var weight = 1
     }
 
-    /// This many readings over this long replace the known value. After a power cut, a meter may show anything for some seconds.
+    /// The known value is replaced after this many readings over this period. After a power cut, a meter may show anything for some
+    /// seconds.
     private static let candidateReadings = 3
     package static let candidateLength = Duration.seconds(15 * 60)
     private static let firstLength = Duration.seconds(60)
-    /// Registers are refreshed every second or two, and a reading takes time.
+    /// Seconds added to the elapsed time: registers are refreshed every second or two, and a reading takes time.
     private static let slack = 5.0
-    /// The wall clock may be wrong by years: it accounts for no more than this.
+    /// The longest time between two runs, in milliseconds, that is inferred from the wall clock, which may be wrong by years.
     private static let mostAway: Int64 = 31 * 86_400_000
     /// kWh or m³: more than any meter's display can show.
     private static let most = 100_000_000.0
 
-    /// The accepted value: without a checksum, the reading before the newest.
+    /// The accepted value. If telegrams have no checksum, this is the reading before the newest.
     package private(set) var value: Quantity?
     /// The wall clock when the value was read, for the next start.
     package private(set) var wall = WallTime(millisecondsSince1970: 0)
-    /// `nil` until a value was accepted in this run.
+    /// `nil` until a value has been accepted in this run.
     private var at: Instant?
     private var changedAt = Instant(nanoseconds: 0)
     private var candidate: Candidate?
-    /// Read without a checksum: it is accepted if the next one is not lower.
+    /// The newest reading without a checksum; it is accepted if the next one is not lower.
     private var unconfirmed: Quantity?
     private var landmark = 0.0
-    /// Changes when the total has grown by a tenth: Home Assistant takes a larger decrease than that for a new metering cycle.
+    /// Changes, so that the total is saved, when it has grown by a tenth: Home Assistant would take a larger decrease for a new metering
+    /// cycle.
     private(set) var turns = 0
 
     package init() {}
 
-    /// `value` is the total when the daemon ended.
+    /// `value` is the total from when the daemon last ended.
     package init(remembered value: Quantity, at wall: WallTime) {
         self.value = value
         self.wall = wall
@@ -87,13 +89,13 @@ package struct MonotonicTotal: Sendable {
             return hold(new, now, wall, rules, unit, because: .backwards)
         }
         guard rise <= allowed(now, wall, rules, unit) else { return hold(new, now, wall, rules, unit, because: .tooFast) }
-        // Only the wall clock shows how long the meter was not read, so a rise beyond a few seconds' worth must be confirmed for some time.
-        // So must whole kWh if the digits after the point are known.
+        // After a start, only the wall clock shows how long the meter was not read. So a rise of more than a few seconds' worth must be
+        // confirmed for some time, and so must whole kWh if the decimals are known.
         if at == nil, rise > rules.perHour * Self.slack / 3600 + min(unit, 1) || rise > 0 && new.exponent > value.exponent {
             addToCandidate(new, now, rules, unit)
             guard let candidate, candidate.newest == new, now - candidate.since >= Self.firstLength else { return .waiting }
         }
-        // The remembered value is old; the other readings of this run are better evidence.
+        // The value from the previous run is old; if this run's other readings are higher, they are better evidence.
         if at == nil, let candidate, candidate.weight > 1, new < candidate.newest {
             addToCandidate(new, now, rules, unit)
             return .waiting
@@ -124,7 +126,7 @@ package struct MonotonicTotal: Sendable {
         return rise > -unit && rise <= allowed(now, wall, rules, unit)
     }
 
-    /// A number with too many digits could not be parsed after a restart.
+    /// Rejects numbers with too many digits, which could not be parsed after a restart.
     private static func isPossible(_ new: Quantity, _ unit: Double) -> Bool {
         !new.isNegative && new.isReadable && Double(new.mantissa) * unit < most
     }
@@ -134,12 +136,12 @@ package struct MonotonicTotal: Sendable {
         return new.exponent == value.exponent && !overflow ? Double(difference) * unit : new.approximate - value.approximate
     }
 
-    /// One unit more, at most 1, because the last digit may have been about to advance.
+    /// The maximum rise, plus one unit (at most 1) because the last digit may have been about to advance.
     private func allowed(_ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double) -> Double {
         rules.perHour * (elapsed(now, wall, rules) + Self.slack) / 3600 + min(unit, 1)
     }
 
-    /// There is no known value to compare with; without a checksum, the next reading must confirm it.
+    /// Handles a reading while no value is known to compare it with; without a checksum, the next reading must confirm it.
     private mutating func begin(_ new: Quantity, _ now: Instant, _ wall: WallTime, _ rules: Rules, _ unit: Double) -> Verdict {
         if !rules.isChecked {
             addToCandidate(new, now, rules, unit)

@@ -15,9 +15,9 @@ package struct PulseTotal: Hashable, Sendable {
     package enum Origin: Hashable, Sendable {
         /// Started here from 0, or set by the user.
         case own
-        /// Nothing was saved, and the broker has not been asked yet: the total contains only what was counted since.
+        /// Nothing was saved, and the broker has not been asked yet: the total contains only what has been counted since the start.
         case unsettled
-        /// Nothing was saved; the base is from the broker's retained value, since this time.
+        /// Nothing was saved; the base was taken from the broker's retained value at this time.
         case broker(WallTime)
     }
 
@@ -58,8 +58,7 @@ package struct PulseTotal: Hashable, Sendable {
         begin(at: display)
     }
 
-    /// Adds what was counted while the total was unknown to the broker's value, or to 0 if it has none. Returns false if the sum does not
-    /// fit.
+    /// Adds the broker's value (0 if it has none) to what was counted while the total was unknown. Returns false if the sum does not fit.
     package mutating func settle(from remembered: Quantity?, at wall: WallTime) -> Bool {
         precondition(origin == .unsettled)
         guard let remembered else {

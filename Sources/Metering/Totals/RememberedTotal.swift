@@ -1,13 +1,13 @@
-/// The broker's answer about a pulse meter whose saved total is gone.
+/// The broker's answer about a pulse meter whose saved total has been lost.
 package enum RememberedTotal: Sendable, Hashable {
     case found(Quantity)
     case nothing
-    /// The payload is not a total, with the reason.
+    /// The payload is not a total, for the given reason.
     case unreadable(String)
     /// The broker could not be asked.
     case unanswered
 
-    /// The payload of the total's topic.
+    /// Parses the payload of the total's topic.
     package init(_ payload: [UInt8]) {
         guard !payload.isEmpty else {
             self = .nothing

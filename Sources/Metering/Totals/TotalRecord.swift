@@ -9,10 +9,11 @@
 ///     check 1a2b3c4d
 ///
 /// Times are in milliseconds since 1970; corrections are in order, oldest first, with `-` for a lost total. Version 1 had no corrections. A
-/// total of our own has no `origin` line and is version 2, others are version 3; one that waits for the broker has `origin unsettled`.
+/// total that does not depend on the broker has no `origin` line and is version 2. Others are version 3; a total that still waits for the
+/// broker has `origin unsettled`.
 package enum TotalRecord {
     private static let title = "jouled total "
-    /// No record is longer.
+    /// The maximum length of a record.
     package static let limit = 2048
     /// No input ever counts that many pulses.
     private static let most: Int64 = 1_000_000_000_000_000
@@ -39,7 +40,7 @@ package enum TotalRecord {
         return CheckSum.sealed(body)
     }
 
-    /// `nil` unless every byte is as it was written.
+    /// Returns `nil` unless every byte is as it was written.
     package static func parse(_ bytes: [UInt8]) -> PulseTotal? {
         guard bytes.count <= limit, let text = String(validating: bytes, as: UTF8.self) else { return nil }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { $0.split(separator: " ").map(String.init) }
@@ -62,7 +63,7 @@ package enum TotalRecord {
         return .broker(WallTime(millisecondsSince1970: at).writable)
     }
 
-    /// A line that is skipped here is detected by the comparison of the texts.
+    /// A line that can't be parsed is skipped; the comparison of the texts in `parse` detects it.
     private static func correction(_ words: [String], _ counted: Int64) -> Correction? {
         guard words.count == 8, let milliseconds = Int64(words[1]), let pulses = Int64(words[3]), (0...counted).contains(pulses),
             let display = Quantity(words[7])
