@@ -2,8 +2,8 @@ import Metering
 
 /// A virtual sensor of Domoticz: the meter and the quantity that it shows.
 package struct DomoticzDevice: Sendable, Equatable {
-    /// In Domoticz's terms: P1 Smart Meter, Gas, Electric (instant and counter), Usage, Counter, Voltage, Ampere (1 or 3 phases), Custom
-    /// Sensor.
+    /// The types of virtual sensors, by their names in Domoticz: P1 Smart Meter, Gas, Electric (instant and counter), Usage, Counter,
+    /// Voltage, Ampere (1 or 3 phases), Custom Sensor.
     package enum Kind: String, Sendable, CaseIterable {
         case p1, p1Gas = "p1-gas", kwh, usage, counter, voltage, current, current3 = "current-3", custom
     }
@@ -11,7 +11,7 @@ package struct DomoticzDevice: Sendable, Equatable {
     package var idx: Int
     package var meter: String
     package var kind: Kind
-    /// For kinds that can show more than one quantity.
+    /// The quantity to show; only for kinds that can show more than one.
     package var quantity: Measurand?
     /// `p1` only: the tariffs are reported separately.
     package var hasTariffs = false
@@ -55,7 +55,7 @@ package struct DomoticzDevice: Sendable, Equatable {
 
     private func total(of meter: MeterSnapshot) -> Measurand { Self.totals.first { meter.values[$0] != nil } ?? Self.totals[0] }
 
-    /// `nil` while a part is missing: a partial line would corrupt the history.
+    /// Returns `nil` while a part is missing, because a partial line would corrupt the history.
     func reading(of meter: MeterSnapshot) -> Reading? {
         let numbers = parts(of: meter).map { meter.number($0) }
         let known = numbers.compactMap(\.self)
@@ -90,13 +90,13 @@ package struct DomoticzDevice: Sendable, Equatable {
         return Reading(svalue: (line + powers).map(String.init).joined(separator: ";"), counters: line)
     }
 
-    /// The power in the direction of its counter.
+    /// The power in watts; for a counter of one direction, 0 while energy flows in the other direction.
     private func power(_ power: Quantity) -> Int64? {
         guard let watts = power.whole(of: 0) else { return nil }
         return quantity == .energyExport ? max(-watts, 0) : quantity == .energyImport ? max(watts, 0) : watts
     }
 
-    /// In Wh or litres.
+    /// The total in whole Wh or litres.
     private func count(_ total: Quantity, of meter: MeterSnapshot) -> Int64? {
         guard !total.isNegative else { return nil }
         return total.whole(of: meter.volumeUnit == .litres ? 0 : -3)

@@ -9,8 +9,8 @@ package struct DomoticzGateway: Sendable, Equatable {
     package init() {}
 }
 
-/// Decides when Domoticz is updated: a device's line is sent when it changes, and periodically while it does not, as long as its meter is
-/// being read.
+/// Decides when Domoticz is updated. A device's line is sent when it changes, and is repeated periodically otherwise, as long as the
+/// device's meter is being read.
 package struct DomoticzPublication: MQTTOutput {
     package private(set) var nextDeadline: Instant?
     private let topic: String
@@ -63,7 +63,7 @@ package struct DomoticzPublication: MQTTOutput {
         return messages
     }
 
-    /// Not retained: otherwise Domoticz would take it as another update every time it starts.
+    /// Not retained: otherwise Domoticz would count it as another update at each of its starts.
     private func message(_ idx: Int, _ svalue: String) -> MQTTMessage {
         let members: [(String, JSON)] = [
             ("command", .string("udevice")), ("idx", .number(String(idx))), ("nvalue", .number("0")), ("svalue", .string(svalue)),
@@ -72,9 +72,9 @@ package struct DomoticzPublication: MQTTOutput {
     }
 }
 
-/// The last line sent for one device, and what is to be sent next.
+/// The last line sent for one device, and the data for the next one.
 private struct DeviceLine: Sendable {
-    /// Domoticz writes its history every five minutes and reports a device as lost after an hour of silence.
+    /// Often enough: Domoticz writes its history every five minutes and reports a device as lost after an hour of silence.
     private static let repeatAfter = Duration.seconds(300)
 
     let device: DomoticzDevice
@@ -111,7 +111,7 @@ private struct DeviceLine: Sendable {
         return patience.deadline ?? sentAt.map { max($0 + Self.repeatAfter, next) }
     }
 
-    /// `nil` when there is nothing to send.
+    /// Returns the line to send, or `nil` if nothing is to be sent.
     mutating func line(now: Instant) -> String? {
         remark = nil
         guard let meter, meter.isAvailable else {
@@ -134,7 +134,7 @@ private struct DeviceLine: Sendable {
         return reading.svalue
     }
 
-    /// A counter may only decrease when the meter was replaced or somebody set the total; any other decrease is not sent.
+    /// Whether a counter decreased although neither was the meter replaced nor did somebody set the total. Such a line is not sent.
     private func falls(_ reading: DomoticzDevice.Reading, _ meter: MeterSnapshot) -> Bool {
         guard let sent, meter.serial == serial, meter.total?.base == total?.base, meter.total?.basePulses == total?.basePulses else {
             return false

@@ -1,11 +1,11 @@
 import Metering
 
-/// The settings of a pe32me162 message: its meter, its topic and its device id.
+/// The settings for messages in the format of pe32me162: the meter, the topic and the device id.
 package struct FormOutput: Sendable, Equatable {
     package var meter: String
     package var topic: String
     package var deviceID: String
-    /// The meter counts the energy that is fed into the grid; otherwise that field is 0.
+    /// The meter counts the energy that is fed into the grid; if not, that field of the message is 0.
     package var hasExport = true
 
     package init(meter: String, topic: String, deviceID: String) {
@@ -15,16 +15,16 @@ package struct FormOutput: Sendable, Equatable {
     }
 }
 
-/// Both totals in Wh and the power in W, form-encoded, sent at the times when pe32me162 would send them: every two minutes; every minute
-/// from 400 W on, where its estimate was better; and after 25 s when the power has changed considerably.
+/// Publishes both totals in Wh and the power in W, form-encoded, at the times when pe32me162 would send them: every two minutes; every
+/// minute from 400 W on, where its estimate was better; and after 25 s if the power has changed considerably.
 package struct FormPublication: MQTTOutput {
     private static let always = Duration.seconds(120)
     private static let withMuchPower = Duration.seconds(60)
     private static let withChange = Duration.seconds(25)
-    /// How long before the first reading the last message is assumed to have been sent.
+    /// The last message is assumed to have been sent this long before the first reading.
     private static let head = Duration.seconds(30)
     private static let muchPower: Int64 = 400
-    /// Anything less counts as no power.
+    /// Less than this many watts counts as no power.
     private static let noise: Int64 = 20
 
     private struct Reading: Sendable {
@@ -85,7 +85,7 @@ package struct FormPublication: MQTTOutput {
         return isDue ? [message(reading)] : []
     }
 
-    /// No special last message: each message is complete.
+    /// Needs no special last message, because each message is complete.
     package mutating func farewell(now: Instant) -> [MQTTMessage] { tick(now: now) }
 
     package mutating func takeRemarks() -> [String] {
@@ -100,7 +100,7 @@ package struct FormPublication: MQTTOutput {
         return power.magnitude >= Self.muchPower.magnitude ? Self.withMuchPower : Self.always
     }
 
-    /// The direction changed, more than noise where there was no power, or a ratio that is not between 0.6 and 1.6.
+    /// Whether the direction changed, the power rose from 0 to more than noise, or the ratio to the last power is not between 0.6 and 1.6.
     private func isChange(_ power: Int64) -> Bool {
         if saidPower == 0 { return power.magnitude >= Self.noise.magnitude }
         let ratio = Double(power) / Double(saidPower)

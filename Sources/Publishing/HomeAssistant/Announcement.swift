@@ -45,8 +45,8 @@ package struct Announcement: Sendable, Equatable {
 
     // MARK: Removal
 
-    /// The messages that clear the way for `new`: removed entities are deleted and remaining ones moved, in the order in which Home
-    /// Assistant neither logs a warning nor loses them.
+    /// The messages that make room for `new`: they delete the removed entities and move the remaining ones, in an order in which Home
+    /// Assistant neither logs a warning nor loses entities.
     func takenBack(for new: DiscoveredDevice?) -> [MQTTMessage] {
         let kept = Set(new?.announcement.valueTopics ?? [])
         return configsTakenBack(for: new) + valueTopics.filter { !kept.contains($0) }.map(Self.empty)
@@ -70,11 +70,11 @@ package struct Announcement: Sendable, Equatable {
         case .device:
             let topic = topics.deviceConfig(meter)
             let gone = parts.filter { !kept.contains($0) }
-            // A part that is merely omitted would stay forever.
+            // Home Assistant would keep a part forever if it were merely omitted.
             let removal = gone.isEmpty ? [] : [new.deviceConfig(at: topic, only: Set(parts), removing: gone)]
             if staying.contains(topic) { return removal }
-            // Home Assistant logs a warning about an empty message if there is nothing left to clean up. So one entity that has no history
-            // is left for it to remove, and is then created again under the same name.
+            // Home Assistant logs a warning about an empty message if there is nothing left for it to remove. So one entity that has no
+            // history is left for it to remove, and is afterwards created again under the same name.
             var moved = Self.moved(from: topic)
             if let spare = parts.first(where: { $0.key == (meter == nil ? "status" : "problem") && kept.contains($0) }) {
                 moved.insert(new.deviceConfig(at: topic, only: [spare]), at: 1)
@@ -85,7 +85,7 @@ package struct Announcement: Sendable, Equatable {
 
     private static func empty(_ topic: String) -> MQTTMessage { MQTTMessage(topic, "", qos: 1, retain: true) }
 
-    /// Without the first message, Home Assistant would delete the entities before it receives their new topic.
+    /// If the first message were omitted, Home Assistant would delete the entities before it receives their new topic.
     private static func moved(from topic: String) -> [MQTTMessage] {
         [MQTTMessage(topic, #"{"migrate_discovery":true}"#, qos: 1, retain: true), empty(topic)]
     }

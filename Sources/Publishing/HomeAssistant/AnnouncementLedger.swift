@@ -1,18 +1,19 @@
 import Metering
 
-/// The announcements of this daemon at the broker, and those that are to be removed, including what an earlier process left there.
+/// The announcements that this daemon has made at the broker, and those to be removed, including what an earlier process left there.
 struct AnnouncementLedger: Sendable {
-    /// A dead connection is detected sooner than this, so a message sent this long ago has arrived.
+    /// A message that was sent this long ago has arrived, because a dead connection would have been detected sooner.
     private static let surelyArrived = Duration.seconds(60)
-    /// When a device is removed, Home Assistant 2024.12 clears its topic some time later, even if something new was published there
-    /// meanwhile.
+    /// When a device is removed, Home Assistant 2024.12 clears its topic up to this much later, even if something new has been published
+    /// there meanwhile.
     private static let cleanUp = Duration.seconds(5)
-    /// Limits how often a device that keeps changing is announced (no meter does that); otherwise it would be announced at every telegram.
+    /// The minimum interval between announcements of a device. Otherwise a device that keeps changing (no meter does that) would be
+    /// announced at every telegram.
     private static let announceEvery = Duration.seconds(10)
 
     private struct Old: Sendable {
         var announcement: Announcement
-        /// `nil`: not yet removed over this connection.
+        /// When the messages that remove it were sent over this connection; `nil` if they have not been sent.
         var takenBackAt: Instant?
     }
 
@@ -20,15 +21,15 @@ struct AnnouncementLedger: Sendable {
     private var old: [Old] = []
     /// Checksums of the payloads sent over this connection, by topic.
     private var digests: [String: UInt32] = [:]
-    /// Topics that were cleared recently, and since when. `waiting` holds the messages to send there afterwards.
+    /// Topics that were cleared recently, and when. `waiting` holds the messages to send there afterwards.
     private var emptiedAt: [String: Instant] = [:]
     private var waiting: [MQTTMessage] = []
-    /// By meter; over this connection.
+    /// When each meter was last announced over this connection.
     private var announcedAt: [String?: Instant] = [:]
-    /// Changes with `announcements`.
+    /// Changes whenever `announcements` does.
     private(set) var revision = 0
 
-    /// Everything that may be at the broker, for the next process: grouped by device, newest last.
+    /// Everything that may still be at the broker; saved for the next process. Grouped by device, newest last.
     var announcements: [Announcement] {
         (old.map(\.announcement) + current).enumerated().sorted { one, other in
             (one.element.meter ?? "", one.offset) < (other.element.meter ?? "", other.offset)
@@ -52,7 +53,7 @@ struct AnnouncementLedger: Sendable {
 
     // MARK: The connection
 
-    /// It is unknown which messages arrived before the last connection ended.
+    /// Starts over, because it is unknown which messages arrived before the last connection ended.
     mutating func connected() {
         forget()
         waiting = []
@@ -61,7 +62,8 @@ struct AnnouncementLedger: Sendable {
         for index in old.indices { old[index].takenBackAt = nil }
     }
 
-    /// Messages waiting for a cleared topic stay queued: the device's next announcement may be rate-limited.
+    /// Makes the next announcements be sent in full. Messages that wait for a cleared topic stay queued, because the device's next
+    /// announcement may be rate-limited.
     mutating func forget() { digests = [:] }
 
     /// When `settle` is due.
@@ -83,7 +85,7 @@ struct AnnouncementLedger: Sendable {
         if old.count != before { revision += 1 }
     }
 
-    /// Everything sent has arrived when the connection is closed cleanly.
+    /// Called when the connection is closed cleanly, so everything that was sent has arrived.
     mutating func farewell() {
         let before = old.count
         old.removeAll { $0.takenBackAt != nil }
@@ -92,7 +94,7 @@ struct AnnouncementLedger: Sendable {
 
     // MARK: Additions and removals
 
-    /// The first announcement is not delayed.
+    /// When the meter may be announced again; the first announcement is not delayed.
     func nextAnnouncement(of meter: String?) -> Instant {
         announcedAt[meter].map { $0 + Self.announceEvery } ?? Instant(nanoseconds: 0)
     }
@@ -111,7 +113,7 @@ struct AnnouncementLedger: Sendable {
             current.append(new)
             revision += 1
         }
-        // Two devices with one identity would conflict.
+        // Removes older announcements of this meter or this identity first: two devices with one identity would conflict.
         takeBack(for: device, now: now, into: &messages) { $0.meter == new.meter || $0.identifier == new.identifier }
         for message in device.messages {
             let digest = CheckSum.crc32(Array(message.payload.utf8))
@@ -151,7 +153,7 @@ struct AnnouncementLedger: Sendable {
         for index in old.indices where old[index].takenBackAt == nil && concerns(old[index].announcement) {
             let taken = old[index].announcement.takenBack(for: new)
             old[index].takenBackAt = now
-            // Nothing has to be removed.
+            // There is nothing at the broker to remove.
             if taken.isEmpty { without.append(index) }
             send(taken, of: old[index].announcement, now: now, into: &messages)
         }
@@ -161,7 +163,7 @@ struct AnnouncementLedger: Sendable {
     }
 
     private mutating func send(_ taken: [MQTTMessage], of gone: Announcement, now: Instant, into messages: inout [MQTTMessage]) {
-        // A topic that was already cleared only needs its waiting message dropped.
+        // A topic that has already been cleared needs no message; only the message waiting for it is dropped.
         messages += taken.filter { emptiedAt[$0.topic] == nil }
         let configs = Set(gone.configTopics)
         for message in taken {

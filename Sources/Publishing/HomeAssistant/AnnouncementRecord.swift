@@ -13,7 +13,7 @@ import Metering
 /// The daemon's own entry begins with `bridge device jouled_jouled-kitchen`.
 package enum AnnouncementRecord {
     private static let title = "jouled announced 1\n"
-    /// More than any house needs: a meter takes less than 2 KiB.
+    /// The maximum length of a record: more than any house needs, because a meter takes less than 2 KiB.
     package static let limit = 262_144
 
     package static func text(of announcements: [Announcement]) -> String {
@@ -27,7 +27,7 @@ package enum AnnouncementRecord {
         return CheckSum.sealed(body)
     }
 
-    /// `nil` unless every byte is as it was written.
+    /// Returns `nil` unless every byte is as it was written.
     package static func parse(_ bytes: [UInt8]) -> [Announcement]? {
         guard bytes.count <= limit, let text = String(validating: bytes, as: UTF8.self) else { return nil }
         var announcements: [Announcement] = []

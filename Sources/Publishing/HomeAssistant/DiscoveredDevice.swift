@@ -47,7 +47,7 @@ package struct DiscoveredDevice: Sendable {
         }
     }
 
-    /// Always in the device form, whatever the configured form. A part is removed by listing only its platform.
+    /// The discovery message in the device form, whatever form is configured. A part is removed by listing only its platform.
     func deviceConfig(
         at topic: String, only wanted: Set<Announcement.Part>? = nil, removing gone: [Announcement.Part] = []
     ) -> MQTTMessage {

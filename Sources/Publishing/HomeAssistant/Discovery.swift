@@ -1,9 +1,10 @@
 import Metering
 
-/// How the meters are announced to Home Assistant: one message per device, one per entity (for Domoticz and old versions), or not at all.
+/// How the meters are announced to Home Assistant: with one message per device, with one per entity (for Domoticz and old versions), or not
+/// at all.
 package enum DiscoveryForm: String, Sendable, CaseIterable { case device, components, off }
 
-/// The meter's data in a discovery message, apart from its values.
+/// What a discovery message contains about the meter itself, not about its values.
 package struct MeterIdentity: Sendable, Equatable {
     var name: String
     var title: String
@@ -13,7 +14,7 @@ package struct MeterIdentity: Sendable, Equatable {
     var model: String?
     var serial: String?
     var firmware: String?
-    /// Another meter of this daemon would have the same identity.
+    /// Whether another meter of this daemon would have the same identity.
     var sharesIdentity = false
 
     package init(_ meter: MeterSnapshot) {
@@ -27,7 +28,7 @@ package struct MeterIdentity: Sendable, Equatable {
         firmware = Self.firmware(of: meter)
     }
 
-    /// Whether the identity still matches. Everything but the name and the kind may change while the meter is read.
+    /// Whether this is still the identity of `meter`. Everything but the name and the kind may change while the meter is read.
     func isOf(_ meter: MeterSnapshot) -> Bool {
         serial == meter.serial && model == meter.model && manufacturer == meter.manufacturer && title == meter.title
             && firmware == Self.firmware(of: meter)
@@ -56,7 +57,7 @@ package struct Discovery: Sendable {
 
     // MARK: A meter
 
-    /// With the values that were seen; entities for the `idle` ones are created but disabled.
+    /// The meter's device with `values`; entities for the `idle` ones are created but disabled.
     package func device(
         _ meter: MeterIdentity, values: [Measurand], named: [NamedRegister] = [], idle: Set<Measurand>, every: Duration
     ) -> DiscoveredDevice {
@@ -67,24 +68,24 @@ package struct Discovery: Sendable {
         facts.append(("via_device", bridgeIdentifier))
         return DiscoveredDevice(
             meter: meter.name, discovery: self, identifier: identifier(of: meter), title: meter.title, facts: facts,
-            // The status comes last: Domoticz keeps only the last topic.
+            // The status comes last, because Domoticz uses only the last topic.
             availability: [topics.availability(meter.name), topics.status], components: components(of: meter, values, named, idle, every))
     }
 
-    /// The identity of the entities: that of the meter, not of the cable that it is read through. Meters that would share one are
-    /// distinguished by their names, after a character that an identifier made from a serial number never contains.
+    /// The identity of the entities, derived from the meter and not from the cable that it is read through. Meters that would share an
+    /// identity get their names appended, after a character that no identifier made from a serial number contains.
     func identifier(of meter: MeterIdentity) -> String {
         let plain = plainIdentifier(of: meter)
         return meter.sharesIdentity && !meter.isNamedByTopic ? "\(plain).\(meter.name)" : plain
     }
 
-    /// Ignores other meters.
+    /// The identity if no other meter shared it.
     func plainIdentifier(of meter: MeterIdentity) -> String {
         guard !meter.isNamedByTopic, let serial = meter.serial else { return topics.objectID(meter.name) }
         return "jouled_" + Topics.identifier(serial)
     }
 
-    /// The same, from an identifier that was announced before.
+    /// Extracts the plain identifier from one that was announced before.
     static func plainIdentifier(_ identifier: String) -> String { String(identifier.prefix { $0 != "." }) }
 
     private func components(
@@ -98,7 +99,7 @@ package struct Discovery: Sendable {
         components += named.map { sensor($0.name, Entity($0), of: meter, Freshness(of: $0.unit, every: every)) }
         if values.contains(.meterError) { components.append(fault(of: meter)) }
         if meter.isPulse { components.append(reading(of: meter)) }
-        // Whether a meter is being read, and why not, must stay visible while it is not.
+        // The entities that show whether a meter is being read, and why not, must stay available while it is not being read.
         let always: [(String, JSON)] = [
             ("entity_category", .string("diagnostic")), ("availability", DiscoveredDevice.availability([topics.status])),
         ]
@@ -119,7 +120,7 @@ package struct Discovery: Sendable {
         ]
     }
 
-    /// Home Assistant prepends the device's name and logs a warning when it is there already.
+    /// Home Assistant prepends the device's name, and logs a warning if the entity's name already begins with it.
     private func entityName(_ name: String, of meter: MeterIdentity) -> JSON {
         if name == meter.title { return .null }
         return .string(name.hasPrefix(meter.title + " ") ? String(name.dropFirst(meter.title.count + 1)) : name)
@@ -149,7 +150,8 @@ package struct Discovery: Sendable {
             ])
     }
 
-    /// Sets the total of a pulse meter. It is announced even before a total is known, because setting it is how a lost total is repaired.
+    /// The entity that sets a pulse meter's total. It is announced even before a total is known, because a lost total is repaired by
+    /// setting it.
     private func reading(of meter: MeterIdentity) -> Component {
         let measurand = meter.volumeUnit == nil ? Measurand.energy : .volume
         let unit = Entity(measurand, medium: meter.medium, volumeUnit: meter.volumeUnit).unit

@@ -1,6 +1,6 @@
 import Metering
 
-/// What Home Assistant needs to display a value, keep statistics of it and offer it to the Energy dashboard.
+/// What Home Assistant needs to display a value, keep statistics on it and offer it to the Energy dashboard.
 struct Entity: Sendable, Equatable {
     var name: String
     var deviceClass: String?
@@ -11,14 +11,14 @@ struct Entity: Sendable, Equatable {
     var isDiagnostic = false
     var isEnabled = true
 
-    /// The class and the unit of a volume depend on the medium.
+    /// The medium and `volumeUnit` determine the class and the unit of a volume.
     init(_ measurand: Measurand, medium: Medium = .electricity, volumeUnit: Unit? = nil) {
         let facts = measurand.facts
         name = facts.title
         unit = facts.counted ?? facts.unit?.rawValue
         switch facts.kind {
         case .total, .tariff:
-            // Not every Home Assistant version in use has a class for reactive and apparent energy.
+            // Some Home Assistant versions in use have no class for reactive and apparent energy.
             become(facts.unit == .kilowattHours ? "energy" : nil, "total_increasing", precision: 3)
         case .momentary where facts.isFactor: become("power_factor", "measurement", precision: 2)
         case .momentary: measure(facts.unit)
@@ -38,7 +38,7 @@ struct Entity: Sendable, Equatable {
         }
     }
 
-    /// A number gets the class of its unit; a text is shown as it is.
+    /// The entity of a register named by the user: a number gets the class of its unit, a text is shown as it is.
     init(_ register: NamedRegister) {
         let words = register.name.split { $0 == "_" || $0 == "-" }.joined(separator: " ")
         name = words.isEmpty ? register.name : words.prefix(1).uppercased() + words.dropFirst()
@@ -74,9 +74,9 @@ struct Entity: Sendable, Equatable {
 }
 
 extension Measurand {
-    /// A tariff register: many meters always send 0 in some of them.
+    /// Whether this is a tariff register; many meters always send 0 in some of them.
     var isTariff: Bool { facts.kind == .tariff }
 
-    /// Values that must not be lost are acknowledged; for momentary values the next one follows soon.
+    /// Values that must not be lost are acknowledged; a lost momentary value is soon followed by the next one.
     var qos: Int { facts.mayBeLost ? 0 : 1 }
 }

@@ -1,7 +1,7 @@
 import Metering
 
 extension JSON {
-    /// One line of `decode --json`: exact decimals in the unit as sent, codes in the long form.
+    /// One line of `decode --json`: exact decimals in the unit that the meter sent, codes in the long form.
     package static func decoded(_ readout: Readout) -> JSON {
         var members: [(String, JSON)] = [("protocol", .string(readout.source.rawValue))]
         if let manufacturer = readout.manufacturer { members.append(("manufacturer", .string(manufacturer))) }

@@ -10,7 +10,7 @@ package enum JSON: Sendable {
 }
 
 extension JSON: CustomStringConvertible {
-    /// On one line, without spaces.
+    /// The JSON text on one line, without spaces.
     package var description: String {
         var text: [UInt8] = []
         text.reserveCapacity(512)

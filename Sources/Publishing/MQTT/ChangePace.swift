@@ -1,7 +1,7 @@
 import Metering
 
-/// Lets two changes through at once, so that a problem that clears within a moment is reported and cleared. Further changes within ten
-/// seconds wait, and only the newest of them is sent.
+/// Sends two changes immediately, so that a problem that disappears within a moment is both reported and cleared. Further changes within
+/// ten seconds wait, and only the newest of them is sent.
 struct ChangePace: Sendable {
     private static let interval = Duration.seconds(10)
 

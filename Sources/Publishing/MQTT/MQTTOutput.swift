@@ -1,6 +1,6 @@
 import Metering
 
-/// An output to the broker besides jouled's own topics, in another program's format. A value type, like `MQTTPublication`.
+/// An output to the broker in another program's format, in addition to jouled's own topics. A value type, like `MQTTPublication`.
 package protocol MQTTOutput: Sendable {
     /// When `tick` is due.
     var nextDeadline: Instant? { get }
@@ -8,13 +8,13 @@ package protocol MQTTOutput: Sendable {
     mutating func disconnected()
     mutating func update(_ snapshot: Snapshot, now: Instant) -> [MQTTMessage]
     mutating func tick(now: Instant) -> [MQTTMessage]
-    /// Everything that is still pending.
+    /// Returns everything that is still pending, before the connection is closed.
     mutating func farewell(now: Instant) -> [MQTTMessage]
     /// Messages for the user, each reported once.
     mutating func takeRemarks() -> [String]
 }
 
-/// How long something may be missing before the user is informed: what is missing for a minute won't appear by itself.
+/// Decides when the user is informed that something is missing: if it has been missing for a minute, it won't appear by itself.
 struct Patience: Sendable {
     private static let limit = Duration.seconds(60)
     private var since: Instant?
@@ -35,9 +35,9 @@ struct Patience: Sendable {
 }
 
 extension Quantity {
-    /// In whole units of `10^exponent`, rounded towards zero. `nil` if it does not fit.
+    /// The number in whole units of `10^exponent`, rounded towards zero; `nil` if it does not fit.
     func whole(of exponent: Int) -> Int64? {
-        // The minimum can't be negated.
+        // `Int64.min` can't be negated.
         guard mantissa != .min else { return nil }
         guard self.exponent < exponent else { return units(of: exponent) }
         var rest = mantissa
@@ -47,14 +47,14 @@ extension Quantity {
 }
 
 extension MeterSnapshot {
-    /// `nil` for a value that was not read, or that is not a number.
+    /// `nil` if the value has not been read or is not a number.
     func number(_ measurand: Measurand) -> Quantity? {
         if case .number(let number)? = values[measurand] { return number }
         return nil
     }
 }
 
-/// `grid has no energy_export; if the meter does not count exports, set export = false`
+/// Returns e.g. `grid has no energy_export; if the meter does not count exports, set export = false`.
 func absence(of missing: [Measurand], in meter: MeterSnapshot) -> String {
     let isExport = missing.contains(.energyExport) || missing.contains(.energyExportT1)
     let advice = isExport ? "; if the meter does not count exports, set export = false" : ""

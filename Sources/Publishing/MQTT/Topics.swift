@@ -11,7 +11,7 @@ package enum BridgeCommand: String, Sendable, CaseIterable {
 /// The names of all topics; public API.
 package struct Topics: Sendable, Equatable {
     package let base: String
-    /// Home Assistant's discovery prefix; its birth message is published below it too.
+    /// Home Assistant's discovery prefix. Home Assistant's birth message is also published below it.
     package let prefix: String
 
     package init(base: String, prefix: String) {
@@ -38,7 +38,7 @@ package struct Topics: Sendable, Equatable {
         return rest.firstIndex(of: "/").map { String(rest[..<$0]) }
     }
 
-    /// The meter whose total a command sets.
+    /// The meter whose total is set by a command on `topic`.
     package func meter(ofTotalSet topic: String) -> String? {
         let (start, end) = (base + "/", "/total/set")
         guard topic.utf8.count > start.utf8.count + end.utf8.count, topic.hasPrefix(start), topic.hasSuffix(end) else { return nil }
@@ -46,23 +46,23 @@ package struct Topics: Sendable, Equatable {
         return meter.contains("/") ? nil : String(meter)
     }
 
-    /// Names with a meaning of their own below a meter, or reserved for one.
+    /// Whether a name below a meter's topic already has a meaning, or is reserved.
     package static func isTaken(_ name: String) -> Bool {
         Measurand(rawValue: name) != nil
             || ["availability", "json", "link", "meter", "meter_fault", "problem", "read", "status", "time", "total"].contains(name)
     }
 
     package func objectID(_ meter: String) -> String { Self.identifier("\(base)_\(meter)") }
-    /// `nil`: the daemon itself, with a node id that no meter has. An additional topic level would be unique as well, but then Home
-    /// Assistant 2024.12 does not find the device's entities again when they are to be moved.
+    /// `nil` stands for the daemon itself, which has a node id that no meter has. An additional topic level would be unique as well, but
+    /// then Home Assistant 2024.12 would not find the device's entities again when they are moved.
     package func deviceConfig(_ meter: String?) -> String { "\(prefix)/device/\(node(meter))/config" }
     package func entityConfig(_ meter: String?, platform: String, key: String) -> String {
         "\(prefix)/\(platform)/\(node(meter))/\(key)/config"
     }
     private func node(_ meter: String?) -> String { meter.map(objectID) ?? Self.identifier(base + "-bridge") }
 
-    /// Home Assistant accepts only letters, digits, `_` and `-` in discovery topics and silently ignores the rest. A serial number is
-    /// external input and may contain anything, at any length.
+    /// Home Assistant accepts only letters, digits, `_` and `-` in discovery topics and silently ignores messages on other topics. A serial
+    /// number is external input and may contain any characters, at any length.
     package static func identifier(_ text: String) -> String {
         var identifier = ""
         for byte in text.utf8.prefix(64) {

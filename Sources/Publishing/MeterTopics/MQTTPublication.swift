@@ -3,9 +3,9 @@ import Metering
 /// Decides what is published and when. A value type: it takes new readings, connection changes and the time, and returns the messages.
 package struct MQTTPublication: Sendable {
     private static let usualInterval = Duration.seconds(5)
-    /// Home Assistant asks for a random delay between its birth message and the responses of all daemons.
+    /// Home Assistant asks every client to wait for a random time before it responds to the birth message. This is the longest wait, in ms.
     private static let longestJitter: Int64 = 3000
-    /// The minimum interval between responses, however often a birth message arrives.
+    /// The minimum interval between responses to birth messages, however often they arrive.
     private static let birthEvery = Duration.seconds(10)
 
     package let topics: Topics
@@ -27,12 +27,12 @@ package struct MQTTPublication: Sendable {
     private var isConnected = false
     private var repeatAt: Instant?
     private var remarks: [String] = []
-    /// The meters that share an identity, as last reported.
+    /// The meters that share an identity, as last reported to the user.
     private var warned: [String: Set<String>] = [:]
     private var birthAnsweredAt: Instant?
     private var mustAnnounceBridge = false
 
-    /// `publishEvery` contains all configured meters. `bridge` names the daemon's own device if that differs from the client id.
+    /// `publishEvery` contains all configured meters. `bridge` is the name of the daemon's own device if that differs from the client id.
     package init(
         topics: Topics, discovery: DiscoveryForm, version: String, clientID: String, bridge: String? = nil,
         publishEvery: [String: Duration]
@@ -40,7 +40,7 @@ package struct MQTTPublication: Sendable {
         self.topics = topics
         self.publishEvery = publishEvery
         self.discovery = Discovery(form: discovery, topics: topics, version: version, clientID: bridge ?? clientID)
-        // FNV-1a: a client always waits equally long, and different clients wait differently long.
+        // FNV-1a: the wait is always the same for one client, and differs between clients.
         let hash = clientID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
         jitter = .milliseconds(Int64(hash) % (Self.longestJitter + 1))
     }
@@ -53,17 +53,17 @@ package struct MQTTPublication: Sendable {
         takenRevision = ledger.revision
     }
 
-    /// Everything that may be at the broker, for the next process.
+    /// Everything that may still be at the broker; saved for the next process.
     package var announcements: [Announcement] { ledger.announcements }
 
-    /// The same, if it may have changed since the last call.
+    /// Returns `announcements` if they may have changed since the last call.
     package mutating func takeAnnouncements() -> [Announcement]? {
         guard ledger.revision != takenRevision else { return nil }
         takenRevision = ledger.revision
         return ledger.announcements
     }
 
-    /// Removes what an earlier process left there and this one does not continue.
+    /// Removes what an earlier process left at the broker and this one does not continue.
     private mutating func sweep(now: Instant, into messages: inout [MQTTMessage]) {
         hasSwept = true
         let names = Set(meters.map(\.name))
@@ -75,7 +75,7 @@ package struct MQTTPublication: Sendable {
         }
     }
 
-    /// A meter behind another one may only appear later.
+    /// Whether this may be a meter behind another one, which may only appear later.
     private func mayCome(_ name: String) -> Bool {
         meters.contains { meter in
             !meter.isPulse && Medium.allCases.contains { name.hasPrefix("\(meter.name)_\($0.rawValue)") }
@@ -90,8 +90,9 @@ package struct MQTTPublication: Sendable {
         return remarks
     }
 
-    /// Two meters with one serial number would become one device and lose half of their entities. So each gets its name in its identity,
-    /// whichever was read first; a meter that has not sent its number since the start counts with the one from an earlier run.
+    /// Two meters with one serial number would become one device and lose half of their entities. So the name of each becomes part of its
+    /// identity, whichever was read first. A meter that has not sent its serial number since the start is compared by its number from an
+    /// earlier run.
     private mutating func tellApart() {
         comparedRevision = ledger.revision
         var names: [String: Set<String>] = [:]
@@ -121,8 +122,8 @@ package struct MQTTPublication: Sendable {
 
     // MARK: The connection
 
-    /// The topics for commands. No wildcards: before MQTT 5 the size of messages can't be limited, and each costs twice its length in
-    /// memory.
+    /// The topics for commands. There are no wildcards, because the size of messages can't be limited before MQTT 5, and each message takes
+    /// twice its length in memory.
     package var commandTopics: [String] { publishEvery.keys.sorted().map(topics.totalSet) + commands.map(topics.command) }
 
     package func isConfigured(_ meter: String) -> Bool { publishEvery[meter] != nil }
@@ -139,14 +140,14 @@ package struct MQTTPublication: Sendable {
         return publishAll(now: now)
     }
 
-    /// Nothing is sent any more; the newest values wait for the next connection.
+    /// Stops sending; the newest values are kept for the next connection.
     package mutating func disconnected() {
         isConnected = false
         repeatAt = nil
         nextDeadline = nil
     }
 
-    /// Home Assistant lost its state: everything is published again after a delay.
+    /// Home Assistant has lost its state, so everything is published again after a delay.
     package mutating func homeAssistantStarted(now: Instant) {
         guard isConnected, repeatAt == nil else { return }
         let due = max(now + jitter, birthAnsweredAt.map { $0 + Self.birthEvery } ?? now)
@@ -191,7 +192,8 @@ package struct MQTTPublication: Sendable {
         return messages
     }
 
-    /// Everything pending, then the offline messages. After a crash, only the status can go offline: there is just one will.
+    /// Returns everything that is pending, followed by the offline messages. After a crash, only the daemon's status goes offline, because
+    /// a client has only one will.
     package mutating func farewell(now: Instant) -> [MQTTMessage] {
         guard isConnected else { return [] }
         var messages: [MQTTMessage] = []

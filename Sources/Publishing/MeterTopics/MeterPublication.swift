@@ -1,13 +1,13 @@
 import Metering
 
-/// The last published and the next values of one meter's topics. Only the newest value is kept: one that changes faster than it may be
-/// published skips intermediate values, but never the last one.
+/// The last published value and the next value of each of a meter's topics. Only the newest value is kept: if a value changes faster than
+/// it may be published, intermediate values are skipped, but never the last one.
 struct MeterPublication: Sendable {
-    /// Diagnostics change with every reading, which is more often than useful.
+    /// Diagnostics change with every reading; publishing them that often would not be useful.
     private static let diagnosticsEvery = Duration.seconds(60)
-    /// A meter sends its serial number in one of its first readings, or never.
+    /// After this many readings without a serial number, the meter is assumed to send none.
     private static let readingsWithoutSerial = 3
-    /// After this many readings and this much time, values that were not among them are no longer expected.
+    /// After this many readings and this much time, values that have not been read are no longer expected.
     private static let awaitedReadings = 10
     private static let awaitedFor = Duration.seconds(600)
 
@@ -18,20 +18,20 @@ struct MeterPublication: Sendable {
         let key: String
         let topic: String
         let every: Duration
-        /// Only for values that expire.
+        /// How long the value is valid; `nil` if it never expires.
         let freshness: Freshness?
         var newest: MeasuredValue
         var published: MeasuredValue?
         var publishedAt = Instant(nanoseconds: 0)
         var mustGoAtOnce = false
-        /// Its unit changed, or it is no longer a number: under the old announcement the value would be wrong.
+        /// The value's unit changed, or it is no longer a number, so it would be wrong under the old announcement.
         var awaitsAnnouncement = false
     }
 
     let name: String
     private var newest: SharedMeter
     private var isFirst = true
-    /// Something changed since the last `publish`; otherwise there is nothing to do before `due`.
+    /// Whether something has changed since the last `publish`; if not, nothing has to be done before `due`.
     private var hasNews = false
     private var due: Instant?
     private let topics: Topics
@@ -39,11 +39,11 @@ struct MeterPublication: Sendable {
     private let every: Duration
     private let discovery: Discovery
     private var identity: MeterIdentity
-    /// In the order of `Measurand`, then named registers in order of arrival.
+    /// In the order of `Measurand`, followed by named registers in order of arrival.
     private var values: [Value] = []
-    /// Tariffs that were always 0.
+    /// Tariffs that have always been 0.
     private var idle: Set<Measurand> = []
-    /// What an earlier process announced and this one has not read yet.
+    /// The quantities that an earlier process announced and this one has not read yet.
     private var awaited: Set<Measurand> = []
     private var awaitedNames: Set<String> = []
     private var awaitedOf: String?
@@ -85,7 +85,7 @@ struct MeterPublication: Sendable {
 
     /// Returns whether the meter's serial number has changed.
     mutating func update(_ shared: SharedMeter, wall: WallTime) -> Bool {
-        // Usually another meter has changed.
+        // Cheap check first: most changes affect another meter.
         guard isFirst || shared !== newest else { return false }
         let meter = shared.meter
         guard isFirst || meter.readings != newest.meter.readings || meter != newest.meter else { return false }
@@ -108,14 +108,14 @@ struct MeterPublication: Sendable {
         }
         let wasSet = meter.total?.base != total?.base || meter.total?.basePulses != total?.basePulses
         total = meter.total
-        // Setting the total may have made the drift unknown.
+        // The drift may have become unknown by setting the total, and must no longer be published.
         if wasSet { retire(for: meter) }
         note(meter.values, totalWasSet: wasSet)
         for register in meter.named where register.value != nil { note(register) }
         return hasOtherSerial
     }
 
-    /// Whether another meter of this daemon would have the same identity.
+    /// `sharesIdentity`: another meter of this daemon would have the same identity.
     mutating func note(sharesIdentity: Bool) {
         guard identity.sharesIdentity != sharesIdentity else { return }
         identity.sharesIdentity = sharesIdentity
@@ -136,7 +136,7 @@ struct MeterPublication: Sendable {
                 values[index].mustGoAtOnce = true
                 isPowerUrgent = isPowerUrgent || measurand == .power
             }
-            // Power and its error belong together; power comes first in the order.
+            // Power and its error belong together, so both are sent at once; power comes first in the order.
             if measurand == .powerError, isPowerUrgent { values[index].mustGoAtOnce = true }
             if !idle.isEmpty, idle.contains(measurand), !value.isZero {
                 idle.remove(measurand)
@@ -165,7 +165,7 @@ struct MeterPublication: Sendable {
     private mutating func note(_ register: NamedRegister) {
         guard let new = register.value else { return }
         let place = values.firstIndex { $0.register?.name == register.name }
-        // With another unit it is a different entity.
+        // If the unit differs, the register becomes a different entity.
         if let place, let old = values[place].register?.value, old.isLike(new) {
             values[place].register = register
             values[place].newest = new.measured
@@ -179,7 +179,7 @@ struct MeterPublication: Sendable {
         mustAnnounce = true
     }
 
-    /// Another meter is under the head now, which may not send everything that the old one sent.
+    /// Removes values that the meter does not send: after an exchange, the new meter may not send everything that the old one sent.
     private mutating func retire(for meter: MeterSnapshot) {
         let before = values.count
         let read = Set(meter.named.filter { $0.value != nil }.map(\.name))
@@ -188,7 +188,7 @@ struct MeterPublication: Sendable {
         idle = []
     }
 
-    /// Whether a change is published at once. For an estimate, the change must exceed its own error.
+    /// Whether a change is published at once. The change of an estimate must exceed the estimate's own error.
     private static func isUrgent(_ value: Value, error: MeasuredValue?) -> Bool {
         guard let published = value.published, value.measurand != .powerError else { return false }
         switch (value.newest, published) {
@@ -206,7 +206,7 @@ struct MeterPublication: Sendable {
 
     // MARK: Output
 
-    /// It is unknown now what the broker has.
+    /// Marks everything as unpublished, because it is unknown what the broker has.
     mutating func forget() {
         hasNews = true
         publishedAvailability = nil
@@ -263,14 +263,14 @@ struct MeterPublication: Sendable {
         }
     }
 
-    /// The meter is no longer read.
+    /// Publishes that the meter is no longer read.
     mutating func farewell(into messages: inout [MQTTMessage]) {
         guard publishedAvailability == true else { return }
         publishedAvailability = false
         messages.append(MQTTMessage(topics.availability(name), "offline", qos: 1, retain: true))
     }
 
-    /// An unchanged value is repeated before it expires, as long as it is known to be valid.
+    /// When an unchanged value is repeated: before it expires, as long as it is known to be valid.
     private func repetition(of index: Int) -> Instant? {
         guard isAvailable, let freshness = values[index].freshness else { return nil }
         return values[index].publishedAt + freshness.repeatEvery
@@ -318,7 +318,7 @@ struct MeterPublication: Sendable {
         }
         recall(discovery.identifier(of: identity), now: now, ledger)
         awaitedNames.subtract(values.map(\.key))
-        // The announcement waits until these were read, so that it contains them.
+        // The announcement waits until the awaited registers have been read, so that it contains them.
         guard awaitedNames.isEmpty else { return }
         mustAnnounce = false
         let read = values.compactMap(\.measurand)
@@ -334,7 +334,8 @@ struct MeterPublication: Sendable {
         awaited.contains(measurand) || values.contains { $0.measurand == measurand }
     }
 
-    /// A meter sends its values one by one, a gas meter in summer only after days: until then Home Assistant keeps the entities it had.
+    /// Recalls the entities that were announced before. A meter may send its values one by one, a gas meter in summer only after days;
+    /// until they have been read, Home Assistant keeps the entities it had.
     private mutating func recall(_ identifier: String, now: Instant, _ ledger: AnnouncementLedger) {
         guard awaitedOf != identifier else { return }
         awaitedOf = identifier

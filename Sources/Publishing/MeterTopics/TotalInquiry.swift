@@ -1,10 +1,10 @@
 import Metering
 
-/// Queries the broker for the totals of pulse meters whose saved total is gone: their own retained topics. Nothing is published for these
-/// meters until the broker has answered, so the answer is older than this daemon.
+/// Queries the broker for the totals of pulse meters whose saved total has been lost, by subscribing to their retained topics. Nothing is
+/// published for these meters until the broker has answered, so the answer can't come from this daemon.
 ///
-/// No message only means no total if the broker lets us read: many accept a subscription and then send nothing. So the meter's
-/// availability, which is published after the query, must come back first.
+/// That no message arrives proves that the broker has no total only if the broker lets us read the topic: many brokers accept a
+/// subscription and then send nothing. So the meter's availability, which is published after the query, must come back first.
 package struct TotalInquiry: Sendable {
     package struct Answer: Sendable, Hashable {
         package var meter: String
@@ -18,7 +18,7 @@ package struct TotalInquiry: Sendable {
         let topic: String
         let proof: String
         var state = State.open
-        /// The query can't be made, and this was reported.
+        /// The broker has not answered in time or is not connected, and this has been reported.
         var isUnanswered = false
     }
 
@@ -27,7 +27,7 @@ package struct TotalInquiry: Sendable {
     }
 
     private static let readableWithin = Duration.seconds(10)
-    /// Some brokers look up retained messages asynchronously.
+    /// How long to wait for a retained message: some brokers look them up asynchronously.
     private static let answeredWithin = Duration.seconds(2)
 
     private let topics: Topics
@@ -49,7 +49,7 @@ package struct TotalInquiry: Sendable {
 
     /// Returns the topics to subscribe to, before anything is published.
     package mutating func update(_ snapshot: Snapshot, now: Instant) -> [String] {
-        // Usually there is nothing to ask.
+        // Usually no meter lacks its total.
         guard !questions.isEmpty || snapshot.shared.contains(where: { $0.meter.lacksTotal }) else { return [] }
         questions.removeAll { question in !(snapshot[question.meter]?.lacksTotal ?? false) }
         for meter in snapshot.meters where meter.lacksTotal && !questions.contains(where: { $0.meter == meter.name }) {
@@ -81,7 +81,7 @@ package struct TotalInquiry: Sendable {
         return unanswered { _ in true }
     }
 
-    /// `nil`: the message is no answer to a query.
+    /// Returns `nil` if the message does not belong to a query.
     package mutating func received(_ topic: String, _ payload: [UInt8], isRetained: Bool, now: Instant) -> [Answer]? {
         var answers: [Answer]?
         for index in questions.indices where questions[index].topic == topic || questions[index].proof == topic {
@@ -90,8 +90,8 @@ package struct TotalInquiry: Sendable {
                 if case .asked = questions[index].state { questions[index].state = .readable(now) }
                 continue
             }
-            // A message that is not retained is newer than this connection: from another daemon with the same name, or from somebody
-            // experimenting.
+            // A message that is not retained was published after this client connected: by another daemon with the same name, or by
+            // somebody experimenting.
             if isRetained, questions[index].state != .answered { answers?.append(answer(index, RememberedTotal(payload))) }
         }
         return answers
@@ -113,7 +113,7 @@ package struct TotalInquiry: Sendable {
         return Answer(meter: question.meter, total: total, topics: [question.topic, question.proof])
     }
 
-    /// Reported once for each.
+    /// Returns an answer without a total for each of these queries, once per query.
     private mutating func unanswered(_ isMeant: (Question) -> Bool) -> [Answer] {
         var answers: [Answer] = []
         for index in questions.indices where !questions[index].isUnanswered && isMeant(questions[index]) {
