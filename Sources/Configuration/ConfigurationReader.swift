@@ -9,7 +9,7 @@ package struct ConfigurationReader {
     var meterNames: [String] = []
     var lights: [String: String] = [:]
     var secretFiles: [String] = []
-    /// Domoticz's devices, by topic and index.
+    /// Which Domoticz devices are already in use, by topic and index.
     var indexes: [String: String] = [:]
 
     private init(file: String, environment: ConfigurationEnvironment) {
@@ -67,7 +67,7 @@ package struct ConfigurationReader {
         return name
     }
 
-    /// `heat_pump` → `Heat pump`
+    /// The configured title, or one derived from the name: `heat_pump` → `Heat pump`.
     func title(_ section: inout ConfigurationSection, _ name: String?) -> String {
         if let title = section.read("title", .line("Grid meter")) { return title }
         let words = (name ?? "").split { $0 == "_" || $0 == "-" }.joined(separator: " ")

@@ -77,7 +77,7 @@ extension ConfigurationReader {
         return section.read("quantity", .choice(allowed.map { ($0.rawValue, $0) }))
     }
 
-    /// Checks that the meter can have the quantities that the device shows.
+    /// Checks that the meter can send the quantities that the device shows.
     private func checkMeter(of device: DomoticzDevice, _ section: inout ConfigurationSection, _ configuration: Configuration) {
         if let pulse = configuration.pulses.first(where: { $0.name == device.meter }) {
             if let meter = pulse.of {
@@ -96,7 +96,7 @@ extension ConfigurationReader {
         }
     }
 
-    /// A meter that is only polled for its total would show the tariffs of its first readout forever.
+    /// If a meter is only polled for its total, the tariffs from its first readout would be shown forever.
     private func checkTariffs(of device: DomoticzDevice, _ meter: Configuration.Meter, _ section: inout ConfigurationSection) {
         guard device.kind == .p1, device.hasTariffs, meter.meterProtocol.map(Language.named)?.isAsked != false, meter.read != .readout
         else { return }
@@ -117,7 +117,7 @@ extension ConfigurationReader {
 }
 
 extension DomoticzDevice.Kind {
-    /// The values that `quantity` may have; empty if there is no choice.
+    /// The allowed values of `quantity`; empty if there is no choice.
     fileprivate var quantities: [Measurand] {
         switch self {
         case .p1, .p1Gas, .current3: []
@@ -132,7 +132,8 @@ extension DomoticzDevice.Kind {
 }
 
 extension DomoticzDevice {
-    /// A gas, water or heat meter behind a P1 port is only discovered while the port is read.
+    /// Whether the device's meter may be behind the P1 port of meter `name`: gas, water and heat meters are only discovered while the port
+    /// is read.
     fileprivate func isBehind(_ name: String) -> Bool {
         let mediums: [Medium] = kind == .p1Gas ? [.gas] : kind == .counter || kind == .custom ? [.gas, .water, .heat] : []
         return mediums.contains { meter == "\(name)_\($0.rawValue)" || meter.hasPrefix("\(name)_\($0.rawValue)_") }

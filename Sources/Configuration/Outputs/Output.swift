@@ -1,14 +1,14 @@
 import Publishing
 
 extension Configuration {
-    /// An `[[output]]`: another program that gets the values.
+    /// An `[[output]]` table: another program that receives the values.
     package struct Output: Sendable, Equatable {
-        /// The possible values of `type`, one line each.
+        /// The possible values of `type`, one per line.
         static let types: [any OutputSettings.Type] = [
             DomoticzGateway.self,
             FormOutput.self,
         ]
-        /// Reserved in the documented format, but not in this version.
+        /// Types reserved in the documented format that this version does not support.
         private static let laterTypes = ["influxdb", "http", "volkszaehler"]
 
         let settings: any OutputSettings
@@ -68,7 +68,7 @@ extension ConfigurationReader {
         if configuration.mqtt == nil { section.refuse("type", "needs [mqtt]: it publishes to the same broker") }
     }
 
-    /// The output of jouled must not come back as a command.
+    /// Rejects topics on which jouled receives commands: its own output must not come back as a command.
     func checkTopic(_ topic: String, _ section: inout ConfigurationSection, _ configuration: Configuration) {
         guard let mqtt = configuration.mqtt else { return }
         let topics = Topics(base: mqtt.topic, prefix: mqtt.discoveryPrefix)

@@ -22,7 +22,7 @@ extension BrokerAddress {
     static let example = "mqtt://localhost:1883"
 
     static func parse(_ text: String) -> Result<BrokerAddress, Refusal> {
-        // Checked before anything is quoted in a message: the part before an @ may contain a password.
+        // Checked before any message quotes the URL: the part before an @ may contain a password.
         guard !text.contains("@") else {
             return .failure(Refusal("user and password do not belong in the URL; put them in mqtt.username and mqtt.password_file"))
         }

@@ -1,16 +1,16 @@
-/// Everything that the reader needs from the machine, passed in so that the reader stays pure.
+/// Everything that the configuration reader needs from the machine, passed in so that the reader stays pure.
 package struct ConfigurationEnvironment: Sendable {
     package enum Secret: Sendable, Equatable {
         case text(String)
         case missing
-        /// With the reason, in words.
+        /// The file can't be read, for the reason given in words.
         case unreadable(String)
     }
 
     package var hostName: String
-    /// A few letters that distinguish this machine from another with the same name; empty if there is nothing to use.
+    /// A few letters that distinguish this machine from another one with the same name; empty if none are available.
     package var machine: String
-    /// The directory with the unit's systemd credentials.
+    /// The directory that holds the unit's systemd credentials.
     package var credentialsDirectory: String?
     package var readSecret: @Sendable (_ path: String) -> Secret
     /// Why the file can't be read; `nil` if it can.

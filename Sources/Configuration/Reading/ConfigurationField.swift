@@ -1,4 +1,4 @@
-/// A key of a table: its name, its format, and where the value is stored. The default is the value that was stored before.
+/// A key of a table: its name, its format, and where its value is stored. The value already stored there is the default.
 struct ConfigurationField<Target> {
     let name: String
     let read: (inout ConfigurationSection, inout Target) -> Void
@@ -10,7 +10,7 @@ struct ConfigurationField<Target> {
         }
     }
 
-    /// A key that depends on other keys is read separately.
+    /// For a key that is read separately, because it depends on other keys.
     init(_ name: String) {
         self.name = name
         read = { _, _ in }

@@ -17,7 +17,7 @@ struct Refusal: Error {
 struct ConfigurationFormat<Value> {
     var read: (TOMLValue) -> Result<Value, Refusal>
 
-    /// A value in quotes. Secrets don't appear in messages, which people paste into forums.
+    /// A value in quotes. If it is a secret, messages don't show it, because people paste them into forums.
     static func text(_ example: String, isSecret: Bool = false, _ read: @escaping (String) -> Result<Value, Refusal>) -> Self {
         Self { value in
             if case .string(let text) = value.content { return read(text) }
@@ -28,7 +28,7 @@ struct ConfigurationFormat<Value> {
 }
 
 extension TOMLValue {
-    /// `1000 is a number`
+    /// Describes the value in a message: `1000 is a number`.
     var summary: String {
         switch content {
         case .table: "this is a table"
@@ -81,7 +81,7 @@ extension ConfigurationFormat where Value == String {
 
     static var serialPort: Self {
         .text("/dev/serial/by-id/…") { text in
-            // Normalised, so that one head is not read twice.
+            // Normalised, so that two spellings of one head are recognised as the same.
             if RemoteHead.isMeant(by: text) { return RemoteHead.parse(text).map(\.description) }
             return path("/dev/ttyUSB0").read(TOMLValue(.string(text), at: TOMLPosition(0, 0)))
         }
@@ -134,7 +134,7 @@ extension ConfigurationFormat where Value == MeterProtocol? {
 }
 
 extension ConfigurationFormat {
-    /// One of a few names; those in `later` are reserved in the documented format, but not in this version.
+    /// One of a few names; those in `later` are reserved in the documented format, but not supported by this version.
     static func choice(_ choices: [(name: String, value: Value)], later: [String] = []) -> Self {
         let names = choices.map(\.name)
         return .text(names.first ?? "") { text in

@@ -1,6 +1,6 @@
 /// The keys that a table of the file may contain. They are public API.
 struct ConfigurationKeys {
-    /// As written in the file: `[[meter]]`.
+    /// The heading as written in the file: `[[meter]]`.
     var heading: String
     var path: String
     var names: [String]

@@ -17,7 +17,7 @@ extension ConfigurationFormat where Value == Duration {
 }
 
 extension Duration {
-    /// `500ms`, `1.5s`, `1min`, `1h`; no sign, no space, at most nanoseconds.
+    /// Parses `500ms`, `1.5s`, `1min` or `1h`; no sign, no space, nothing finer than nanoseconds.
     init?(configuration text: String) {
         guard let (number, unit) = numberAndUnit(text) else { return nil }
         let seconds: Int64
@@ -33,7 +33,7 @@ extension Duration {
         self = .nanoseconds(product)
     }
 
-    /// As written in the file.
+    /// The duration as written in the file.
     var configurationText: String {
         let parts = components
         let nanoseconds = parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000
@@ -47,7 +47,7 @@ extension Duration {
 }
 
 extension ConfigurationFormat where Value == Int64 {
-    /// In watts.
+    /// A power in watts.
     static var power: Self {
         .text("25kW") { text in
             guard let (number, unit) = numberAndUnit(text), unit == "W" || unit == "kW" else {
@@ -91,7 +91,7 @@ extension ConfigurationFormat where Value == Quantity {
 }
 
 extension ConfigurationFormat where Value == [NamedRegister] {
-    /// `"1.8.0"` or `"96.7.21=power_failures"`; the name is empty if none is given.
+    /// A list of registers, `"1.8.0"` or `"96.7.21=power_failures"`; the name is empty if none is given.
     static var registers: Self {
         Self { list in
             let expected = "expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"
@@ -133,7 +133,7 @@ private func register(_ text: String, after others: [NamedRegister]) -> Result<N
     }
 }
 
-/// `1.5s` → 1.5, `s`.
+/// Splits `1.5s` into 1.5 and `s`.
 private func numberAndUnit(_ text: String) -> (Quantity, String)? {
     let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     guard number.first?.isNumber == true, number.last?.isNumber == true, text.utf8.count <= 32, let quantity = Quantity(String(number))

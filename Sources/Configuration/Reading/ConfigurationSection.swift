@@ -1,4 +1,4 @@
-/// A table of the file while it is being read: returns the values and collects the errors.
+/// A table of the file while it is being read. It returns the values and collects the errors.
 struct ConfigurationSection {
     let file: String
     let keys: ConfigurationKeys
@@ -12,7 +12,7 @@ struct ConfigurationSection {
         self.table = table
         self.position = position
         for entry in table.entries where !keys.names.contains(entry.key) {
-            // A key may be any text; one that is not a bare key is shown in quotes.
+            // A key may be any text; it is shown in quotes unless it is a bare key.
             let isBare =
                 entry.key.utf8.count <= 40 && entry.key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
             let key = keys.path(of: isBare && !entry.key.isEmpty ? entry.key : quoted(entry.key))
@@ -29,7 +29,7 @@ struct ConfigurationSection {
         errors.append(ConfigurationError(file: file, at: place ?? position(of: key), key: keys.path(of: key), message))
     }
 
-    /// `nil` if the key is missing or wrong; a wrong value is recorded as an error.
+    /// Returns `nil` if the key is missing or its value is wrong; a wrong value is recorded as an error.
     mutating func read<Value>(_ key: String, _ format: ConfigurationFormat<Value>) -> Value? {
         precondition(keys.names.contains(key))
         guard let entry = table[key] else { return nil }
@@ -41,13 +41,13 @@ struct ConfigurationSection {
         }
     }
 
-    /// The same, but a missing key is an error as well.
+    /// Like `read`, but a missing key is an error as well.
     mutating func required<Value>(_ key: String, _ format: ConfigurationFormat<Value>, _ advice: String) -> Value? {
         if !has(key) { refuse(key, "missing; \(advice)") }
         return read(key, format)
     }
 
-    /// `[key]`
+    /// Returns the sub-table `[key]`.
     mutating func section(_ key: String, _ keys: ConfigurationKeys) -> ConfigurationSection? {
         guard let entry = table[key] else { return nil }
         guard case .table(let table) = entry.value.content else {
@@ -57,7 +57,7 @@ struct ConfigurationSection {
         return ConfigurationSection(keys, table, at: entry.value.position, file: file)
     }
 
-    /// `[[key]]`, up to `limit` times.
+    /// Returns the sub-tables `[[key]]`, at most `limit` of them.
     mutating func sections(_ key: String, _ keys: ConfigurationKeys, upTo limit: Int) -> [ConfigurationSection] {
         guard let entry = table[key] else { return [] }
         guard case .array(let items) = entry.value.content else {

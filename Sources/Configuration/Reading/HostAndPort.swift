@@ -1,4 +1,4 @@
-/// `host`, `host:port`, `[IPv6 address]`, `[IPv6 address]:port`; the port is not validated here.
+/// Splits `host`, `host:port`, `[IPv6 address]` or `[IPv6 address]:port`; the port is not validated here.
 func hostAndPort(_ text: Substring) -> (host: String, port: Substring?)? {
     let host: Substring
     let rest: Substring

@@ -30,7 +30,7 @@ package struct RemoteHead: Sendable, Hashable {
         }
         guard let portText else { return refused("the port is missing") }
         guard let port = portNumber(portText) else { return refused("the port must be 1 to 65535") }
-        // An IPv6 address may contain the name of an interface, which is case-sensitive.
+        // An IPv6 address may contain the name of a network interface, which is case-sensitive.
         return .success(RemoteHead(host: host.utf8.contains(UInt8(ascii: ":")) ? host : host.lowercased(), port: port))
     }
 }

@@ -1,4 +1,4 @@
-/// The candidate that was most likely meant, if one is close enough: upper case, `-` for `_` and spaces cost nothing.
+/// The candidate that was most likely meant, if one is close enough. Differences in case, `-` instead of `_`, and spaces don't count.
 func closest(to text: String, among candidates: [String]) -> String? {
     let typed = plain(text)
     guard !typed.isEmpty, typed.count <= 40 else { return nil }
@@ -11,7 +11,7 @@ private func plain(_ text: String) -> [Character] {
     text.prefix(64).lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " }.map { $0 == "³" ? "3" : $0 }
 }
 
-/// The edit distance: letters to insert, remove, change or swap with their neighbour.
+/// The edit distance: the number of letters to insert, remove, change or swap with a neighbour.
 private func distance(_ a: [Character], _ b: [Character]) -> Int {
     var rows = [Array(0...b.count)]
     for i in a.indices {
@@ -26,7 +26,7 @@ private func distance(_ a: [Character], _ b: [Character]) -> Int {
     return rows[a.count][b.count]
 }
 
-/// A text of the file, escaped for one line of a terminal.
+/// A text from the file in quotes, escaped to fit on one line of a terminal.
 func quoted(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars.prefix(60) {
@@ -39,7 +39,7 @@ func quoted(_ text: String) -> String {
     return "\"\(result)\(text.unicodeScalars.count > 60 ? "…" : "")\""
 }
 
-/// `"a", "b" and "c"`
+/// Joins the texts: `"a", "b" and "c"`.
 func listed(_ texts: [String], _ conjunction: String = "or") -> String {
     let quotedTexts = texts.map { quoted($0) }
     guard let last = quotedTexts.last, texts.count > 1 else { return quotedTexts.first ?? "" }

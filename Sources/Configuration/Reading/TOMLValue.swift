@@ -4,7 +4,7 @@ package struct TOMLValue: Sendable, Equatable {
         case table(TOMLTable)
         case array([TOMLValue])
         case string(String)
-        /// The source text without underscores, so that 0.1 stays exact.
+        /// The number as written, without underscores, so that 0.1 stays exact.
         case integer(String), float(String)
         case boolean(Bool)
         case time(String)

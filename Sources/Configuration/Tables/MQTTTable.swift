@@ -10,7 +10,7 @@ extension Configuration {
         /// The base topic.
         package var topic = "jouled"
         package var clientID = "jouled"
-        /// Names the daemon's own device in Home Assistant, if that differs from `clientID`.
+        /// The name of the daemon's own device in Home Assistant, if that differs from `clientID`.
         package var bridge: String?
         package var caFile: String?
         package var certFile: String?
@@ -88,8 +88,9 @@ extension ConfigurationReader {
             + " expected e.g. topic = \"jouled\""
     }
 
-    /// Two machines with the same name, as every Raspberry Pi has at first, must not disconnect each other from the broker. The daemon's
-    /// device in Home Assistant is named after the host alone: existing devices have that name, and it stays when the SD card is replaced.
+    /// Two machines with the same host name, which every Raspberry Pi has at first, must not disconnect each other from the broker, so the
+    /// client id names the machine too. The daemon's device in Home Assistant is named after the host alone: existing devices have that
+    /// name, and it stays the same when the SD card is replaced.
     private func nameClient(_ mqtt: inout Configuration.MQTT, _ section: inout ConfigurationSection) {
         if let own = section.read("client_id", .line("jouled-kitchen")) {
             mqtt.clientID = own
@@ -115,7 +116,7 @@ extension ConfigurationReader {
         return path
     }
 
-    /// `name`, or `name_file`, or the systemd credential of that name.
+    /// Reads the secret from the key `name`, the file in `name_file`, or the systemd credential of that name.
     private mutating func secret(_ name: String, _ section: inout ConfigurationSection) -> String? {
         let (fileKey, path) = (name + "_file", section.keys.path(of: name))
         if section.has(name) {
@@ -141,7 +142,7 @@ extension ConfigurationReader {
             section.refuse(key, "\(quoted(file)): \(why)")
             return nil
         case .text(let content):
-            // Editors end a file with a line break.
+            // Editors end a file with a line break, which does not belong to the secret.
             let text = content.hasSuffix("\r\n") || content.hasSuffix("\n") ? String(content.dropLast()) : content
             switch ConfigurationFormat.line("…", isSecret: true, upTo: 1024).read(TOMLValue(.string(text), at: section.position)) {
             case .success(let secret): return secret

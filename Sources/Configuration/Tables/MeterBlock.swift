@@ -3,7 +3,7 @@ import Metering
 import Publishing
 
 extension Configuration.Meter {
-    /// The `meter`th meter that was found: its protocol and its totals are known.
+    /// The configuration of the `meter`th meter found, whose protocol and totals are known.
     package init(found meter: Int, port: String, speaking meterProtocol: MeterProtocol, registers: [Register] = []) {
         let name = meter == 1 ? "grid" : "grid\(meter)"
         self.init(name: name, title: "", port: port)
@@ -13,14 +13,14 @@ extension Configuration.Meter {
         if !totals.isEmpty { self.registers = totals }
     }
 
-    /// The total, or the tariffs if the meter sends only those.
+    /// The codes of the total, or of the tariffs if the meter sends only those.
     private static func totals(of direction: UInt8, in registers: [Register]) -> [OBISCode] {
         let total = OBISCode(direction, 8, 0)
         if registers.contains(where: { $0.code == total }) { return [total] }
         return (1...4).map { OBISCode(direction, 8, $0) }.filter { code in registers.contains { $0.code == code } }
     }
 
-    /// The meter's block for a configuration file: the keys that have no default, and those whose default does not fit.
+    /// The meter's block for a configuration file: the keys that have no default, and those whose default does not suit the meter.
     package var block: String {
         // A JSON string is also a TOML string.
         var lines = ["[[meter]]", "name = \(JSON.string(name))", "port = \(JSON.string(port))"]

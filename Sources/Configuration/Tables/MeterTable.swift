@@ -10,7 +10,7 @@ extension Configuration {
         package var port: String
         /// `nil`: detected automatically.
         package var meterProtocol: MeterProtocol?
-        /// For the sign-on; like `wakesUp`, only for `iec62056`.
+        /// The meter's address in the sign-on; like `wakesUp`, only for `iec62056`.
         package var address = ""
         package var wakesUp = false
         package var direction = Direction.auto
@@ -19,11 +19,11 @@ extension Configuration {
         /// The registers that are published under a name chosen by the user.
         package var named: [NamedRegister] = []
         package var every = Duration.zero
-        /// Watts.
+        /// In watts.
         package var maxPower: Int64 = 25_000
         package var publishEvery = Duration.seconds(5)
 
-        /// Where the sign of power comes from: `auto` as the meter is known to send it, `status` always from the status word.
+        /// Where the sign of the power comes from: `auto` uses what the meter is known to send, `status` always the status word.
         package enum Direction: String, Sendable, CaseIterable { case auto, status }
         package enum Read: String, Sendable, CaseIterable { case registers, readout, auto }
 

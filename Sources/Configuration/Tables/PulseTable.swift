@@ -14,7 +14,7 @@ extension Configuration {
         package var medium = Medium.electricity
         package var minPulse = Duration.milliseconds(20)
         package var publishEvery = Duration.seconds(5)
-        /// The meter whose own light this is: the timing comes from here, direction and totals from the meter's registers.
+        /// The optical meter whose light this input counts: the light gives the timing, the meter's registers give direction and totals.
         package var of: String?
 
         package enum Line: Sendable, Hashable { case name(String), offset(Int, chip: String) }
@@ -124,7 +124,7 @@ extension ConfigurationReader {
                 "medium", at: section.position(of: "unit"),
                 "missing; what is measured in \(unit.rawValue)? expected medium = \"gas\" or \"water\"")
         case (let unit, .gas?), (let unit, .water?):
-            // A thousand per kWh is common; for volumes there is no common number.
+            // 1000 pulses per kWh are common, so that is the default; for volumes there is no common number.
             if !section.has("pulses_per_unit") {
                 section.refuse("pulses_per_unit", "missing; expected the number printed on the meter, e.g. 100 pulses per \(unit.rawValue)")
             }
