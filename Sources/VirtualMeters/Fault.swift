@@ -7,21 +7,21 @@ package enum Fault: Sendable, Hashable {
     case bitErrors(rate: Double)
     /// Each byte, in both directions, is lost with this probability.
     case dropBytes(rate: Double)
-    /// The head receives its own light: everything the host sends is echoed first.
+    /// The head receives its own light: everything that the host sends is echoed before the answer.
     case echo
-    /// A few bytes of 7F, 00 and FF before every message.
+    /// The meter sends a few bytes of 7F, 00 and FF before every message.
     case leadingNoise
-    /// 7E1 received as 8N1: the even parity is in bit 7.
+    /// 7E1 is received as 8N1, so bit 7 contains the even parity.
     case eightBit
-    /// An acknowledgement that selects another speed does not arrive: the meter stays at 300 Bd.
+    /// An acknowledgement that selects another speed does not arrive, so the meter stays at 300 Bd.
     case noHighSpeed
-    /// Sends its readout when programming mode is requested.
+    /// The meter sends its readout when programming mode is requested.
     case noProgramming
-    /// Offers only 300 Bd.
+    /// The meter offers only 300 Bd.
     case slow
-    /// The meter is silent after this time.
+    /// The meter stops answering after this time.
     case silentAfter(Duration)
-    /// A session was aborted one second before the start.
+    /// A session was aborted one second before the start, so the meter is still locked.
     case locked
     case nakOnce
     case wrongBCCOnce
@@ -30,7 +30,7 @@ package enum Fault: Sendable, Hashable {
 }
 
 extension Fault {
-    /// As written on the command line: `echo`, `bit-errors=0.001`, `silent-after=30s`.
+    /// Parses a fault as written on the command line: `echo`, `bit-errors=0.001`, `silent-after=30s`.
     package init?(_ text: String) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let rate = parts.dropFirst().first.flatMap { Double($0) }.flatMap { (0...1).contains($0) ? $0 : nil }
@@ -66,7 +66,7 @@ extension Fault {
     ]
 }
 
-/// A meter's receiver: it is off while the meter reacts and sends, and for some time after that.
+/// A meter's receiver, which is off while the meter prepares and sends a message, and for some time after that.
 struct Ear: Sendable {
     private let deafness: Duration
     private var listensFrom: Instant
@@ -80,7 +80,7 @@ struct Ear: Sendable {
 
     func listens(at now: Instant) -> Bool { now >= listensFrom }
 
-    /// The part of the characters that the meter receives, if the last one ends at `now`: those that began after it started to listen.
+    /// The characters that the meter receives if the last one ends at `now`: those that began after the receiver was on again.
     func heard(_ bytes: [UInt8], at speed: BaudRate, through now: Instant) -> [UInt8] {
         let line = LineSettings(speed)
         let lost = bytes.indices.first { listens(at: now - line.duration(of: bytes.count - $0)) } ?? bytes.endIndex
@@ -88,7 +88,7 @@ struct Ear: Sendable {
     }
 }
 
-/// What the line does to the characters.
+/// Applies the faults of the line to the characters.
 struct Disturbance: Sendable {
     private var bitErrors = 0.0
     private var dropped = 0.0
@@ -104,7 +104,7 @@ struct Disturbance: Sendable {
         }
     }
 
-    /// A message of 7-bit characters as the meter sends it.
+    /// A message of 7-bit characters as the meter sends it, with noise or parity bits if there are such faults.
     mutating func dress(_ message: [UInt8]) -> [UInt8] {
         let bytes = hasParity ? message.map { $0.nonzeroBitCount % 2 == 0 ? $0 : $0 | 0x80 } : message
         return isNoisy ? noise() + bytes : bytes

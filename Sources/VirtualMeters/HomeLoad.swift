@@ -1,6 +1,6 @@
 import Metering
 
-/// The net load of a house in time slices: consumption minus solar generation.
+/// The net load of a house (consumption minus solar generation) in time slices.
 struct HomeLoad: Sendable {
     static let slice = Duration.seconds(10)
     private static let slicesPerDay: Int64 = 8640
@@ -30,7 +30,7 @@ struct HomeLoad: Sendable {
         return watts - solar
     }
 
-    /// A parabola from sunrise to sunset, reduced by clouds.
+    /// The solar generation: a parabola from sunrise to sunset, reduced by clouds.
     private var solar: Int64 {
         let (sunrise, sunset) = (slices(7.5), slices(18.5))
         guard time > sunrise, time < sunset else { return 0 }

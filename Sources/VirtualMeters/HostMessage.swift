@@ -1,13 +1,13 @@
 import MeterProtocols
 
-/// A message from a host to a meter of IEC 62056-21.
+/// A message from a host to a meter that uses IEC 62056-21.
 enum HostMessage: Equatable {
     case signOn(address: String)
-    /// ACK V Z Y
+    /// An acknowledgement, ACK V Z Y: protocol, speed and mode.
     case option(protocol: UInt8, speed: UInt8, mode: UInt8)
-    /// The bytes between SOH and ETX.
+    /// A command: the bytes between SOH and ETX.
     case command([UInt8])
-    /// The block check is wrong.
+    /// A command with a wrong block check.
     case damagedCommand
     case repeatRequest
 
@@ -66,7 +66,7 @@ enum HostMessage: Equatable {
 
     private static func parseCommand(_ bytes: [UInt8]) -> Parsed {
         let etx = bytes.firstIndex(of: ControlCharacter.etx)
-        // A new SOH before the ETX: the message before it was cut off.
+        // There is a new SOH before the ETX, so the message before it was cut off.
         if bytes[1..<(etx ?? bytes.count)].contains(ControlCharacter.soh) { return .garbage }
         guard let etx else { return bytes.count > longestCommand ? .garbage : .incomplete }
         guard etx + 1 < bytes.count else { return .incomplete }

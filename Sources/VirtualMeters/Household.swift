@@ -1,7 +1,7 @@
 import Metering
 
-/// The actual energy in a virtual house: what its meters should show. The load is constant between changes, so the energy is exact and does
-/// not depend on the steps in which time advances.
+/// The energy that actually flows in a virtual house, and that its meters should show. The load is constant between changes, so the energy
+/// is exact and does not depend on the steps in which time advances.
 package struct Household: Sendable {
     package struct Step: Sendable, Hashable {
         package var duration: Duration
@@ -15,16 +15,16 @@ package struct Household: Sendable {
 
     package enum Profile: Sendable, Hashable {
         case steady(watts: Int64)
-        /// One load after another; the last one lasts forever.
+        /// Consecutive loads; the last one lasts forever.
         case steps([Step])
-        /// A house over day and night, with solar panels.
+        /// The load of a house by day and night, with solar panels.
         case home
     }
 
     package private(set) var now: Instant
     /// Positive is import, negative is export.
     package private(set) var watts: Int64 = 0
-    /// When the load changes next; `nil` if it does not change any more.
+    /// When the load changes next; `nil` if it will not change again.
     package private(set) var changesAt: Instant?
     private var imported = Energy()
     private var exported = Energy()
@@ -66,7 +66,7 @@ package struct Household: Sendable {
     }
 }
 
-/// Whole watt-seconds, and the remainder in watt-nanoseconds.
+/// An amount of energy in whole watt-seconds, and the remainder in watt-nanoseconds.
 private struct Energy: Sendable {
     var wattSeconds: Int64 = 0
     private var rest: Int64 = 0
@@ -80,7 +80,7 @@ private struct Energy: Sendable {
 }
 
 extension Household.Profile {
-    /// As written on the command line: `home`, `steady=350`, `steps=60s:350,30s:-1200`.
+    /// Parses a profile as written on the command line: `home`, `steady=350`, `steps=60s:350,30s:-1200`.
     package init?(_ text: String) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         switch (parts[0], parts.dropFirst().first) {
@@ -109,10 +109,10 @@ private func watts(_ text: Substring) -> Int64? {
 }
 
 extension Duration {
-    /// A hundred years, so that adding to them does not overflow.
+    /// The longest duration accepted: a hundred years, so that additions don't overflow.
     private static let longestSpelled = Duration.seconds(100 * 366 * 86_400)
 
-    /// `500ms`, `90s`, `5m`, `1h`.
+    /// Parses `500ms`, `90s`, `5m`, `1h`.
     init?(spelled text: some StringProtocol) {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard digits.utf8.count <= 9, let number = Int64(digits) else { return nil }

@@ -31,7 +31,7 @@ struct ME162Registers: Sendable {
         return (importAtStart + household.importWattSeconds / 3600, exportAtStart + household.exportWattSeconds / 3600)
     }
 
-    /// The data block between STX and ETX. Since the ripple control signal ended, everything is counted in the second tariff.
+    /// The data block between STX and ETX.
     mutating func readout(at now: Instant) -> [UInt8] {
         let codes = ["C.1.0", "0.0.0", "1.8.0", "1.8.1", "1.8.2", "2.8.0", "2.8.1", "2.8.2", "F.F"]
         var text = ""
@@ -39,7 +39,7 @@ struct ME162Registers: Sendable {
         return Array((text + "!\r\n").utf8)
     }
 
-    /// The text in the parentheses; `nil` for a register that the meter does not have, such as power.
+    /// The value of a register, as sent in parentheses; `nil` for a register that the meter does not have, such as power.
     mutating func value(of code: String, at now: Instant) -> String? {
         switch code {
         case "C.1.0", "0.0.0": return serial

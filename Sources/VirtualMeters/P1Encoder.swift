@@ -4,9 +4,9 @@ import MeterProtocols
 package enum P1Encoder {
     package enum Check: Sendable {
         case padded
-        /// Without leading zeros, as the WarmteLink sends it.
+        /// A checksum without leading zeros, as the WarmteLink sends it.
         case unpadded
-        /// DSMR 2 and 3.
+        /// No checksum, as in DSMR 2 and 3.
         case none
     }
 

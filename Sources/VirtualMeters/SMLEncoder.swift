@@ -14,7 +14,7 @@ package struct SMLEncoder: Sendable {
     package struct Entry: Sendable {
         package var code: OBISCode
         package var value: Value
-        /// In the numbering of DLMS: 30 Wh, 27 W.
+        /// The DLMS number of the unit: 30 is Wh, 27 is W.
         package var unit: UInt8?
         package var scaler: Int8?
         package var status: UInt32?
@@ -31,16 +31,16 @@ package struct SMLEncoder: Sendable {
     package enum Check: Sendable { case x25, kermit }
 
     package var check = Check.x25
-    /// The messages' tags have four bytes instead of two.
+    /// Encodes the messages' tags in four bytes instead of two.
     package var hasWideTags = false
-    /// The time is a plain number instead of a choice.
+    /// Encodes the time as a plain number instead of a choice.
     package var hasBareTime = false
-    /// More fill bytes than the frame needs.
+    /// The number of fill bytes beyond those that the frame needs.
     package var extraFill = 0
 
     package init() {}
 
-    /// The complete frame: open response, list, close response.
+    /// A complete frame with the messages open response, list and close response.
     package func telegram(server: [UInt8], _ entries: [Entry], number: UInt32 = 1) -> [UInt8] {
         framed(payload(server: server, entries, number: number))
     }
@@ -56,7 +56,7 @@ package struct SMLEncoder: Sendable {
         return message(0x0101, open, number) + message(0x0701, values, number) + message(0x0201, list([missing]), number)
     }
 
-    /// Escape, fill, end and CRC around any payload.
+    /// Puts escape sequences, fill bytes, end and CRC around any payload.
     package func framed(_ payload: [UInt8]) -> [UInt8] {
         var frame: [UInt8] = [0x1B, 0x1B, 0x1B, 0x1B, 0x01, 0x01, 0x01, 0x01]
         var run = 0
@@ -84,7 +84,7 @@ package struct SMLEncoder: Sendable {
         let transaction = octets((0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) })
         let checked = [0x76] + transaction + unsigned(0, 1) + unsigned(0, 1) + list([tag, content])
         let crc = transmitted(checked)
-        // A leading zero may be omitted, and some meters do so.
+        // A leading zero byte of the CRC may be omitted, and some meters omit it.
         return checked + (crc[0] == 0 ? [0x62, crc[1]] : [0x63] + crc) + [0]
     }
 

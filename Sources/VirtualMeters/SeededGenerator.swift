@@ -14,7 +14,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// An integer in the range, computed here because the standard library's result may differ between versions of Swift.
+    /// A random integer in the range, computed here because the standard library's result may differ between versions of Swift.
     package mutating func number(in range: ClosedRange<Int64>) -> Int64 {
         let count = UInt64(range.upperBound - range.lowerBound) + 1
         return range.lowerBound + Int64(next().multipliedFullWidth(by: count).high)

@@ -5,14 +5,15 @@ import Metering
 package struct VirtualME162: VirtualMeter {
     private enum Mode {
         case waiting
-        /// The identification has been sent; without an acknowledgement the readout follows automatically.
+        /// The identification has been sent. If no acknowledgement comes, the readout follows automatically at this time.
         case identified(readoutAt: Instant)
-        /// The host may request a repetition.
+        /// The readout has been sent, and the host may request a repetition.
         case readOut(until: Instant)
         case programming(until: Instant)
     }
 
-    /// From the end of the host's message to the start of the answer. Measured on a real meter; the standard allows 0.2 s to 1.5 s.
+    /// The time from the end of the host's message to the start of the answer. Measured on a real meter; the standard allows 0.2 s to 1.5
+    /// s.
     private enum Reaction {
         static let identification: ClosedRange<Duration> = .milliseconds(255)...(.milliseconds(285))
         static let readout: ClosedRange<Duration> = .milliseconds(380)...(.milliseconds(420))
@@ -23,7 +24,7 @@ package struct VirtualME162: VirtualMeter {
 
     private static let inactivityLimit = Duration.seconds(60)
     private static let repetitionWindow = Duration.milliseconds(1500)
-    /// The longest gap within a message.
+    /// The longest gap allowed within a message.
     private static let longestGap = Duration.milliseconds(1500)
 
     private let serial: String
@@ -38,15 +39,15 @@ package struct VirtualME162: VirtualMeter {
     private var incoming: [UInt8] = []
     private var lastHeard: Instant
     private var ear: Ear
-    /// When its last message ended.
+    /// When the meter's last message ended.
     private var spokeUntil: Instant
-    /// For a repetition: the message without faults.
+    /// The last message without faults, for a repetition.
     private var lastMessage: [UInt8] = []
     private var owesNAK: Bool
     private var owesWrongBCC: Bool
 
-    /// The registers start with the values of a real meter. `clock` is the meter's time at the start. A `manufacturer` with a lower-case
-    /// third letter announces a reaction time of 20 ms instead of 200 ms.
+    /// The registers start with the values of a real meter. `clock` is the meter's time at the start. A lower-case third letter in
+    /// `manufacturer` announces a reaction time of 20 ms instead of 200 ms.
     package init(
         serial: String = "28342193", manufacturer: String = "ISK", household: Household, faults: [Fault] = [], seed: UInt64,
         startedAt: Instant, importWattHours: Int64 = 33_402_264, exportWattHours: Int64 = 13_465,
@@ -133,8 +134,8 @@ package struct VirtualME162: VirtualMeter {
         return emissions
     }
 
-    /// ACK V Z Y. An option that is unknown or was not offered counts as a missing acknowledgement: the readout follows at 300 Bd. The same
-    /// applies to programming mode at 300 Bd, which a real meter refuses.
+    /// Handles ACK V Z Y. An option that is unknown or was not offered counts as a missing acknowledgement, so the readout follows at 300
+    /// Bd. The same applies to programming mode at 300 Bd, which a real meter rejects as well.
     private mutating func choose(_ version: UInt8, _ asked: UInt8, _ function: UInt8, _ now: Instant) -> [Emission] {
         let isFast = asked == UInt8(ascii: "5") && !faults.contains(.slow) && version == UInt8(ascii: "0")
         if asked != UInt8(ascii: "0") && faults.contains(.noHighSpeed) { return [] }
@@ -175,7 +176,7 @@ package struct VirtualME162: VirtualMeter {
         return emissions
     }
 
-    /// `R1 STX address()`; other commands, including R5, are not supported.
+    /// Returns the address in the read command `R1 STX address()`; other commands, including R5, are not supported.
     private func address(readBy command: [UInt8]) -> String? {
         guard command.starts(with: [UInt8(ascii: "R"), UInt8(ascii: "1"), ControlCharacter.stx]), command.last == UInt8(ascii: ")"),
             let open = command.firstIndex(of: UInt8(ascii: "("))
@@ -183,7 +184,7 @@ package struct VirtualME162: VirtualMeter {
         return String(decoding: command[3..<open], as: UTF8.self)
     }
 
-    /// Not kept for repetition: a NAK is not an answer.
+    /// Answers with a NAK, which is not saved as the last message: a host can't request its repetition.
     private mutating func refuse(_ now: Instant) -> [Emission] {
         emit([ControlCharacter.nak], start: now + generator.duration(in: Reaction.command))
     }

@@ -1,17 +1,18 @@
 import MeterProtocols
 import Metering
 
-/// A meter at the other end of a serial line, as a value. The owner simulates the line: passes in the received bytes and the time, and puts
-/// the meter's bytes on the wire at the pace of their speed.
+/// A meter at the other end of a serial line, as a value type. Its owner simulates the line: it passes in the received bytes and the time,
+/// and sends the meter's bytes at the pace of their speed.
 package protocol VirtualMeter: Sendable {
-    /// The host's bytes, sent at `lineSpeed`; the last bit of the last byte ended at `now`.
+    /// Processes bytes that the host sent at `lineSpeed`; the last bit of the last byte ended at `now`.
     mutating func received(_ bytes: [UInt8], at now: Instant, lineSpeed: BaudRate) -> [Emission]
     mutating func advance(to now: Instant) -> [Emission]
-    /// When to call `advance`, unless something is received before.
+    /// When to call `advance`, unless bytes are received earlier.
     var nextDeadline: Instant? { get }
 }
 
-/// Bytes sent without a gap. They begin in the future, after the meter's reaction time; an echo began when the host sent.
+/// Bytes that the meter sends without a gap. They begin in the future, after the meter's reaction time, except for an echo, which began
+/// when the host began to send.
 package struct Emission: Sendable, Hashable {
     package var bytes: [UInt8]
     package var speed: BaudRate
@@ -30,8 +31,8 @@ package struct Emission: Sendable, Hashable {
     package var end: Instant { start + LineSettings(speed).duration(of: bytes.count) }
 }
 
-/// What a UART at one speed receives when characters are sent at another (7E1 at both ends): it looks for start bits and samples where it
-/// expects the bits. From slow to fast, each dark-to-light change becomes a NUL; from fast to slow, most characters vanish.
+/// Returns what a UART at one speed receives when characters are sent at another (7E1 at both ends): it looks for start bits and samples
+/// where it expects the bits. If the sender is slower, each dark-to-light change becomes a NUL; if it is faster, most characters vanish.
 package func heard(_ bytes: [UInt8], sentAt: BaudRate, heardAt: BaudRate) -> [UInt8] {
     guard sentAt != heardAt else { return bytes }
     // The unit of time is chosen so that half a bit of either side is an integer.
@@ -47,7 +48,7 @@ package func heard(_ bytes: [UInt8], sentAt: BaudRate, heardAt: BaudRate) -> [UI
         default: return true
         }
     }
-    /// The time of the line's next change to the level.
+    /// Returns when the line next has the given level.
     func next(high: Bool, from time: Int) -> Int {
         var time = time
         while time < end, isHigh(time) != high { time = (time / sentBit + 1) * sentBit }
@@ -58,7 +59,7 @@ package func heard(_ bytes: [UInt8], sentAt: BaudRate, heardAt: BaudRate) -> [UI
     while time < end {
         let middle = time + heardBit / 2
         if isHigh(middle) {
-            // Too short for a start bit.
+            // The low level was too short for a start bit.
             time = next(high: false, from: middle)
             continue
         }

@@ -1,12 +1,12 @@
 import MeterProtocols
 import Metering
 
-/// A meter that sends once a second without being asked: SML or mode D as in German houses, P1 as in Dutch ones.
+/// A meter that sends a telegram once a second without being asked: SML or mode D as in German houses, P1 as in Dutch ones.
 package struct VirtualPushMeter: VirtualMeter {
     package enum Kind: String, Sendable, CaseIterable { case sml, p1, modeD = "mode-d" }
 
     private static let interval = Duration.seconds(1)
-    /// Some meters with mode D send at the slowest of these speeds.
+    /// The speeds that meters with mode D use; some use the slowest.
     package static let speedsOfModeD = [BaudRate.b2400, .b4800, .b9600]
 
     private let kind: Kind
@@ -37,7 +37,7 @@ package struct VirtualPushMeter: VirtualMeter {
 
     package var nextDeadline: Instant? { silentFrom.map { next < $0 } ?? true ? next : nil }
 
-    /// The meter ignores what it receives.
+    /// The meter ignores everything it receives, but there may be an echo.
     package mutating func received(_ bytes: [UInt8], at now: Instant, lineSpeed: BaudRate) -> [Emission] {
         guard faults.contains(.echo) else { return [] }
         return [Emission(bytes, at: lineSpeed, start: now - LineSettings(lineSpeed).duration(of: bytes.count))]
@@ -56,7 +56,7 @@ package struct VirtualPushMeter: VirtualMeter {
         return emissions
     }
 
-    /// Import and export in watt-seconds, as in the next telegram.
+    /// Import and export in watt-seconds, as they will be in the next telegram.
     package var energy: (imported: Int64, exported: Int64) {
         (importAtStart + household.importWattSeconds, exportAtStart + household.exportWattSeconds)
     }
@@ -108,7 +108,7 @@ package struct VirtualPushMeter: VirtualMeter {
         return Array(text.utf8)
     }
 
-    /// With at least `digits` digits before the point, and exactly `decimals` after it.
+    /// Formats a number with at least `digits` digits before the point, and exactly `decimals` after it.
     private func decimal(_ number: Int64, _ digits: Int, _ decimals: Int) -> String {
         let text = String(number)
         let padded = String(repeating: "0", count: max(0, digits + decimals - text.utf8.count)) + text

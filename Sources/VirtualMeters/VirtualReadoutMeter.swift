@@ -1,13 +1,13 @@
 import MeterProtocols
 import Metering
 
-/// A meter of IEC 62056-21 mode A or B: after a sign-on it sends its identification and all its data, without waiting for an
+/// A meter that uses IEC 62056-21 mode A or B: after a sign-on it sends its identification and all its data, without waiting for an
 /// acknowledgement. Mode A keeps the speed of the sign-on, mode B switches to the one in the identification.
 package struct VirtualReadoutMeter: VirtualMeter {
     package enum Kind: String, Sendable, CaseIterable { case modeA = "mode-a", modeB = "mode-b" }
 
     private static let reaction = Duration.milliseconds(270)
-    /// From the identification to the data: the time for changing the speed.
+    /// The pause between the identification and the data, in which the speed is changed.
     private static let pause = Duration.milliseconds(400)
     private static let longestGap = Duration.milliseconds(1500)
     private static let serial = "12345678"
@@ -20,7 +20,7 @@ package struct VirtualReadoutMeter: VirtualMeter {
     private var incoming: [UInt8] = []
     private var lastHeard: Instant
     private var ear: Ear
-    /// When its last message ended.
+    /// When the meter's last message ended.
     private var spokeUntil: Instant
     private var lastBlock: [UInt8] = []
     private var owesWrongBCC: Bool

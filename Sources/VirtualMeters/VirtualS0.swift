@@ -1,9 +1,9 @@
 import MeterProtocols
 import Metering
 
-/// The S0 output of a meter: a switch that closes (the line falls) for a moment for each pulse's share of a kWh.
+/// The S0 output of a meter: a switch that closes for a moment (the line goes low) each time the energy of one pulse has been counted.
 package struct VirtualS0: Sendable {
-    /// The minimum pause between two pulses (EN 62053-31): if pulses are due faster, they are delayed, and none is lost.
+    /// The minimum pause between two pulses (EN 62053-31). If pulses are due faster, they are delayed, but none is lost.
     private static let shortestPause = Duration.milliseconds(30)
     private static let bounceTime: ClosedRange<Duration> = .microseconds(50)...(.microseconds(900))
     /// One kWh in watt-nanoseconds.
@@ -14,13 +14,13 @@ package struct VirtualS0: Sendable {
     private let bounces: Bool
     private var household: Household
     private var generator: SeededGenerator
-    /// Energy since the last pulse, in watt-nanoseconds times `pulsesPerUnit`, so that a pulse is a whole kWh of it.
+    /// The energy since the last pulse in watt-nanoseconds, times `pulsesPerUnit`, so that a pulse is due when this reaches one kWh.
     private var progress: Int64 = 0
     private var lineIsFreeAt: Instant
     /// The remaining edges of a pulse that has begun.
     private var pending: ArraySlice<Edge> = []
 
-    /// The pulses whose first edge was returned: what a counter should have counted.
+    /// The number of pulses whose first edge has been returned, which a counter should have counted.
     package private(set) var pulses: Int64 = 0
 
     package init(pulsesPerUnit: Int64, pulseLength: Duration = .milliseconds(50), household: Household, bounce: Bool = false, seed: UInt64)
@@ -34,7 +34,7 @@ package struct VirtualS0: Sendable {
         lineIsFreeAt = household.now
     }
 
-    /// In order; `nil` when no more energy will ever flow.
+    /// Returns the next edge in order of time; `nil` if no more energy will ever flow.
     package mutating func nextEdge() -> Edge? {
         if let edge = pending.popFirst() { return edge }
         guard let due = nextPulse() else { return nil }
@@ -67,7 +67,7 @@ package struct VirtualS0: Sendable {
         }
     }
 
-    /// The contact opens and closes a few times before it settles.
+    /// Returns the edges of a level change: the contact opens and closes a few times before it settles.
     private mutating func changes(to direction: Edge.Direction, at start: Instant) -> [Edge] {
         var edges = [Edge(direction, at: start)]
         guard bounces else { return edges }
