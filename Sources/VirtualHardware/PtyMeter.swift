@@ -3,10 +3,10 @@ import MeterProtocols
 import Metering
 import VirtualMeters
 
-/// A virtual meter on a pseudo-terminal, at the pace of a real one: bytes take time in both directions, arrive in the chunks of a USB
-/// adapter, and are garbage when the program's speed differs from the meter's.
+/// A virtual meter on a pseudo-terminal, at the pace of a real one: bytes take time in both directions, arrive in chunks as from a USB
+/// adapter, and are garbage if the program's speed differs from the meter's.
 package actor PtyMeter<Meter: VirtualMeter> {
-    /// Bytes that end at `at`, all sent at one speed.
+    /// Bytes sent at one speed, the last of which ends at `at`.
     private struct Portion {
         var bytes: [UInt8]
         var speed: BaudRate
@@ -19,17 +19,18 @@ package actor PtyMeter<Meter: VirtualMeter> {
     private var meter: Meter
     private var outgoing: [Portion] = []
     private var incoming: [Portion] = []
-    /// The program's speed when the first byte of `incoming` began: a change before the last bit is sent corrupts the rest.
+    /// The program's speed when the first byte of `incoming` began. If the speed changes before the last bit has been sent, the rest is
+    /// corrupted.
     private var programSpeed: BaudRate?
 
-    /// The path that a program opens.
+    /// The path of the port that a program opens.
     package nonisolated var path: String { terminal.path }
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// How long a USB adapter buffers bytes.
     private static var latency: Duration { .milliseconds(16) }
-    /// Further bytes wait in the kernel.
+    /// The maximum number of bytes buffered here; further ones wait in the kernel.
     private static var longestQueue: Int { 1024 }
 
     package init(_ meter: Meter, on terminal: any SerialTerminal, executor: any SerialExecutor, clock: any Clockwork) {
@@ -39,7 +40,7 @@ package actor PtyMeter<Meter: VirtualMeter> {
         self.clock = clock
     }
 
-    /// Runs once, until the task is cancelled; then the port disappears as if it had been unplugged.
+    /// Runs the meter once, until the task is cancelled; afterwards the port disappears as if it had been unplugged.
     package func run() async {
         while true {
             let deadlines = [meter.nextDeadline, incoming.first?.at, outgoing.first?.at].compactMap { $0 }
@@ -58,7 +59,7 @@ package actor PtyMeter<Meter: VirtualMeter> {
     /// Reads or changes the meter.
     package func with<Result: Sendable>(_ body: @Sendable (inout Meter) -> Result) -> Result { body(&meter) }
 
-    /// The program has written bytes to its port, which begins to send them now.
+    /// Reads the bytes that the program has written to its port. The port begins to send them now.
     private func listen() {
         let bytes = terminal.read()
         guard let speed = terminal.speed else { return }

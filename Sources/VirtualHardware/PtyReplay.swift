@@ -4,7 +4,7 @@ import Metering
 
 /// A recording on a pseudo-terminal, at its original pace or faster. What the program sends is ignored.
 package struct PtyReplay: Sendable {
-    /// When the port closes, a program loses what it has not read yet.
+    /// How long the port stays open at the end: when it closes, a program loses what it has not read yet.
     private static let farewell = Duration.seconds(1)
 
     private let recording: Recording
@@ -17,7 +17,7 @@ package struct PtyReplay: Sendable {
         self.clock = clock
     }
 
-    /// Plays it once, or repeatedly until the task is cancelled; then the port disappears.
+    /// Plays the recording once, or repeatedly until the task is cancelled; afterwards the port disappears.
     package func run(timesAsFast: Int, again: Bool) async {
         var begin = clock.now
         repeat {
@@ -32,7 +32,7 @@ package struct PtyReplay: Sendable {
         terminal.close()
     }
 
-    /// `false` if cancelled.
+    /// Waits until `deadline`; returns `false` if cancelled.
     private func pause(until deadline: Instant) async -> Bool {
         while true {
             switch await terminal.wait(forBytes: true, until: deadline) {
