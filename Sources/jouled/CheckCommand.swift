@@ -65,8 +65,8 @@ struct CheckCommand: Command {
         }
     }
 
-    /// A running daemon holds the port or line, so it is asked first. If none is running, or not with this meter, the port or line is
-    /// tried.
+    /// A running daemon holds the port or line, so the daemon is asked first. If none is running, or it does not have this meter, the check
+    /// tries the port or line itself.
     private func finding(_ meter: String, _ folder: Folder, trying: () async -> Finding) async -> Finding {
         let answer = try? folder.asOwner { ControlSocket.ask("problem \(meter)", directory: folder) }
         guard let reply = answer ?? nil else { return await trying() }
@@ -94,7 +94,7 @@ struct CheckCommand: Command {
 
     private func tryBroker(_ mqtt: Configuration.MQTT, _ loop: EventLoop) async -> Finding {
         var mqtt = mqtt
-        // The daemon may be connected with the same client id; a second client with it would disconnect the daemon.
+        // The daemon may be connected with the same client id, and a second client with that id would disconnect it.
         mqtt.clientID += "-check"
         let broker = MosquittoBroker(mqtt, will: nil, loop: loop)
         let events = broker.connect()
@@ -120,7 +120,7 @@ struct CheckCommand: Command {
         }
     }
 
-    /// Uses the serial numbers that a running or earlier daemon has read.
+    /// Warnings about meters with the same serial number. Uses the numbers that a running or earlier daemon has read.
     private func serialWarnings(_ configuration: Configuration, _ folder: Folder, _ loop: EventLoop) async -> [String] {
         let files = TotalFiles(directory: folder, journal: NoPulseJournal(), loop: loop)
         var serials: [(meter: String, serial: String)] = []
@@ -130,7 +130,7 @@ struct CheckCommand: Command {
         return sameSerialWarnings(serials)
     }
 
-    /// Creates nothing: a directory created by root might not belong to the daemon.
+    /// Checks the state directory without creating it: a directory created by root might not belong to the daemon.
     private func tryState(_ folder: Folder) -> Finding {
         do throws(SystemError) {
             let condition = try folder.asOwner { () throws(SystemError) in try StateDirectory.condition(of: folder) }

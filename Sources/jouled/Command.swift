@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// Exit codes: 0 done, 1 failed, and those of sysexits.h.
+/// Exit codes: 0 for success, 1 for failure, and those of sysexits.h.
 enum ExitCode: Int32, Error {
     case done = 0, failed = 1, wrongUsage = 64, notReachable = 69, wrongConfiguration = 78
 }
@@ -14,7 +14,7 @@ protocol Command: Sendable {
     static var usage: String { get }
     static var rules: [Options.Rule] { get }
 
-    /// Checks the arguments; an error is printed together with the usage.
+    /// Checks the arguments; if they are wrong, the error is printed together with the usage.
     init(_ options: Options) throws(Options.Misuse)
     func run(_ loop: EventLoop) async -> ExitCode
 }
@@ -22,7 +22,7 @@ protocol Command: Sendable {
 let defaultConfiguration = "/etc/jouled/config.toml"
 
 extension Options {
-    /// Allows at most `count` words.
+    /// Throws an error if there are more than `count` words.
     func limitWords(to count: Int) throws(Misuse) {
         guard words.count <= count else { throw Misuse(reason: "unexpected argument \(words[count])") }
     }

@@ -68,7 +68,7 @@ struct DecodeCommand: Command {
     }
 }
 
-/// The errors in a file: consecutive identical ones are combined into one line, whatever was decoded in between.
+/// The errors in a file. Consecutive identical errors are combined into one line, even if something was decoded in between.
 private struct Complaints {
     let file: String
     private var last: Finding.Noise?

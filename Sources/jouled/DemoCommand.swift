@@ -64,7 +64,7 @@ struct DemoCommand: Command {
         let configuration = household(mqtt, port: directory + "/me162", state: directory)
         introduce(mqtt, directory)
         let files = TotalFiles(directory: Folder(directory), journal: NoPulseJournal(), loop: threads.storage)
-        // These meters are new, whatever the broker has retained from an earlier demo.
+        // Saves totals of 0, because these meters are new: otherwise the broker would be asked for totals retained from an earlier demo.
         for pulse in configuration.pulses { try? await files.save(pulse.name, PulseTotal(pulsesPerUnit: pulse.pulsesPerUnit)) }
         let daemon = await Daemon(configuration, surroundings(configuration, threads, files))
         let code = await run(daemon, meter, signals, loop)

@@ -49,7 +49,7 @@ struct DetectCommand: Command {
         return found > 0 ? .done : outcomes.contains(nil) ? .notReachable : .failed
     }
 
-    /// `nil` if the port can't be used.
+    /// Returns `nil` if the port can't be used.
     private func detect(_ port: String, _ loop: EventLoop) async -> Detection.Outcome? {
         var detection = Detection(hasFixedSpeed: RemoteHead(port) != nil)
         var asks = false
@@ -83,7 +83,7 @@ struct DetectCommand: Command {
         return detection.outcome
     }
 
-    /// `nil` if there is no meter. Everything but the block is a TOML comment.
+    /// Returns `nil` if there is no meter. Everything but the meter's block is written as a TOML comment.
     private static func report(_ outcome: Detection.Outcome, _ port: String, found number: Int) -> String? {
         let lasting = lastingName(of: port)
         switch outcome {
@@ -107,7 +107,7 @@ struct DetectCommand: Command {
         }
     }
 
-    /// Text from a meter or a path may contain anything.
+    /// Turns a text into comment lines; it comes from a meter or a path, and may contain anything.
     private static func comment(_ text: String) -> String {
         text.split(separator: "\n").map { line in
             var comment = "# "

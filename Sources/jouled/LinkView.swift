@@ -19,11 +19,11 @@ struct LinkView {
         guard isTerminal else { return printText(line(watch)) }
         let table = table(watch)
         lines = table.utf8.count { $0 == 0x0A }
-        // As in `LiveTable`: the next table overwrites this one.
+        // As in `LiveTable`, the cursor is moved back so that the next table overwrites this one.
         printText("\u{1B}[J\u{1B}[?7l\(table)\u{1B}[?7h\u{1B}[\(lines)A\r")
     }
 
-    /// Leaves the last table on the screen.
+    /// Moves the cursor below the last table, which stays on the screen.
     mutating func end() {
         if lines > 0 { printText("\r\u{1B}[\(lines)B") }
         lines = 0
@@ -54,7 +54,7 @@ struct LinkView {
     }
 
     private func known(_ watch: LinkWatch) -> [Register] {
-        // Values that change come first.
+        // Numbers come first, because they change.
         let known = watch.readout?.registers.filter { $0.code.title != nil } ?? []
         return known.filter(isNumber) + known.filter { !isNumber($0) }
     }

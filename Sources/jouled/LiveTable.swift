@@ -2,8 +2,8 @@ import LinuxIO
 import MeterDaemon
 import Metering
 
-/// The newest values on the terminal, once a second; if the output is not a terminal, a line per meter every five seconds. Ends when the
-/// output can't be written any more.
+/// Prints the newest values to the terminal once a second; if the output is not a terminal, one line per meter every five seconds. Ends
+/// when the output can't be written any more.
 struct LiveTable {
     let loop: EventLoop
 
@@ -14,14 +14,14 @@ struct LiveTable {
             if isTerminal {
                 let table = Self.table(snapshot)
                 lines = table.utf8.count { $0 == 0x0A }
-                // Clears everything below the cursor, prints without line wrapping, and returns to the empty line above: log lines written
-                // between two tables stay there, and the next table is printed below them.
+                // Clears everything below the cursor, prints without line wrapping, and returns to the empty line above the table. Log
+                // lines that are written between two tables stay there, and the next table is printed below them.
                 printText("\u{1B}[J\u{1B}[?7l\(table)\u{1B}[?7h\u{1B}[\(lines)A")
             } else {
                 printText(snapshot.meters.map { Self.line($0) + "\n" }.joined())
             }
             if outputFailure != nil { break }
-            // Meanwhile only the newest snapshot is kept. When the stream has ended, the next iteration ends.
+            // While this sleeps, only the newest snapshot is kept. If the stream has ended, the loop ends at its next iteration.
             await loop.sleep(until: loop.now + (isTerminal ? .seconds(1) : .seconds(5)))
         }
         if lines > 0 { printText("\r\u{1B}[\(lines)B") }

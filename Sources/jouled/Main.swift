@@ -27,7 +27,7 @@ struct Main {
             misuse("\(word): \(error.reason)", type.usage + "\n")
         }
         let loop = EventLoop()
-        // The only unstructured task: the loop runs it on this thread until it ends the process.
+        // The only unstructured task: the loop runs it on this thread until the task ends the process.
         Task(executorPreference: loop) { [command] in
             let code = await command.run(loop)
             end(code)
@@ -35,7 +35,7 @@ struct Main {
         loop.run()
     }
 
-    /// If the output could not be written, the command has failed. No message is needed if the reader closed the pipe.
+    /// If the output could not be written, the command has failed. If the reader closed the pipe, no message is needed.
     private static func end(_ code: ExitCode) -> Never {
         guard let outputFailure else { endProcess(code.rawValue) }
         if case .other(let error) = outputFailure { printText("jouled: can't write to \(error)\n", to: standardError) }

@@ -5,7 +5,7 @@ struct Options {
         var name: String
         var letter: Character?
         var takesValue: Bool
-        /// May be given more than once.
+        /// The option may be given more than once.
         var repeats = false
 
         static func value(_ name: String, _ letter: Character? = nil, repeats: Bool = false) -> Rule {

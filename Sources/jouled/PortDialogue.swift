@@ -3,7 +3,8 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// Performs the actions of `session` on the port at `path`, passing them to `goesOn` first, until that returns false or `end` is reached.
+/// Performs the actions of `session` on the port at `path`. Each action is first passed to `goesOn`; the dialogue ends when `goesOn`
+/// returns false or `end` is reached.
 func converse<Session: MeterSession>(
     _ session: inout Session, at path: String, _ loop: EventLoop, until end: Instant? = nil,
     _ goesOn: (Session, [MeterAction]) -> Bool
@@ -21,7 +22,7 @@ func converse<Session: MeterSession>(
             }
         }
     } catch {
-        // A meter that is left in an open session refuses the next sign-on for up to a minute.
+        // A meter whose session is left open rejects the next sign-on for up to a minute.
         if error == .cancelled { try? await connection.send(session.farewell) }
         await connection.close()
         throw error

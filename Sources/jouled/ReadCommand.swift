@@ -74,14 +74,14 @@ struct ReadCommand: Command {
     private func say(_ text: String) { printText("jouled: \(text)\n", to: standardError) }
 }
 
-/// A path, or the address of a remote head.
+/// Returns the path, or the address of a remote head, in `word`.
 func portWord(_ word: String) throws(Options.Misuse) -> String {
     guard word.hasPrefix("tcp:") else { return word }
     guard let head = RemoteHead(word) else { throw Options.Misuse(reason: "\(word) is not a remote head; expected tcp://HOST:PORT") }
     return head.description
 }
 
-/// The only head that is plugged in; otherwise prints the reason and returns `nil`.
+/// Returns the only head that is plugged in; if there is none or more than one, prints the reason and returns `nil`.
 func onlyHead() -> String? {
     let heads = serialAdapters()
     if heads.count == 1 { return heads[0] }
@@ -91,7 +91,7 @@ func onlyHead() -> String? {
 }
 
 extension Options {
-    /// The value of `--protocol`; `nil` is `auto`.
+    /// The value of `--protocol`; `nil` means `auto`.
     func meterProtocol() throws(Misuse) -> MeterProtocol? {
         guard let name = self["protocol"], name != "auto" else { return nil }
         let known = Language.all.map(\.name)

@@ -83,7 +83,7 @@ struct RecordCommand: Command {
                 return nil
             }
             var code = ExitCode.done
-            // The recording ended by itself, or a signal came.
+            // Either the recording ended by itself, or a signal came.
             for await end in group {
                 if let end { code = end }
                 group.cancelAll()
@@ -139,7 +139,7 @@ struct RecordCommand: Command {
         return anonymizer.telegrams > 0
     }
 
-    /// Records until the time limit, the end of the readout, or cancellation; returns the reason if it ends earlier.
+    /// Records until the time limit, the end of the readout, or cancellation; returns the error if one ends the recording earlier.
     private func listen(
         _ connection: any SerialConnection, _ loop: EventLoop, _ take: ([UInt8], Instant) throws(SystemError) -> Void
     ) async throws(SystemError) -> PortError? {
@@ -182,7 +182,7 @@ struct RecordCommand: Command {
     private func say(_ text: String) { printText("jouled: \(text)\n", to: standardError) }
 }
 
-/// What was received so far.
+/// Counts what has been received so far.
 private struct Tally {
     private(set) var bytes = 0
     private var telegrams = 0

@@ -1,10 +1,10 @@
 import LinuxIO
 import MeterProtocols
 
-/// A day of telegrams once a second, in hex.
+/// The maximum size of a file: a day of telegrams, one per second, in hex.
 private let limit = 128 * 1024 * 1024
 
-/// `-` is standard input. Errors are printed.
+/// Reads a file, or standard input if `file` is `-`. Errors are printed.
 func readFile(_ file: String) -> [UInt8]? {
     switch file == "-" ? readBounded(0, limit: limit) : readBounded(file, limit: limit) {
     case .success(let bytes): return bytes
@@ -23,7 +23,7 @@ func recording(_ bytes: [UInt8], _ file: String) -> Recording? {
     }
 }
 
-/// Without timestamps.
+/// Reads the bytes of a recording without its timestamps; any other file is read as it is.
 func readRecordedBytes(_ file: String) -> [UInt8]? {
     readFile(file).flatMap { Recording.isRecording($0) ? recording($0, file)?.bytes : $0 }
 }

@@ -53,7 +53,7 @@ struct RunCommand: Command, Sendable {
         }
     }
 
-    /// The new configuration, or `nil` with a log message.
+    /// Returns the new configuration, or writes a log message and returns `nil`.
     private func reload() -> Configuration? {
         do throws(ConfigurationErrors) {
             let new = try loadConfiguration(path: path)

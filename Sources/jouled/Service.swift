@@ -4,12 +4,12 @@ import MeterDaemon
 import Metering
 import Publishing
 
-/// The daemon's threads besides libmosquitto's and the pulse thread, which waits for nothing else: one for blocking calls, one for the
-/// rest.
+/// The daemon's threads: one for blocking calls and one for the rest. libmosquitto has its own thread, and so do the pulses, because that
+/// thread must not wait for anything else.
 struct ServiceThreads {
     let main: EventLoop
     let storage: EventLoop
-    /// Keeps descriptors that must stay open between two runs.
+    /// Holds descriptors that must stay open between two runs.
     let store = DescriptorStore()
 
     init(main: EventLoop) {
@@ -48,7 +48,7 @@ struct Service {
         let folder = Folder(configuration.state.directory)
         var state: StateDirectory?
         var control: ControlSocket?
-        // Counting must go on even if the disk can't be written to, but not if another daemon is already counting there.
+        // Counting must continue even if the disk can't be written to, but not if another daemon is already counting with this state.
         do throws(SystemError) {
             state = try StateDirectory(folder)
             guard state != nil else {
@@ -93,7 +93,7 @@ struct Service {
     }
 
     private func run(_ daemon: Daemon, _ signals: Signals, _ reload: @Sendable () -> Configuration?) async -> End {
-        // No elements are sent: the end of the stream is the signal.
+        // Nothing is sent through the stream: its end is the signal to stop.
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         return await withTaskGroup(of: Farewell.self) { group in
             group.addTask {
@@ -113,7 +113,7 @@ struct Service {
             while let event = await group.next() {
                 if case .over = event { break }
                 if case .signal(.stop) = event, case .reloaded = end {
-                    // The first stop signal during a restart: stops without starting again.
+                    // This is the first stop signal during a restart: stop without starting again.
                     end = .stopped
                     notice.send("STOPPING=1")
                 } else if event == .signal(.restart) {
@@ -127,13 +127,13 @@ struct Service {
                 group.addTask { .signal(await signals.next()) }
             }
             group.cancelAll()
-            // A stop signal received at the last moment is no longer pending in the kernel.
+            // A stop signal received at the last moment is in the group, no longer pending in the kernel, and must not be lost.
             for await event in group where event == .signal(.stop) { end = .stopped }
             return end
         }
     }
 
-    /// Events after the end was requested. A second signal, or a shutdown that takes too long, ends the process immediately.
+    /// Events after the daemon has been told to end. A second stop signal, or a shutdown that takes too long, ends the process immediately.
     private enum Farewell: Equatable {
         case over, late
         case signal(Signals.Signal?)
@@ -159,7 +159,8 @@ struct Service {
         return .stopped
     }
 
-    /// By then the meters and the broker have usually been found, and regular operation has begun.
+    /// Waits until the meters and the broker have usually been found and regular operation has begun, and then frees the code that only the
+    /// start needs.
     private func settle() async {
         await threads.main.sleep(until: threads.main.now + Self.start)
         if !Task.isCancelled { giveBackStartupCode() }
@@ -175,7 +176,7 @@ struct Service {
     }
 }
 
-/// The configured broker; its will is the publication's offline message.
+/// The configured broker; its will is the offline message of the publication.
 func realBroker(_ configuration: Configuration, _ loop: EventLoop) -> MosquittoBroker? {
     guard let mqtt = configuration.mqtt, let publication = configuration.publication else { return nil }
     return MosquittoBroker(mqtt, will: publication.will, loop: loop)

@@ -50,7 +50,8 @@ struct TotalCommand: Command {
         }
         if let meter = pulse.of { return fail("\(pulse.name) is the light of \(meter) and has no total of its own") }
         let folder = Folder(configuration.state.directory)
-        // The directory's contents belong to the daemon's user, who could direct root to other files through them.
+        // From here on the command acts as the directory's owner: the daemon's user can change the directory's contents, and could direct
+        // root to other files.
         do throws(SystemError) { try folder.actAsOwner() } catch { return fail("the saved state can't be accessed: \(error)") }
         let request = "total \(meter)" + (value.map { " \($0)" } ?? "")
         if let reply = ControlSocket.ask(request, directory: folder) {
