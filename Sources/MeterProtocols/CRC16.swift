@@ -1,8 +1,8 @@
-/// The CRC-16s of meters, all of them processed with the low bit first.
+/// The CRC-16 variants that meters use, all of them processed with the low bit first.
 package enum CRC16 {
     /// SML: CRC-16/X-25, check value of "123456789": 906E.
     package static func x25(_ bytes: ArraySlice<UInt8>) -> UInt16 { ~ccitt.of(bytes, start: 0xFFFF) }
-    /// SML of some Holley meters: CRC-16/KERMIT, check value 2189.
+    /// SML from some Holley meters: CRC-16/KERMIT, check value 2189.
     package static func kermit(_ bytes: ArraySlice<UInt8>) -> UInt16 { ccitt.of(bytes, start: 0) }
     /// P1: CRC-16/ARC, check value BB3D.
     package static func arc(_ bytes: ArraySlice<UInt8>) -> UInt16 { ansi.of(bytes, start: 0) }
@@ -10,7 +10,7 @@ package enum CRC16 {
     private static let ccitt = Table(polynomial: 0x8408)
     private static let ansi = Table(polynomial: 0xA001)
 
-    /// Processes eight bytes at a time: each has its own table of the effect on the remainder that many bytes later.
+    /// Processes eight bytes at a time, with one table per byte position: a byte's effect on the remainder after the bytes that follow it.
     private struct Table {
         private let entries: [UInt16]
 

@@ -1,13 +1,13 @@
-/// Names and their replacements: zeros, and a number that is the same wherever the name occurs.
+/// Replaces names by zeros and a number. The number is the same wherever the name occurs.
 struct Pseudonyms {
-    /// A name that is shorter without its leading zeros is not searched for: it may match something else by chance.
+    /// The minimum length of a searched name, not counting leading zeros: a shorter one may match something else by chance.
     private static let shortestSecret = 6
 
-    /// Enough for a street of meters. Every telegram is searched for each of them.
+    /// Enough for a street of meters. The number is limited because every telegram is searched for each secret.
     private static let mostSecrets = 200
 
     private var numbers: [[UInt8]: Int] = [:]
-    /// What must not occur anywhere in the result.
+    /// The byte strings that must not occur anywhere in the result.
     private(set) var secrets: [[UInt8]] = []
 
     /// No more names can be learned, so further telegrams can't be masked.
@@ -31,7 +31,7 @@ struct Pseudonyms {
         return secrets.contains { !bytes.places(of: $0).isEmpty || !characters.places(of: $0).isEmpty }
     }
 
-    /// The replacement: as many characters of the same kinds. `name` is the learned form, if it differs from the text.
+    /// The replacement for `text`: the same number of characters, each of the same kind. `name` is the learned form, if it differs.
     func mask(text: some Collection<UInt8>, as name: [UInt8]? = nil) -> [UInt8] {
         let original = Array(text)
         let isHex = original.allSatisfy { hexDigit($0) != nil }
@@ -57,7 +57,7 @@ struct Pseudonyms {
         var masked = [UInt8](repeating: 0, count: octets.count)
         let number = numbers[Array(octets)] ?? 0
         if octets.count == 10, let first = octets.first {
-            // Keep the manufacturer's letters, and the millions of DZG: how its power is decoded depends on them.
+            // Keep the manufacturer's letters and, for DZG, the millions of the serial number: decoding its power depends on them.
             let letters = (first == 0x0A || first == 0x09 ? octets.dropFirst(2) : octets.dropFirst()).prefix(3)
             guard letters.allSatisfy({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) else { return numbered(masked, number) }
             let serial = octets.suffix(4).reduce(0) { $0 << 8 | Int($1) }

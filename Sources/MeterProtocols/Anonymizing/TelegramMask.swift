@@ -1,9 +1,9 @@
 import Metering
 
-/// One telegram, and the places of the names in it.
+/// One telegram, and where the names are in it.
 protocol TelegramMask {
     func learn(_ pseudonyms: inout Pseudonyms)
-    /// `nil` if it can't be masked.
+    /// The telegram with its names replaced; `nil` if that is impossible.
     func masked(by pseudonyms: Pseudonyms) -> [UInt8]?
 }
 
@@ -12,7 +12,7 @@ extension OBISCode {
     var isName: Bool {
         switch (c, d) {
         case (0, 0), (42, 0), (96, 13), (96, 90): true
-        // `0-0:96.1.4` of P1 is a version.
+        // In P1, `0-0:96.1.4` is a version.
         case (96, 1): !(a == 0 && b == 0 && e == 4)
         // The public key.
         case (199, 130): a == 129 && e == 5

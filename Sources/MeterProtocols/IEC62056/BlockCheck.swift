@@ -13,7 +13,7 @@ package enum ControlCharacter {
 @usableFromInline
 package enum BlockCheck {
     /// The block check character: the exclusive or of all 7-bit characters after the first SOH or STX, up to and including ETX or EOT.
-    /// An STX inside an SOH message counts. Bit 7 is masked out: it is the parity where 7E1 is read as 8N1.
+    /// An STX inside an SOH message is included. Bit 7 is masked out: if 7E1 was read as 8N1, it is the parity.
     @inlinable
     package static func of(_ bytes: some Sequence<UInt8>) -> UInt8 { bytes.reduce(0, ^) & 0x7F }
 }

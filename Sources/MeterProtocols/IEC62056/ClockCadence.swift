@@ -1,12 +1,13 @@
 import Metering
 
-/// When a session asks for the meter's time and date. They matter less than the measured values, so they are read once an hour, one per
-/// round, and no longer if the meter does not provide them.
+/// When a session asks for the meter's time and date. They matter less than the measured values, so they are read only once an hour, one of
+/// them per round, and no more after three failures.
 struct ClockCadence: Sendable {
-    /// The time before the date: if midnight is in between, the date is the next day's, and it is known how much later it was read.
+    /// The time is read before the date. If midnight is in between, the date is the next day's, which can be corrected because it is known
+    /// how much later the date was read.
     private static let codes = [OBISCode(0, 9, 1), OBISCode(0, 9, 2)]
     private static let every = Duration.seconds(3600)
-    /// The first minute is for the values, and for a head that is still being adjusted.
+    /// The clock is not read in the first minute, while the first values are read and the head may still be being adjusted.
     private static let first = Duration.seconds(60)
     private static let failuresAllowed = 3
 
@@ -14,7 +15,7 @@ struct ClockCadence: Sendable {
     private var waiting: [OBISCode] = []
     private var failures = 0
 
-    /// Drops half a pair: it can't be completed in another session.
+    /// Starts a session. If only the time was read in the last session, it is dropped: the date of another session does not belong to it.
     mutating func begin(_ now: Instant) {
         if !waiting.isEmpty { dueAt = nil }
         waiting = []
@@ -31,7 +32,7 @@ struct ClockCadence: Sendable {
         return waiting.first
     }
 
-    /// Whether this register of a round is one of ours.
+    /// Whether this register was asked for by the cadence, as its next clock register.
     func isAsking(for code: OBISCode) -> Bool { waiting.first == code }
 
     mutating func succeeded() {
@@ -39,7 +40,7 @@ struct ClockCadence: Sendable {
         if waiting.isEmpty { failures = 0 }
     }
 
-    /// The register was refused, or reading it breaks the session.
+    /// To be called when the meter refused the register, or reading it broke the session.
     mutating func failed() {
         waiting = []
         failures += 1

@@ -2,7 +2,7 @@ import Metering
 
 /// The data lines of a readout, or the one data set that answers a read command.
 package enum DataBlock {
-    /// Parses what is between STX (mode D: the blank line) and `!`, ETX or EOT, with or without these, with or without parity.
+    /// Parses what is between STX (in mode D: the blank line) and `!`, ETX or EOT. The delimiters and the parity bits may be included.
     /// `strict` is for telegrams without a block check: they have to be discarded if `badLines` is above 0.
     package static func parse(_ bytes: [UInt8], strict: Bool) -> (registers: [Register], badLines: Int) {
         let text = bytes.map { $0 & 0x7F }
@@ -13,7 +13,7 @@ package enum DataBlock {
         text.firstIndex { $0 == ControlCharacter.etx || $0 == ControlCharacter.eot } ?? text.count
     }
 
-    /// The same for text without parity, ETX and EOT.
+    /// Parses data lines from which parity bits, ETX and EOT have been removed.
     static func parse(text: [UInt8], in range: Range<Int>, strict: Bool) -> (registers: [Register], badLines: Int) {
         var lines = DataLines(text, in: range)
         var entries: [Entry] = []
@@ -27,7 +27,7 @@ package enum DataBlock {
                 badLines += 1
                 continue
             }
-            // A line that begins with a bracket continues the line before: load profiles do that.
+            // A line that begins with a bracket continues the previous line, as in load profiles.
             var isBad = sets[0].address.isEmpty && (strict || entries.isEmpty)
             for set in sets where !set.address.isEmpty {
                 guard let code = set.code(in: text) else {
@@ -51,11 +51,11 @@ package enum DataBlock {
         case register(Register)
         /// The meter does not have this register or does not return it: `(ERROR)`, `(ERR3)`, `(ER01)`, `()`.
         case refused(String)
-        /// Not an answer to this question.
+        /// The text is not an answer to this question.
         case unreadable
     }
 
-    /// Parses what is between STX and ETX after `R1 address()`: `(value*unit)`, with or without the address in front.
+    /// Parses the answer to `R1 address()`, between STX and ETX: `(value*unit)`, with or without the address in front.
     package static func answer(_ bytes: [UInt8], to code: OBISCode) -> Answer {
         let text = bytes.map { $0 & 0x7F }
         var lines = DataLines(text, in: 0..<end(of: text))
@@ -77,7 +77,7 @@ package enum DataBlock {
         var value: RegisterValue?
     }
 
-    /// Of two sets with the same address the first counts, even if it is empty: the ZMD310 reuses `32.7.0` for something else.
+    /// Of two data sets with the same address, the first is used, even if it is empty: the ZMD310 reuses `32.7.0` for something else.
     private static func settle(_ entries: [Entry]) -> [Register] {
         let siblings = Siblings(entries)
         var seen = Seen()
@@ -85,7 +85,7 @@ package enum DataBlock {
         registers.reserveCapacity(entries.count)
         for entry in entries {
             var code = entry.code
-            // `1.8.0*00` is the current value on an Apator, which sends no other; elsewhere it is a history slot next to the others.
+            // An Apator sends its current value as `1.8.0*00`, without a `1.8.0`. On other meters `1.8.0*00` is a value of the history.
             if code.f == 0, code.isMeasured, siblings.areNone(of: code.current) { code = code.current }
             guard seen.insert(code.key) else { continue }
             guard let value = entry.value else { continue }
@@ -118,7 +118,7 @@ package enum DataBlock {
             entries.count > DataBlock.few ? counts[current.key] == 1 : entries.count { $0.code.current == current } == 1
         }
 
-        /// A history value without unit has the unit of its current value.
+        /// The unit of the current value, which applies to its history values if they were sent without one.
         func unit(of current: OBISCode) -> Unit? {
             guard entries.count <= DataBlock.few else { return units[current.key] }
             for entry in entries where entry.code == current { if case .number(_, let unit?)? = entry.value { return unit } }
@@ -130,7 +130,7 @@ package enum DataBlock {
         private var few: [UInt64] = []
         private var many: Set<UInt64> = []
 
-        /// `false` if it was already there.
+        /// Inserts a key; returns `false` if it was already in the set.
         mutating func insert(_ key: UInt64) -> Bool {
             guard few.count < DataBlock.few else { return !few.contains(key) && many.insert(key).inserted }
             guard !few.contains(key) else { return false }
@@ -140,7 +140,7 @@ package enum DataBlock {
     }
 }
 
-/// The non-empty lines, up to the `!` that is alone on its line or directly follows the last data set (Apator, Kamstrup).
+/// Iterates over the non-empty lines, up to the `!`, which is alone on its line or directly follows the last data set (Apator, Kamstrup).
 private struct DataLines {
     private let text: [UInt8]
     private var position: Int

@@ -1,15 +1,15 @@
 import Metering
 
-/// One `[address](value[*unit])` of a data line, as ranges of the telegram's characters, which are not copied.
+/// One `[address](value[*unit])` of a data line, as ranges in the telegram's characters, so that nothing is copied.
 package struct DataSet: Hashable, Sendable {
-    /// Empty in a later group of the same line: `1.6.1(09.48*kW)(16-03-14,18:45)`.
+    /// Empty for a second or later group of the same line: `1.6.1(09.48*kW)(16-03-14,18:45)`.
     package var address: Range<Int>
     package var value: Range<Int>
-    /// `nil` where there is no `*`; may be empty: `(013925.5*)`.
+    /// `nil` if there is no `*`; may be empty: `(013925.5*)`.
     package var unit: Range<Int>?
 
-    /// Appends the data sets of one line, with or without parity; `false` if the line breaks the grammar. The limits are wider than those of
-    /// the standard (16, 128, 16), because meters exceed them.
+    /// Appends the data sets of one line, with or without parity bits; returns `false` if the line is malformed. The length limits are
+    /// higher than the standard's (16, 128, 16), because meters exceed them.
     package static func parse(
         _ text: [UInt8], _ line: Range<Int>, longestContent: Int = 160, into sets: inout [DataSet]
     ) -> Bool {
@@ -34,19 +34,19 @@ package struct DataSet: Hashable, Sendable {
         return true
     }
 
-    /// The register of the address; the MT171 writes F.F as `FF`.
+    /// The register that the address names; the MT171 writes F.F as `FF`.
     package func code(in text: [UInt8]) -> OBISCode? {
         let isShort =
             address.count == 2 && text[address.lowerBound] == UInt8(ascii: "F") && text[address.lowerBound + 1] == UInt8(ascii: "F")
         return isShort ? OBISCode(97, 97, 0) : OBISCode(text, address)
     }
 
-    /// Value and unit as they were between the brackets.
+    /// Value and unit as they were sent between the brackets.
     package func content(in text: [UInt8]) -> String {
         text.string(text.trimmed(value)) + (unit.map { "*" + text.string(text.trimmed($0)) } ?? "")
     }
 
-    /// Empty, or an error instead of a value.
+    /// Whether the value is empty, or an error instead of a value.
     func isRefusal(in text: [UInt8]) -> Bool {
         let value = text[text.trimmed(value)].prefix(2)
         return value.isEmpty && unit == nil || value.elementsEqual("ER".utf8) || value.elementsEqual("er".utf8)
@@ -92,7 +92,7 @@ extension DataSet {
         case corrupt
     }
 
-    /// The value of `code`. The code decides what is a number and what is text, never the value's look: `96.5.0(80)` is hex.
+    /// The value of the register `code`. The code decides whether it is a number or text, never the characters: `96.5.0(80)` is hex.
     /// `strict` is for telegrams without a block check: a value that may have a flipped bit is corrupt.
     func reading(of code: OBISCode, in text: [UInt8], strict: Bool) -> Reading {
         let value = text.trimmed(value)
@@ -118,10 +118,12 @@ extension DataSet {
 }
 
 extension OBISCode {
-    /// A quantity, not a text, a state, a date or a hex word: A is a medium and C one of its measurands. 96.7.x counts power failures.
+    /// Whether the value is a quantity, and not text, a state, a date or a hex word: A is a medium, and C is one of its measurands. 96.7.x
+    /// counts power failures.
     var isMeasured: Bool { a != 0 && (1...95).contains(c) || c == 96 && d == 7 }
 
-    /// The unit of an electricity register that is sent without one: energy is in kilo (Hager, Elster, Apator). For power it is unknown.
+    /// The unit of an electricity register that is sent without a unit: kWh or kvarh for energy (Hager, Elster, Apator). For power the unit
+    /// is unknown.
     var customaryUnit: Unit? {
         guard a == 1, d == 8, c <= 80 else { return nil }
         switch c % 20 {  // 21…40 are L1, 41…60 L2, 61…80 L3
@@ -134,7 +136,7 @@ extension OBISCode {
 }
 
 extension Unit {
-    /// As meters write it, in upper or lower case: `kWh`, `KWH`, `kVArh`, `m3`.
+    /// Parses a unit as meters write it, in upper or lower case: `kWh`, `KWH`, `kVArh`, `m3`.
     init?(spelled text: [UInt8], _ range: Range<Int>) {
         guard range.count <= 8 else { return nil }
         var key: UInt64 = 0
@@ -143,7 +145,7 @@ extension Unit {
         self = unit
     }
 
-    /// In lower case; the key holds the characters as the bytes of a number.
+    /// The units in lower case; each key holds the characters as the bytes of a number.
     private static let spellings: [(key: UInt64, unit: Unit)] = [
         ("kwh", .kilowattHours), ("v", .volts), ("a", .amperes), ("kw", .kilowatts), ("w", .watts), ("wh", .wattHours),
         ("kvarh", .kilovarHours), ("var", .vars), ("kvar", .kilovars), ("varh", .varHours), ("va", .voltAmperes),

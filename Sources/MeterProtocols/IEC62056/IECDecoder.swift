@@ -1,10 +1,10 @@
 import Metering
 
 /// Finds the telegrams of IEC 62056-21 in recorded bytes: readouts of modes A, B and C, mode D, and the answers of a programming session,
-/// with echoes, garbage and parity bits around and in them. A corrupted telegram becomes noise and never a value.
+/// with echoes, garbage and parity bits around and inside them. A corrupted telegram becomes noise and never a value.
 ///
-/// A telegram that fails is scanned again from its second character on: its beginning may have been garbage that looked like one. When
-/// the budget for that is used up, the telegram is discarded as a whole; the ones behind it are still found.
+/// A telegram that fails is scanned again from its second character on: its beginning may have been garbage that looked like a telegram.
+/// When the budget for rescans is used up, the whole telegram is discarded; the telegrams after it are still found.
 package struct IECDecoder: PushDecoder {
     package static let longestTelegram = 16 * 1024
     package static let longestLine = 256
@@ -15,7 +15,7 @@ package struct IECDecoder: PushDecoder {
         case identification
         /// After an identification: STX, SOH, or the data lines of mode D.
         case lines
-        /// After the `!` of lines that had no blank line before them; an ETX now would mean that their STX is lost.
+        /// After the `!` of data lines that had no blank line before them. If an ETX follows, the STX of these lines was lost.
         case ended
         case block, blockCheck
         case command, commandCheck
@@ -24,14 +24,14 @@ package struct IECDecoder: PushDecoder {
     private var state = State.idle
     /// All raw bytes since the first one of the telegram (in `lines` and `ended`: since the `/`).
     private var pending: [UInt8] = []
-    /// Where the current line begins in `pending`, and where the first line does.
+    /// Where the current line and the first line begin in `pending`.
     private var lineStart = 0
     private var linesStart = 0
     private var hasLines = false
-    /// Of the last line; kept to reuse its memory.
+    /// The data sets of the last line; kept in order to reuse the memory.
     private var sets: [DataSet] = []
     private var isSkippingEcho = false
-    /// Bytes to scan again, in reverse order. `mayStart`: an STX may begin a block even without an identification before it.
+    /// Bytes to scan again, in reverse order. `mayStart`: if the byte is an STX, it may begin a block without an identification before it.
     private var again: [(byte: UInt8, mayStart: Bool)] = []
     private(set) var secondLooks = SecondLooks()
     private var found: [Finding] = []
@@ -40,9 +40,9 @@ package struct IECDecoder: PushDecoder {
     private var identification: Identification?
     /// The block follows its identification, so it is a complete readout and ends with `!`.
     private var isReadout = false
-    /// The register of the last read command that was not answered yet.
+    /// The register of the last read command, if it has not been answered yet.
     private var question: OBISCode?
-    /// The content of blocks that ended with EOT: the next block continues them.
+    /// The content of the previous blocks of this answer. They ended with EOT, so the next block continues them.
     private var earlierBlocks: [UInt8] = []
 
     package init() {}
@@ -62,7 +62,7 @@ package struct IECDecoder: PushDecoder {
         return found
     }
 
-    /// Fast path for most bytes: skips those between telegrams that begin none, and takes those within a line.
+    /// Fast path for most bytes: skips those between telegrams that can't begin one, and appends those within a line.
     private mutating func takePlain(_ bytes: [UInt8], from start: Int) -> Int {
         var index = start
         switch state {
@@ -101,7 +101,7 @@ package struct IECDecoder: PushDecoder {
     private mutating func drain() { while let next = again.popLast() { step(next.byte, mayStart: next.mayStart) } }
 
     private mutating func step(_ byte: UInt8, mayStart: Bool) {
-        // Commands and lines are parsed without parity; it is only checked where there is no other check.
+        // Commands and lines are parsed without the parity bit. Parity is only checked if the telegram has no other check.
         let character = byte & 0x7F
         switch state {
         case .idle: startIfPossible(byte, mayStart: mayStart)
@@ -132,7 +132,7 @@ package struct IECDecoder: PushDecoder {
         lineStart = 1
     }
 
-    /// Discards what began at `pending`, and scans all of it again except its first byte, then `byte`.
+    /// Discards the telegram in `pending`, and scans its bytes again except for the first one, and then `byte`.
     private mutating func fail(_ noise: Finding.Noise?, at byte: UInt8? = nil, mayStart: Bool = true) {
         if let noise { found.append(.noise(noise)) }
         if state != .identification { (question, earlierBlocks) = (nil, []) }
@@ -163,7 +163,7 @@ extension IECDecoder {
         }
     }
 
-    /// Data lines; or, before the first of them, line ends, the echo of an ACK, or the noise of a speed change.
+    /// Handles data lines and what may come before the first one: line ends, the echo of an ACK, or the noise of a speed change.
     private mutating func stepLines(_ byte: UInt8, _ character: UInt8) {
         if isSkippingEcho {
             isSkippingEcho = character != ControlCharacter.lf
@@ -200,15 +200,15 @@ extension IECDecoder {
         }
     }
 
-    /// `!`, which may directly follow the last data set.
+    /// Whether the line ends with `!`, which may directly follow the last data set.
     private func isEnd(_ line: Range<Int>) -> Bool {
         guard let last = line.last, pending[last] & 0x7F == UInt8(ascii: "!") else { return false }
         return line.count == 1 || pending[last - 1] & 0x7F == UInt8(ascii: ")")
     }
 
-    /// Mode D has an empty line after the identification; behind a tty that maps CR to LF, that is four LF.
+    /// Whether the identification is followed by an empty line, as in mode D. If a tty has mapped CR to LF, that is four LFs.
     private var hasBlankLine: Bool {
-        // The `!` comes after them, so the indices exist.
+        // The `!` comes after these line ends, so the indices are valid.
         func isEnd(_ first: UInt8, _ second: UInt8) -> Bool {
             pending[linesStart - 1] & 0x7F == first && pending[linesStart] & 0x7F == second && pending[linesStart + 1] & 0x7F == first
                 && pending[linesStart + 2] & 0x7F == second
@@ -227,7 +227,7 @@ extension IECDecoder {
     }
 
     private mutating func deliverLines() {
-        // Read as 8N1, bit 7 is the parity of every character or of none.
+        // In 7E1 characters that were read as 8N1, bit 7 is the parity of every character; otherwise it is set in none.
         guard pending.allSatisfy({ $0 < 0x80 }) || pending.allSatisfy({ $0.nonzeroBitCount % 2 == 0 }) else { return fail(.wrongParity) }
         let text = pending.map { $0 & 0x7F }
         let (registers, badLines) = DataBlock.parse(text: text, in: linesStart..<text.count, strict: true)
@@ -255,7 +255,8 @@ extension IECDecoder {
         switch character {
         case ControlCharacter.etx, ControlCharacter.eot: state = .blockCheck
         case ControlCharacter.cr, ControlCharacter.lf: lineStart = pending.count + 1
-        // An STX in a block is more likely a flipped bit than a new start: the rest may pass the check by chance, with its address truncated.
+        // An STX within a block is more likely a flipped bit than a new start. It must not start a block: the rest of this one may pass the
+        // check by chance, with its address truncated.
         case ControlCharacter.stx: return fail(.cutOff, at: byte, mayStart: false)
         case ControlCharacter.soh: return fail(.cutOff, at: byte)
         case UInt8(ascii: "/") where lineStart == pending.count: return fail(.cutOff, at: byte)
@@ -327,7 +328,7 @@ extension IECDecoder {
             let (registers, badLines) = DataBlock.parse(text: whole, in: 0..<(whole.count - 1), strict: false)
             return deliver(registers, badLines: badLines, isWhole: hasEndMark)
         }
-        // A readout without its end mark: the ETX was not the real one, and the check matched by chance.
+        // A readout without its `!`: the ETX was a corrupted byte, and the check matched by chance.
         guard !isReadout else { return found.append(.noise(.cutOff)) }
         deliverAnswer(whole)
     }
@@ -345,7 +346,7 @@ extension IECDecoder {
         }
     }
 
-    /// Remembers a read command for its answer; any other command clears the one before.
+    /// Remembers which register a read command asks for, until the answer; any other command clears the remembered one.
     private mutating func obey(_ command: [UInt8]) {
         (question, earlierBlocks) = (nil, [])
         guard command.count > 4, command[0] == UInt8(ascii: "R"), command[2] == ControlCharacter.stx else { return }

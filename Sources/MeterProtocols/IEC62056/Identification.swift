@@ -1,19 +1,19 @@
 /// A meter's answer to the sign-on: `/XXXZ[\W…]identification`.
 package struct Identification: Hashable, Sendable {
-    /// The three letters of the manufacturer, upper case: `ISK5` and `ISk5` are the same company.
+    /// The three letters of the manufacturer, in upper case: `ISK5` and `ISk5` are the same company.
     package var manufacturer: String
     /// Z: the speed that the meter offers, which also shows the mode.
     package var speedCharacter: UInt8
     /// The W of each `\W`: `2` means that mode E is possible as well.
     package var escapes: [UInt8]
     package var model: String
-    /// The minimum pause before an answer, the meter's and ours: 20 ms if its third letter is in lower case.
+    /// The minimum pause before an answer, for the meter and for us: 20 ms if the third letter of the manufacturer is in lower case.
     package var reactionTime: Duration
 
     /// The standard allows 16 characters after the escapes; meters in the field send more.
     package static let longestLine = 64
 
-    /// The line without its CR LF, with or without parity in bit 7. The echo of our own request (`/?!`) is not an identification.
+    /// Parses the line without its CR LF, with or without parity in bit 7. The echo of our own request (`/?!`) is not an identification.
     package init?(line: some Collection<UInt8>) {
         guard (5...Self.longestLine).contains(line.count) else { return nil }
         let characters = line.map { $0 & 0x7F }

@@ -1,12 +1,12 @@
-/// Bytes received since the last send: drops noise and the echo of a head that sees its own light, and finds the messages.
+/// The bytes received since the last send. Drops noise and the echo from a head that sees its own light, and finds the messages.
 struct IncomingBytes {
     /// A message framed by SOH or STX and ETX or EOT.
     struct Message {
-        /// It begins with SOH: a command, such as P0.
+        /// The message begins with SOH, so it is a command, such as P0.
         var isCommand: Bool
         /// What is between the first control character and ETX or EOT.
         var body: [UInt8]
-        /// It ended with ETX; after EOT another block follows when this one is acknowledged.
+        /// The message ended with ETX. After an EOT another block follows once this one is acknowledged.
         var isLast = true
         var isUndamaged: Bool
     }
@@ -17,17 +17,17 @@ struct IncomingBytes {
         case repeatRequest
     }
 
-    /// The largest known readout is 4 KiB.
+    /// The maximum number of buffered bytes; the largest known readout has 4 KiB.
     static let limit = 16_384
 
     private var bytes: [UInt8] = []
     private var echo: [UInt8] = []
     /// Where the message or the identification begins, once that is found.
     private var start: Int?
-    /// Everything before was already searched, for the beginning or, once that is found, for the end: so each byte is searched only once.
+    /// Where to continue the search for the beginning or, once that is found, for the end, so that each byte is searched only once.
     private var searched = 0
 
-    /// Clears the buffer; an echo of `sent` may precede the answer.
+    /// Clears the buffer, and expects an answer that an echo of `sent` may precede.
     mutating func expectAnswer(to sent: [UInt8]) {
         clear()
         echo = sent
@@ -43,13 +43,13 @@ struct IncomingBytes {
 
     var isEmpty: Bool { bytes.isEmpty }
     var count: Int { bytes.count }
-    /// What a receiver at 9600 Bd gets from a sender at 300 Bd: each of its 0 bits looks like a break.
+    /// Whether only zeros have been received, as at 9600 Bd from a sender at 300 Bd: each of its 0 bits looks like a break.
     var holdsOnlyBreaks: Bool { bytes.count >= 4 && bytes.allSatisfy { $0 == 0 } }
     var isOverfull: Bool { bytes.count > Self.limit }
-    /// Part of the echo has arrived, but not all of it.
+    /// Whether a part of the echo has arrived, but not all of it.
     var isAwaitingRestOfEcho: Bool { !echo.isEmpty && !bytes.isEmpty }
 
-    /// Clears bit 7: it is the parity where 7E1 is read as 8N1, and never set otherwise.
+    /// Appends the bytes with bit 7 cleared: it is the parity if 7E1 is read as 8N1, and never set otherwise.
     mutating func append(_ new: [UInt8]) {
         for byte in new { bytes.append(byte & 0x7F) }
         guard !echo.isEmpty else { return }
@@ -69,11 +69,11 @@ struct IncomingBytes {
         }
     }
 
-    /// The identification line once it is complete; what follows it stays in the buffer. `/?` is our own request.
+    /// Removes and returns the identification line once it is complete; what follows stays in the buffer. `/?` is an echo of our request.
     mutating func takeIdentification() -> Identification? {
         let lineFeed: UInt8 = 0x0A
         var identification: Identification?
-        /// The end of the lines that were processed.
+        /// The end of the lines that have been processed.
         var through = 0
         while identification == nil, let start = beginning(where: { $0 == UInt8(ascii: "/") }) {
             guard let end = bytes[max(start, searched)...].firstIndex(of: lineFeed) else {
@@ -101,24 +101,24 @@ struct IncomingBytes {
         return start
     }
 
-    /// The identification of a meter that ends the line with CR alone and then sends nothing more.
+    /// The identification of a meter that ends the line with only a CR and sends nothing after it.
     mutating func takeUnfinishedIdentification() -> Identification? {
         guard let start = bytes.firstIndex(of: UInt8(ascii: "/")), bytes.last == 0x0D else { return nil }
-        // A message follows.
+        // The next thing to search for is a message.
         searchAnew()
         return Identification(line: bytes[start...].dropLast())
     }
 
     var hasUnfinishedIdentification: Bool {
         guard bytes.last == 0x0D, let start = start ?? bytes[searched...].firstIndex(of: UInt8(ascii: "/")) else { return false }
-        // The echo of our own request also ends with CR while its LF is still to come.
+        // The echo of our own request also ends with CR until its LF arrives.
         return echo.isEmpty || !bytes[start...].elementsEqual(echo.dropLast())
     }
 
-    /// The next complete message. The check character after ETX may be any byte, so exactly one is taken.
+    /// Removes and returns the next complete message. The check character after ETX may be any byte, so exactly one byte is taken.
     mutating func takeMessage() -> Finding? {
         guard let start = beginning(where: { $0 == ControlCharacter.stx || $0 == ControlCharacter.soh }) else {
-            // A meter sends nothing after NAK: a NAK with more bytes behind it was noise.
+            // A meter sends nothing after a NAK, so a NAK that is followed by more bytes was noise.
             guard bytes.last == ControlCharacter.nak else { return nil }
             bytes.removeAll(keepingCapacity: true)
             searchAnew()
@@ -127,7 +127,7 @@ struct IncomingBytes {
         guard let end = bytes[searched...].firstIndex(where: { $0 == ControlCharacter.etx || $0 == ControlCharacter.eot }),
             end + 1 < bytes.count
         else {
-            // The end may be the last byte, with the check character still to come.
+            // The last byte may be an ETX whose check character has not arrived yet.
             searched = max(start + 1, bytes.count - 1)
             return nil
         }

@@ -1,6 +1,6 @@
 import Metering
 
-/// From the acknowledgement on: the readout, and the registers one by one.
+/// The dialogue after the acknowledgement: the readout, and then the registers one by one.
 extension ReadoutSession {
     mutating func receiveMessage(_ bytes: [UInt8], _ now: Instant) {
         incoming.append(bytes)
@@ -25,7 +25,7 @@ extension ReadoutSession {
         }
     }
 
-    /// The message ends with EOT: our ACK asks for the next block.
+    /// Asks for the next block with an ACK, because the message ended with EOT.
     private mutating func askForNextBlock(_ message: IncomingBytes.Message, _ now: Instant) {
         blocks += message.body
         guard blocks.count <= IncomingBytes.limit, !message.isCommand else { return unexpected(now) }
@@ -43,18 +43,19 @@ extension ReadoutSession {
         let registers = message.isCommand ? [] : DataBlock.parse(message.body, strict: false).registers
         guard !registers.isEmpty else { return unexpected(now) }
         speeds.succeeded()
-        // Modes A and B have no sessions, whatever their speed.
+        // Modes A and B have no sessions, whatever the speed.
         let holdsSession = mayHoldSession(now) && line.speed > .b300 && isNegotiated
         let lasting = holdsSession ? registers.filter { !isFrozen($0.code) } : registers
-        // A sum of tariffs would stand still with its tariffs, if the session does not read them again.
+        // `isWhole` is only true if no session follows: a total that is summed from tariffs would stop rising, because a session does not
+        // read the tariffs again.
         if !lasting.isEmpty { deliver(lasting, isWhole: !holdsSession, now) }
         goal = .registers
-        // Registers are read in a session at a negotiated speed: the ME162 takes no `ACK 001`.
+        // Registers can only be read in a session at a negotiated speed: the ME162 does not accept `ACK 001`.
         holdsSession ? beginBreak(now) : nextReadout(now)
     }
 
-    /// Whether a session would not read this register again: it would be published for weeks as if it were current. The same holds for a named
-    /// register that the session refuses.
+    /// Whether a session would not read this register again. Its value from the readout would be published for weeks as if it were current.
+    /// The same applies to a configured register that the meter refuses in the session.
     private func isFrozen(_ code: OBISCode) -> Bool {
         guard let measurand = Measurand(code) else { return plan.registers.contains(code) }
         return !measurand.isDiagnostic && !plan.registers.contains(code)
@@ -69,7 +70,7 @@ extension ReadoutSession {
 
     private mutating func beginSession(_ message: IncomingBytes.Message, _ now: Instant) {
         guard message.isCommand, message.body.starts(with: Array("P0".utf8)) else {
-            // A readout instead of the password prompt: this meter has no programming mode, or not for us.
+            // A readout came instead of the password prompt: this meter has no programming mode, or does not let us use it.
             return beginBreak(now)
         }
         speeds.succeeded()
@@ -116,7 +117,7 @@ extension ReadoutSession {
             trials.succeeded()
             if clock.isAsking(for: register.code) { clock.succeeded() }
             deliver([register], now)
-            // Energy now flows the other way: the rest of the round is outdated.
+            // Energy now flows in the other direction, so the rest of the round is outdated.
             if cadence.note(register) { return finishRound(now) }
         case .refused where clock.isAsking(for: round.current): clock.failed()
         case .refused:
@@ -144,7 +145,8 @@ extension ReadoutSession {
 
     // MARK: Failures
 
-    /// The meter's NAK asks us to repeat. Before a password prompt or a readout that would be the acknowledgement, for which it is too late.
+    /// Repeats the last message after a NAK from the meter. If a password prompt or a readout is awaited, the last message was the
+    /// acknowledgement, which is too late to repeat.
     private mutating func repeatLast(_ now: Instant) {
         actions.append(.noise(.damaged))
         guard case .awaitingRegister = phase, repeats < Self.repeatsAllowed else { return breakOff(now) }
@@ -164,8 +166,8 @@ extension ReadoutSession {
         breakOff(now)
     }
 
-    /// No readout or password prompt came (perhaps the speed was too high for the adapter or the meter), or no register. After silence the
-    /// session is repeated, not the request: a late answer must never be taken for the next register's.
+    /// Handles a missing register, readout or password prompt (perhaps the speed was too high for the adapter or the meter). The session is
+    /// repeated and not only the request, because a late answer must never be taken for the next register's.
     mutating func missAnswer(_ now: Instant) {
         actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
         if !incoming.isEmpty, now >= answerEnds || incoming.isOverfull {
@@ -179,7 +181,7 @@ extension ReadoutSession {
         if case .awaitingRegister(let round) = phase, clock.isAsking(for: round.current) { clock.failed() }
         if case .awaitingReadout = phase { speeds.failed(isSlow: incoming.holdsOnlyBreaks, now: now) }
         brokenSessions += 1
-        // Within three, a meter that merely has no programming mode is read by readouts.
+        // Up to three are not reported: a meter that merely has no programming mode is read by readouts by then.
         if brokenSessions > 3 {
             report(problem: "the meter answers the sign-on, but nothing after it arrives intact: check the head's position")
         }

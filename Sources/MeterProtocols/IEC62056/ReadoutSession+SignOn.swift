@@ -1,8 +1,9 @@
 import Metering
 
-/// From the break to the acknowledgement.
+/// The dialogue from the break to the acknowledgement.
 extension ReadoutSession {
-    /// Ends a session that may still be open at the higher speed: the meter would not hear a sign-on at 300 Bd for up to a minute.
+    /// Ends a session that may still be open at the higher speed. Until it times out after up to a minute, the meter would not receive a
+    /// sign-on at 300 Bd.
     mutating func beginBreak(_ now: Instant) {
         trials.ended(now)
         react(by: .beginAnew, after: reaction.beforeOthers, now)
@@ -29,7 +30,7 @@ extension ReadoutSession {
         if phase != .waking { apply(Self.slow) }
         repeats = 0
         let request = Array("/?\(plan.address)!\r\n".utf8)
-        // Noise may come first, and the echo of the request.
+        // The answer may be preceded by noise and by the echo of the request.
         limitAnswer(to: 2 * Identification.longestLine, after: request.count, now)
         ask(request, .signingOn, now)
     }
@@ -44,14 +45,14 @@ extension ReadoutSession {
         identify(identification, now)
     }
 
-    /// If only the end of the line is missing, the identification counts. Otherwise the meter is silent, and may stay so.
+    /// Handles a missing identification. If only the end of its line is missing, it is accepted. Otherwise the sign-on is repeated later.
     mutating func missIdentification(_ now: Instant) {
         if let identification = incoming.takeUnfinishedIdentification() { return identify(identification, now) }
         actions.append(.noise(incoming.isEmpty ? .silence : .damaged))
-        // Perhaps the break was lost.
+        // Perhaps the break was lost because the wait before it was too short.
         reaction.lost(after: waited, now)
         failedSignOns += 1
-        // A meter can't be exchanged in less time.
+        // A meter can't be replaced in less time than three sign-ons take.
         if failedSignOns == 3 { forgetMeter() }
         let pause = Self.pausesAfterSilence[min(failedSignOns, Self.pausesAfterSilence.count) - 1]
         let advice =
@@ -73,7 +74,7 @@ extension ReadoutSession {
         access.note(identification)
         if !mayHoldSession(now) { goal = .readout }
         if let speed = identification.speed {
-            // Without an acknowledgement the readout comes at the speed of the sign-on.
+            // If the meter receives no acknowledgement, it sends the readout at the speed of the sign-on.
             let way = plan.hasFixedSpeed ? .unacknowledged : speeds.choose(offered: speed, now: now)
             if way == .unacknowledged || way == .negotiated(.b300) { goal = .readout }
             switch way {
@@ -85,7 +86,7 @@ extension ReadoutSession {
                 react(by: .acknowledge(SpeedOffer(speed: chosen, character: character)), after: reaction.beforeOthers, now)
             }
         } else {
-            // Modes A and B: the data follow unasked, at this speed or at the meter's own.
+            // Modes A and B: the data follow without a request, at this speed (A) or at the speed that the meter announced (B).
             goal = .readout
             if plan.hasFixedSpeed, let speed = identification.modeBSpeed {
                 report(problem: "the meter switches to \(speed.rawValue) Bd, which a remote port can't do")
@@ -102,13 +103,13 @@ extension ReadoutSession {
     mutating func acknowledge(_ offer: SpeedOffer, _ now: Instant) {
         repeats = 0
         blocks = []
-        // The deadline of `send` is the end of the last bit: with some adapters tcdrain does not wait for it.
+        // `send` sets the deadline to the end of the last bit, because with some adapters tcdrain does not wait for it.
         send([ControlCharacter.ack, UInt8(ascii: "0"), offer.character, UInt8(ascii: goal == .readout ? "0" : "1"), 0x0D, 0x0A], now)
         phase = .acknowledging(offer, echoWaits: 0)
     }
 
     mutating func switchSpeed(to offer: SpeedOffer, _ echoWaits: Int, _ now: Instant) {
-        // A head that sees its own light shows when the acknowledgement has really been sent. A slow one gets up to 120 ms more.
+        // If the head sees its own light, the echo shows when the acknowledgement has really been sent. A slow head gets up to 120 ms more.
         if incoming.isAwaitingRestOfEcho, echoWaits < 6 {
             phase = .acknowledging(offer, echoWaits: echoWaits + 1)
             deadline = now + .milliseconds(20)

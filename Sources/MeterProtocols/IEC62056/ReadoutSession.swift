@@ -2,23 +2,23 @@ import Metering
 
 /// The dialogue with an IEC 62056-21 meter.
 ///
-/// First: break, sign-on, `ACK 0Z0`, the whole readout. Then break, sign-on, `ACK 0Z1`, and `R1` reads in a session that is held open.
-/// Every failure leads back to the break; none ends the dialogue for good.
+/// It begins with a break, a sign-on, `ACK 0Z0` and the whole readout. After that come a break, a sign-on, `ACK 0Z1`, and `R1` reads in a
+/// session that is held open. Every failure leads back to the break; none ends the dialogue for good.
 package struct ReadoutSession: MeterSession {
     enum Goal { case readout, registers }
 
     enum Phase: Equatable, Sendable {
         case closed
-        /// Nothing is sent until the deadline: between two readouts, and while a meter refuses.
+        /// Nothing is sent until the deadline: between two readouts, and while a meter does not answer sign-ons.
         case pausing
         /// The break is being sent.
         case breaking
         /// The meter is being woken.
         case waking
         case signingOn
-        /// Waits for the meter's reaction time before the next step.
+        /// Waiting for the meter's reaction time to pass before the next step.
         case reacting(Step)
-        /// The acknowledgement is being sent. `echoWaits`: how many times its end has been waited for.
+        /// The acknowledgement is being sent. `echoWaits`: how many times the wait for the rest of its echo has been extended.
         case acknowledging(SpeedOffer, echoWaits: Int)
         case awaitingReadout(isNegotiated: Bool)
         case awaitingPassword
@@ -33,7 +33,7 @@ package struct ReadoutSession: MeterSession {
         case beginAnew
         case acknowledge(SpeedOffer)
         case askForRegister(RegisterRound)
-        /// A reply to the message itself; then the same phase goes on.
+        /// Send an ACK or a NAK, or repeat the last message, and then continue in the given phase.
         indirect case reply([UInt8], Phase)
     }
 
@@ -43,7 +43,7 @@ package struct ReadoutSession: MeterSession {
         var character: UInt8
     }
 
-    /// 2.2 s at 300 Bd, and the pause that must follow.
+    /// Zeros that take 2.2 s at 300 Bd, and the pause that must follow them.
     static let wakeUp = [UInt8](repeating: 0, count: 66)
     static let pauseAfterWakeUp = Duration.milliseconds(1600)
     package static let breakMessage: [UInt8] = [ControlCharacter.soh] + Array("B0".utf8) + [ControlCharacter.etx, 0x71]
@@ -51,10 +51,10 @@ package struct ReadoutSession: MeterSession {
     static let silenceAllowed = Duration.milliseconds(2000)
     /// The last stop bit and the adapter's own delay, on top of the time that the characters take.
     static let wireMargin = Duration.milliseconds(12)
-    /// The meter ends an open session when nothing is read for 60 s.
+    /// The longest pause between two reads: the meter ends an open session if nothing is read for 60 s.
     static let longestRest = Duration.seconds(30)
-    /// The first three retries are for a disturbed line. The next one comes over 60 s after the session broke, then over 60 s after the last
-    /// message.
+    /// The first three retries are for a disturbed line. The fourth comes more than 60 s after the session broke, later ones more than 60 s
+    /// after the last message.
     static let pausesAfterSilence = [1, 3, 10, 42, 65].map { Duration.seconds($0) }
     static let repeatsAllowed = 2
     package var farewell: [UInt8] { Self.breakMessage }
@@ -71,7 +71,7 @@ package struct ReadoutSession: MeterSession {
     var incoming = IncomingBytes()
     var (usualIdentification, usualReadout) = (UsualLength(), UsualLength())
     var line = LineSettings.opening
-    /// The speed at which a session may still be open.
+    /// The line settings at which a session may still be open.
     var sessionLine = LineSettings.opening
     var lastSent: [UInt8] = []
     var repeats = 0
@@ -83,7 +83,7 @@ package struct ReadoutSession: MeterSession {
     var speeds = SpeedChoice()
     var reaction = ReactionTime()
     var lastHeard: Instant?
-    /// How long the last message waited after the meter's.
+    /// How long we waited between the meter's last message and ours.
     var waited = Duration.zero
 
     var access: RegisterAccess
@@ -95,7 +95,7 @@ package struct ReadoutSession: MeterSession {
     var askedAt = Instant(nanoseconds: 0)
 
     var failedSignOns = 0
-    /// Since the last delivery.
+    /// How many sessions have broken since values were last delivered.
     var brokenSessions = 0
     var reportedProblem: String?
 
@@ -106,7 +106,7 @@ package struct ReadoutSession: MeterSession {
         cadence = RegisterCadence(every: plan.every, isEven: plan.isTimedByPulses)
     }
 
-    /// Whether the meter has answered the sign-on, and the dialogue goes on from there.
+    /// Whether the meter has answered the sign-on, and the dialogue has not been broken off since.
     var isAnswered: Bool {
         switch phase {
         case .closed, .pausing, .breaking, .waking, .signingOn, .reacting(.beginAnew): false
@@ -123,7 +123,7 @@ package struct ReadoutSession: MeterSession {
         return take()
     }
 
-    /// The port is gone.
+    /// To be called when the port is gone.
     package mutating func closed() -> [MeterAction] {
         phase = .closed
         deadline = nil
@@ -135,7 +135,7 @@ package struct ReadoutSession: MeterSession {
         return take()
     }
 
-    /// The next one may be another meter: the readout will tell.
+    /// Starts with a readout again, because the meter may have been replaced by another one.
     mutating func forgetMeter() {
         goal = .readout
         access = RegisterAccess(plan.registers)
@@ -146,7 +146,7 @@ package struct ReadoutSession: MeterSession {
         if !bytes.isEmpty { lastHeard = now }
         switch phase {
         case .closed, .pausing, .breaking, .waking, .reacting, .resting:
-            // No answer is expected: an echo of the break, or other light.
+            // No answer is expected, so the bytes are an echo of the break, or other light that reaches the head.
             break
         case .signingOn:
             receiveIdentification(bytes, now)
@@ -189,7 +189,7 @@ package struct ReadoutSession: MeterSession {
 
     // MARK: The meter's reaction time
 
-    /// Takes the next step once the meter listens again.
+    /// Takes the next step once the meter is ready to receive again.
     mutating func react(by step: Step, after wait: Duration, _ now: Instant) {
         guard let due = lastHeard.map({ $0 + wait }), due > now else { return perform(step, now) }
         phase = .reacting(step)
@@ -217,7 +217,7 @@ package struct ReadoutSession: MeterSession {
         return actions
     }
 
-    /// Sets `deadline` to when the last bit has been sent.
+    /// Sends the bytes, and sets `deadline` to the time when the last bit will have been sent.
     mutating func send(_ bytes: [UInt8], _ now: Instant) {
         actions.append(.send(bytes))
         lastSent = bytes
@@ -232,7 +232,7 @@ package struct ReadoutSession: MeterSession {
         deadline = min(now + line.duration(of: bytes.count) + Self.silenceAllowed, answerEnds)
     }
 
-    /// Allows an answer of this many characters. It has to start within `patience` after the last of the `sent` characters is on the wire.
+    /// Limits the time for an answer of this many characters. It has to start within `patience` after `sent` characters have been sent.
     mutating func limitAnswer(to characters: Int, within patience: Duration = Self.silenceAllowed, after sent: Int = 0, _ now: Instant) {
         answerEnds = now + line.duration(of: sent) + patience + line.duration(of: characters)
     }

@@ -1,15 +1,16 @@
 import Metering
 
-/// Which of the wanted registers a meter has, and the command that reads them. Learnt from its answers, and forgotten with the meter.
+/// Which of the wanted registers a meter has, and the command that reads them. Learned from its answers, and reset when the meter may have
+/// been replaced.
 struct RegisterAccess: Sendable {
     private static let refusalsAllowed = 3
 
     private let wanted: [OBISCode]
-    /// Without those that the meter keeps refusing.
+    /// The wanted registers without those that the meter keeps refusing.
     private(set) var remaining: [OBISCode]
     private var refusals: [OBISCode: Int] = [:]
     private var answered: Set<OBISCode> = []
-    /// R5, of the extension that `\@` announces, instead of R1. `nil` before the first identification.
+    /// Whether to read with R5, a command of the extension that `\@` announces, instead of R1. `nil` before the first identification.
     private var usesR5: Bool?
     private var hasTriedBoth = false
 
@@ -31,14 +32,15 @@ struct RegisterAccess: Sendable {
     }
 
     /// A single refusal may be caused by a bit that flipped on the way to the meter and turned our question into another one; a register
-    /// that is refused again and again does not exist. But one that has ever been read is kept: a temporary fault must not stop a total for
-    /// ever.
+    /// that is refused again and again does not exist. But a register that has been read before is kept: a temporary fault must not stop
+    /// a total for ever.
     mutating func noteRefusal(of code: OBISCode) {
         refusals[code, default: 0] += 1
         if refusals[code, default: 0] >= Self.refusalsAllowed, !answered.contains(code) { remaining.removeAll { $0 == code } }
     }
 
-    /// Every register was refused: the meter may not have the command. Returns whether there is another one to try.
+    /// Changes to the other command, because every register was refused: the meter may not support this one. Returns `false` if both have
+    /// been tried.
     mutating func tryOtherCommand() -> Bool {
         guard !hasTriedBoth else { return false }
         hasTriedBoth = true
@@ -53,7 +55,7 @@ struct RegisterRound: Equatable, Sendable {
     let current: OBISCode
     private let rest: ArraySlice<OBISCode>
 
-    /// `nil` without registers.
+    /// Returns `nil` if there are no registers.
     init?(_ codes: ArraySlice<OBISCode>) {
         guard let first = codes.first else { return nil }
         (current, rest) = (first, codes.dropFirst())

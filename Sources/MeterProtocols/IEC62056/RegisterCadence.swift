@@ -1,14 +1,15 @@
 import Metering
 
-/// Which registers a round asks for. For a meter without a power register, power is derived from the steps of its energy register, and is
-/// more precise the more often that is read: so the direction in which energy flows is read more often than the other.
+/// Which registers a round asks for. For a meter without a power register, power is derived from the steps of its energy register. It is
+/// more precise if that register is read more often, so the register for the direction in which energy flows is read most often.
 package struct RegisterCadence: Sendable {
     private static let directions = [OBISCode(1, 8, 0), OBISCode(2, 8, 0)]
-    /// A meter with a power register needs no steps.
+    /// The power registers. If the meter has one, power need not be derived.
     private static let powers = [OBISCode(16, 7, 0), OBISCode(1, 7, 0), OBISCode(2, 7, 0)]
-    /// Back to back: this many reads, then one look at the others, every 1.6 s with the 0.3 s of an ME162.
+    /// If rounds follow back to back: how many times the active register is read before one look at the others. An ME162 takes 0.3 s per
+    /// read, so there is a look every 1.6 s.
     private static let readsPerLook = 4
-    /// With rounds at fixed intervals: the time between looks, or in each round if rounds are further apart.
+    /// If rounds have a fixed interval: the time between looks at the other registers. If the interval is longer, each round has a look.
     private static let longestBetweenLooks = Duration.seconds(2)
 
     private let isBackToBack: Bool
@@ -31,14 +32,14 @@ package struct RegisterCadence: Sendable {
         guard rounds % roundsPerLook == 0 else { return [active] }
         let others = registers.filter { $0 != active }
         guard isBackToBack else { return [active] + others }
-        // The other direction in each round, and one of the rest in turn.
+        // Each round reads the register of the other direction, and one of the remaining registers in turn.
         let rest = others.filter { !Self.directions.contains($0) }
         looks = (looks + 1) % max(rest.count, 1)
         let look = others.filter(Self.directions.contains) + (rest.isEmpty ? [] : [rest[looks]])
         return Array(repeating: active, count: Self.readsPerLook) + look
     }
 
-    /// Returns whether energy flows in another direction than before.
+    /// Notes a value that was read. Returns whether energy now flows in a different direction than before.
     package mutating func note(_ register: Register) -> Bool {
         guard Self.directions.contains(register.code), let before = last.updateValue(register.value, forKey: register.code),
             before != register.value, register.code != active

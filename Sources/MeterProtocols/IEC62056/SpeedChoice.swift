@@ -1,6 +1,6 @@
 import Metering
 
-/// Which speed to ask for. After two failures the next lower speed is used; after a while the faster one is tried again.
+/// Which speed to ask for. After two failures the next lower speed is used; after a while the faster speed is tried again.
 struct SpeedChoice {
     /// The ways to read, fastest first: a negotiated speed, 300 Bd with an acknowledgement, 300 Bd without one.
     enum Way: Hashable { case negotiated(BaudRate), unacknowledged }
@@ -14,10 +14,10 @@ struct SpeedChoice {
     private var failures = 0
     private var retryAt: Instant?
     private var patience = firstPatience
-    /// One attempt at a faster step is under way; `step` is known to work.
+    /// A faster step is being tried once; `step` is known to work.
     private var isRetrying = false
 
-    /// What the meter offers, one and two steps below it, 300 Bd; finally no acknowledgement at all.
+    /// The offered speed, one and two steps below it, 300 Bd, and finally no acknowledgement at all.
     private var ways: [Way] {
         guard let offered else { return [.unacknowledged] }
         let lower = BaudRate.allCases.filter { $0 < offered && $0 > .b300 }.reversed().prefix(2)

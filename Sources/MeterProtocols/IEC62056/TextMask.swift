@@ -1,13 +1,13 @@
 import Metering
 
-/// The mask for a text telegram: IEC 62056-21 in all its modes, P1.
+/// The mask for a text telegram: IEC 62056-21 in any mode, or P1.
 struct TextMask: TelegramMask {
-    /// More digits than this in an identification are not a type: some meters have their serial number in it.
+    /// A longer number in an identification is not the meter's type but its serial number, which some meters send there.
     private static let longestTypeNumber = 4
 
     private let bytes: [UInt8]
     private let isP1: Bool
-    /// Without parity.
+    /// The telegram without parity bits.
     private let characters: [UInt8]
     private var names: [Range<Int>] = []
     private var numbersInIdentification: [Range<Int>] = []
@@ -27,7 +27,7 @@ struct TextMask: TelegramMask {
         if characters.first == UInt8(ascii: "/") { index = scanIdentification() }
         var lineStart = index
         var blockStart: Int?
-        /// Of the last address: later groups of a line and answers have none.
+        /// The code of the last address. It also applies to later groups of a line and to answers, which have no address.
         var code: OBISCode?
         while index < characters.count {
             switch characters[index] {
@@ -92,14 +92,14 @@ struct TextMask: TelegramMask {
             }
         }
         for block in blocks where block.upperBound < text.count {
-            // The check is an exclusive or, so it changes by the exclusive or of all changes, whichever characters it covers.
+            // The check is an exclusive or of the characters, so it changes by the exclusive or of all their changes.
             text[block.upperBound] ^= block.reduce(0) { $0 ^ characters[$1] ^ text[$1] }
         }
         var masked = zip(bytes, text).map { $0 & 0x7F == $1 ? $0 : withParity($1) }
         return isP1 && !repairCRC(&masked) ? nil : masked
     }
 
-    /// Equipment identifiers are hex-encoded or plain.
+    /// Masks an equipment identifier, which is hex-encoded or plain.
     private func maskHex(_ range: Range<Int>, _ pseudonyms: Pseudonyms) -> [UInt8] {
         let plain = Array(characters[range])
         let decoded = Array(charactersOfHex(String(decoding: plain, as: UTF8.self)).utf8)
@@ -111,7 +111,7 @@ struct TextMask: TelegramMask {
         bytes.contains { $0 >= 0x80 } && character.nonzeroBitCount % 2 == 1 ? character | 0x80 : character
     }
 
-    /// `false` if the CRC was not computed from these bytes: a tty has changed them.
+    /// Corrects the CRC; returns `false` if the original CRC does not match the original bytes, because a tty has changed them.
     private func repairCRC(_ masked: inout [UInt8]) -> Bool {
         guard let mark = characters.lastIndex(of: UInt8(ascii: "!")) else { return false }
         let digits = characters[(mark + 1)...].prefix { hexDigit($0) != nil }

@@ -1,9 +1,9 @@
 import Metering
 
-/// Decodes with every language at once. Readouts of all of them are accepted, because only the right decoder can read a telegram.
-/// Noise is reported only from the language that was read last: to the other decoders everything is noise.
+/// Decodes with every language at once. Readouts are accepted from any decoder, because only the right one can read a telegram.
+/// Noise is reported only from the decoder that delivered the last readout: to the other decoders everything is noise.
 package struct AutoDecoder: PushDecoder {
-    /// How many findings per language are kept until the first readout shows which language it is.
+    /// How many findings per language are kept until the first readout shows which language the meter uses.
     private static let mostWaiting = 64
 
     private struct Candidate {
@@ -12,7 +12,7 @@ package struct AutoDecoder: PushDecoder {
         var waiting: [Finding] = []
     }
 
-    /// From the end of the table: mode D, which has the weakest check, comes last.
+    /// In reverse order of the table, so that mode D, which has the weakest check, comes last.
     private var candidates = Language.all.reversed().compactMap { row in row.detector.map { Candidate(language: row, decoder: $0()) } }
     private var current: Int?
 
@@ -52,7 +52,7 @@ package struct AutoDecoder: PushDecoder {
         }
     }
 
-    /// A telegram of DSMR 2 or 3 without its end looks like one of mode D.
+    /// A DSMR 2 or 3 telegram that lacks its end looks like a mode D telegram.
     private func isAnothers(_ readout: Readout, than place: Int) -> Bool {
         candidates.indices.contains { $0 != place && candidates[$0].language.isUnmistakable(readout.registers) }
     }

@@ -1,11 +1,12 @@
 import Metering
 
-/// Finds out whether a meter has to be asked or pushes by itself. It alternates until something works: first it asks, which takes only
-/// seconds, then it listens. `listensFirst` starts by listening, at every speed for long enough.
+/// Finds out whether a meter has to be asked or pushes by itself. The session alternates until one of the two works: it asks first, which
+/// takes only seconds, then it listens. With `listensFirst` it starts by listening at every speed, long enough for slow senders.
 package struct AutoSession: MeterSession {
     private enum Turn { case asking, listening }
 
-    /// How long to ask before listening. The longer one outlasts a meter that refuses for a minute after an aborted session.
+    /// How long to ask before listening, in the first turn and in later ones. After an aborted session a meter refuses a sign-on for up to
+    /// a minute, so the later turns are longer than that.
     private static let askingTimes = [Duration.seconds(8), .seconds(75)]
 
     private let listensFirst: Bool
@@ -13,7 +14,7 @@ package struct AutoSession: MeterSession {
     private var listening: PushSession
     private var turn = Turn.asking
     private var turns = 0
-    /// `nil` once the meter has answered in this turn, which then lasts until the port is closed.
+    /// When the current turn ends; `nil` once the meter has answered: the turn then lasts until the port is closed.
     private var changesAt: Instant?
     /// A readout was delivered in this turn.
     private var hasRead = false
@@ -33,7 +34,7 @@ package struct AutoSession: MeterSession {
     package var gathering: Duration? { turn == .asking ? asking.gathering : listening.gathering }
     package var farewell: [UInt8] { turn == .asking ? asking.farewell : [] }
 
-    /// From the meter's answer to the sign-on.
+    /// The identification in the meter's answer to the sign-on.
     package var identification: Identification? { asking.identification }
 
     package mutating func opened(_ now: Instant) -> [MeterAction] {
@@ -51,8 +52,8 @@ package struct AutoSession: MeterSession {
         return actions
     }
 
-    /// At a remote port, whose speed does not change, the telegrams of a meter that pushes can be read while it is being asked. Otherwise its
-    /// identification would be taken for an answer to the sign-on, again and again.
+    /// Decodes telegrams that a meter pushes while it is being asked, which is possible at a remote port, whose speed does not change.
+    /// Otherwise the identification in each telegram would be taken for an answer to the sign-on, again and again.
     private mutating func overhear(_ bytes: [UInt8], _ now: Instant) -> [MeterAction]? {
         let actions = listening.received(bytes, now)
         let speaks = actions.contains { if case .deliver(let readout) = $0 { !Language.named(readout.source).isAsked } else { false } }

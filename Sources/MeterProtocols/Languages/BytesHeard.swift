@@ -1,14 +1,14 @@
-/// How many bytes were received at each speed since the session last listened at it, without a telegram among them: for the message that
-/// explains why nothing can be read.
+/// How many bytes that belong to no telegram have been received at each speed since the session last started to listen at it: for the
+/// message that explains why nothing can be read.
 struct BytesHeard: Sendable {
     private var counts: [(line: LineSettings, bytes: Int)] = []
     private var current = 0
-    /// `false` if the speed is set on another machine.
+    /// `false` for a remote port, whose speed is set on another machine.
     private let isSpeedKnown: Bool
 
     init(isSpeedKnown: Bool) { self.isSpeedKnown = isSpeedKnown }
 
-    /// Starts to count from 0 at this speed.
+    /// Restarts the count for this speed at 0.
     mutating func listen(at line: LineSettings) {
         if let place = counts.firstIndex(where: { $0.line == line }) {
             current = place
@@ -34,7 +34,7 @@ struct BytesHeard: Sendable {
 
     var isSilent: Bool { counts.allSatisfy { $0.bytes == 0 } }
 
-    /// Whether there were bytes, for each speed: unlike the counts, this stays the same while more bytes come.
+    /// Whether any bytes were received at each speed: unlike the counts, this stays the same while more bytes arrive.
     var speeds: [LineSettings: Bool] { Dictionary(counts.map { ($0.line, $0.bytes > 0) }) { $1 } }
 
     /// `no data at 9600 Bd 8N1; 312 bytes at 2400 Bd 8N1, but no telegram`

@@ -1,11 +1,11 @@
 import Metering
 
-/// Finds out once which meter is in front of a head: listens at every speed before it asks, and ends after a minute.
+/// Finds out which meter is in front of a head: listens at every speed before it asks, and ends after a minute.
 package struct Detection: MeterSession {
     package enum Outcome: Sendable, Equatable {
-        /// At this speed.
+        /// A readout was received at this speed.
         case read(Readout, BaudRate)
-        /// The meter answered the sign-on, but its data did not come, or not in time.
+        /// The meter answered the sign-on, but its data did not arrive in time.
         case identified(Identification)
         /// Bytes were received, but no telegram.
         case heard
@@ -14,7 +14,7 @@ package struct Detection: MeterSession {
 
     package static let limit = Duration.seconds(60)
 
-    /// `nil` while it runs.
+    /// `nil` while the detection is running.
     package private(set) var outcome: Outcome?
     private var session: AutoSession
     private var line = LineSettings.opening
@@ -23,7 +23,7 @@ package struct Detection: MeterSession {
     private var hasHeard = false
     private var heard: BytesHeard
 
-    /// `hasFixedSpeed`: for a remote head.
+    /// `hasFixedSpeed`: the head is remote, so its speed can't be changed.
     package init(hasFixedSpeed: Bool = false) {
         heard = BytesHeard(isSpeedKnown: !hasFixedSpeed)
         var plan = ReadingPlan(read: .readout, registers: [], every: .seconds(1))
@@ -35,7 +35,7 @@ package struct Detection: MeterSession {
         guard let end, outcome == nil else { return nil }
         return session.deadline.map { min($0, end) } ?? end
     }
-    /// What was received at which speed before it asked.
+    /// What was received at which speed before the meter was asked.
     package var whatWasHeard: String { heard.description }
     package var gathering: Duration? { session.gathering }
     package var farewell: [UInt8] { session.farewell }
@@ -47,7 +47,7 @@ package struct Detection: MeterSession {
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction] {
         guard outcome == nil else { return [] }
-        // Afterwards bytes may be the echo of what was sent.
+        // Bytes that arrive after something was sent may be its echo.
         if !hasAsked, !bytes.isEmpty {
             hasHeard = true
             heard.add(bytes.count)
@@ -65,7 +65,7 @@ package struct Detection: MeterSession {
 
     package mutating func closed() -> [MeterAction] { session.closed() }
 
-    /// A meter that pushes may send so often that the deadline is never reached.
+    /// Checks the end at every event, because a meter that pushes may send so often that the deadline never expires.
     private mutating func finish(_ now: Instant) {
         guard outcome == nil, let end, now >= end else { return }
         outcome = session.identification.map { .identified($0) } ?? (hasHeard ? .heard : .silent)

@@ -2,10 +2,10 @@ import Metering
 
 /// Listens to a meter that pushes, and looks for the speed at which it does.
 ///
-/// Mode D has no check but the parity of its characters, and a port that checks parity itself does not report which characters were wrong. Two flipped bits in one
-/// character go unnoticed, so telegrams without a checksum also wait for the next one.
+/// Mode D has no check but the parity of its characters, and a port that checks parity itself does not report which characters were
+/// wrong. Two flipped bits in one character go unnoticed, so a telegram without a checksum is held back until the next one confirms it.
 package struct PushSession: MeterSession {
-    /// How long a meter may be silent before a speed that has worked is given up.
+    /// How long a meter may be silent before the session gives up a speed that has worked.
     private static let longestSilence = Duration.seconds(120)
 
     private let name: MeterProtocol?
@@ -16,9 +16,9 @@ package struct PushSession: MeterSession {
     private var unchecked = UncheckedReadouts()
     private var hasWorked = false
     private var heard: BytesHeard
-    /// How many rounds are complete.
+    /// How many rounds through all speeds are complete.
     private var rounds = 0
-    /// `heard.speeds` when the problem was last reported; `nil` while there is none.
+    /// `heard.speeds` when the problem was last reported; `nil` while there is no problem.
     private var saidProblem: [LineSettings: Bool]?
     private var usualLength = UsualLength()
     /// Bytes received since the last telegram.
@@ -26,8 +26,8 @@ package struct PushSession: MeterSession {
     package private(set) var deadline: Instant?
     package var farewell: [UInt8] { [] }
 
-    /// `nil` listens for all protocols. `missesNothing` also waits for slow senders, and tries the rare speed in every round.
-    /// `hasFixedSpeed`: for a remote head.
+    /// `name`: `nil` listens for all protocols. `missesNothing`: waits for slow senders too, and tries the rare speed in every round.
+    /// `hasFixedSpeed`: the head is remote, so its speed can't be changed.
     package init(_ name: MeterProtocol?, signsByStatus: Bool = false, missesNothing: Bool = false, hasFixedSpeed: Bool = false) {
         self.name = name
         self.signsByStatus = signsByStatus
@@ -97,7 +97,7 @@ package struct PushSession: MeterSession {
         return []
     }
 
-    /// All speeds were tried, and none has worked since.
+    /// All speeds have been tried, and none of them works.
     var isThrough: Bool { !hasWorked && choice == 0 }
 
     private mutating func listen(_ now: Instant) -> MeterAction {
@@ -109,7 +109,7 @@ package struct PushSession: MeterSession {
         return .apply(speeds[choice].line)
     }
 
-    /// Once per problem, although the number of bytes differs each time.
+    /// Reports each problem once, although the number of bytes in its message differs each time.
     private mutating func sayProblem() -> [MeterAction] {
         guard heard.speeds != saidProblem else { return [] }
         saidProblem = heard.speeds
@@ -119,11 +119,11 @@ package struct PushSession: MeterSession {
     private var advice: String { heard.isSilent ? "check the head's position and direction" : "check the head's position, and `protocol`" }
 }
 
-/// Telegrams without a checksum wait for the next one, and are delivered if their totals lie between those of their neighbours.
+/// Holds back each telegram without a checksum until the next one, and delivers it if its totals lie between those of its neighbours.
 struct UncheckedReadouts {
     enum Verdict { case deliver(Readout), wait, refuse }
 
-    /// After this many refusals earlier readouts are no longer compared: the meter was replaced.
+    /// After this many consecutive refusals the last readout is forgotten: the meter was probably replaced.
     private static let refusalsAllowed = 5
 
     private var last: Readout?
@@ -149,11 +149,11 @@ struct UncheckedReadouts {
         candidates = [readout]
         refusals = 0
         defer { last = good }
-        // The first readout has no earlier one to reveal a total that is too low.
+        // The first readout is not delivered: without an earlier one, a total that is too low can't be noticed.
         return last == nil ? .wait : .deliver(good)
     }
 
-    /// The same meter, the same registers, and no total that fell.
+    /// Whether both readouts are from the same meter, with the same registers and no total that fell.
     private static func fits(_ earlier: Readout, before later: Readout) -> Bool {
         guard earlier.model == later.model, earlier.manufacturer == later.manufacturer, earlier.number == later.number,
             earlier.registers.count == later.registers.count

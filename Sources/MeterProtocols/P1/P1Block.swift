@@ -3,10 +3,10 @@ import Metering
 /// The data lines of a P1 telegram. They differ from those of IEC 62056-21 in their length, in time stamps before values, and in groups
 /// that name the register of another group.
 enum P1Block {
-    /// A message to the customer has 1024 characters in hex.
+    /// The longest content is a message to the customer: 1024 characters, sent in hex.
     private static let longestContent = 2048
 
-    /// The lines between the identification and the `!`, without parity, with `badLines` as in `DataBlock`.
+    /// Parses the lines between the identification and the `!`. The parity bits must have been removed; `badLines` is as in `DataBlock`.
     static func parse(_ text: [UInt8], in range: Range<Int>, strict: Bool) -> (registers: [Register], badLines: Int) {
         var registers: [Register] = []
         registers.reserveCapacity(range.count / 25)
@@ -53,7 +53,7 @@ enum P1Block {
     private static func add(
         _ sets: [DataSet], _ text: [UInt8], of code: OBISCode, _ strict: Bool, _ registers: inout [Register]
     ) -> Bool {
-        // Lists of power failures and of demands: all groups are kept as text.
+        // A list of power failures or demands: all groups are kept as text.
         if sets.count > 1, code.c == 98 || code.c == 99 {
             registers.append(Register(code, .text(sets.map { "(" + $0.content(in: text) + ")" }.joined())))
             return true
@@ -75,7 +75,7 @@ enum P1Block {
         }
     }
 
-    /// `YYMMDDhhmmss` and S or W.
+    /// `YYMMDDhhmmss` followed by S (summer) or W (winter).
     private static func isTimestamp(_ set: DataSet, _ text: [UInt8]) -> Bool {
         guard set.unit == nil, set.value.count == 13 else { return false }
         let season = text[set.value.upperBound - 1]
@@ -83,7 +83,7 @@ enum P1Block {
             && (season == UInt8(ascii: "S") || season == UInt8(ascii: "W"))
     }
 
-    /// DSMR 4 and later and e-MUCS send their version, and have a CRC.
+    /// Whether the telegram contains a version: DSMR 4 and later and e-MUCS send one, and always have a CRC.
     static func hasVersion(_ registers: [Register]) -> Bool {
         registers.contains { $0.code == OBISCode(1, 3, 0, 2, 8, 255) || $0.code == OBISCode(0, 0, 96, 1, 4, 255) }
     }

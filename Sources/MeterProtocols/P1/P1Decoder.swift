@@ -1,7 +1,7 @@
 import Metering
 
 /// The customer port of Dutch, Belgian and Luxembourg meters (DSMR 2.2 to 5, e-MUCS): `/identification`, an empty line, data lines, `!`,
-/// and from DSMR 4 on a CRC over all of it in up to four hex digits.
+/// and from DSMR 4 on a CRC of the whole telegram in up to four hex digits.
 package struct P1Decoder: PushDecoder {
     package static let longestTelegram = 16 * 1024
 
@@ -19,9 +19,9 @@ package struct P1Decoder: PushDecoder {
     private var isAtLineStart = false
     /// Where the digits after the `!` begin.
     private var checkStart = 0
-    /// The last `/` inside a line: the telegram may have been cut off there, and the next one begun.
+    /// The last `/` inside a line: the telegram may have been cut off there, and the next one may have begun.
     private var hiddenStart: Int?
-    /// A telegram without CRC must look like one of DSMR 2 or 3, because mode D of IEC 62056-21 is otherwise the same.
+    /// Accepts a telegram without CRC only if it looks like DSMR 2 or 3, because otherwise it may be mode D of IEC 62056-21.
     private let mustBeCertain: Bool
     private var found: [Finding] = []
     private var now = Instant(nanoseconds: 0)
@@ -48,7 +48,7 @@ package struct P1Decoder: PushDecoder {
         return found
     }
 
-    /// Fast path for most bytes: skips those between telegrams, and takes those within a line.
+    /// Fast path for most bytes: skips those between telegrams, and appends those within a line.
     private mutating func takePlain(_ bytes: [UInt8], from start: Int) -> Int {
         var index = start
         switch state {
@@ -104,7 +104,7 @@ package struct P1Decoder: PushDecoder {
         hiddenStart = nil
     }
 
-    /// Tries again from a `/` inside a line, if there was one. It is the last one in these bytes, so no byte is scanned a third time.
+    /// Scans again from the `/` inside a line, if there was one. It is the last `/` in these bytes, so no byte is scanned a third time.
     private mutating func fail(_ noise: Finding.Noise) {
         note(noise)
         state = .idle
@@ -113,7 +113,7 @@ package struct P1Decoder: PushDecoder {
     }
 
     private mutating func note(_ noise: Finding.Noise) {
-        // Without a CRC it may be another protocol's telegram, which that protocol's decoder reports.
+        // A telegram without a CRC may belong to another protocol, whose decoder then reports the noise.
         let hasCheck = state == .check && telegram.count > checkStart
         if hasCheck || !mustBeCertain { found.append(.noise(noise)) }
     }
@@ -122,7 +122,7 @@ package struct P1Decoder: PushDecoder {
         let digits = telegram[checkStart...].map { $0 & 0x7F }
         let isChecked = !digits.isEmpty
         guard !isChecked || passes(UInt16(String(decoding: digits, as: UTF8.self), radix: 16)) else { return failAtEnd(.wrongCheck) }
-        // Read as 8N1, bit 7 is the parity of every character or of none.
+        // In 7E1 characters that were read as 8N1, bit 7 is the parity of every character; otherwise it is set in none.
         guard isChecked || !telegram.contains(where: { $0 >= 0x80 }) || telegram.allSatisfy({ $0.nonzeroBitCount % 2 == 0 }) else {
             return failAtEnd(.wrongParity)
         }
@@ -145,7 +145,7 @@ package struct P1Decoder: PushDecoder {
         if badLines > 0 { note(.unreadableLines(badLines)) }
     }
 
-    /// The telegram that began inside a line may end here, too.
+    /// Fails at the end of a telegram, which may also be the end of the telegram that began inside a line.
     private mutating func failAtEnd(_ noise: Finding.Noise) {
         let hadHiddenStart = hiddenStart != nil
         fail(noise)

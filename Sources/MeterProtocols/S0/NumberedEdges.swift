@@ -5,17 +5,17 @@ import Metering
 /// Such edges alternate, so the number and the direction of an edge determine how many pulses have ended by then, even if edges before it
 /// were never read: every second edge ends a pulse. The initial level of the line does not matter.
 ///
-/// The time of an edge is when the kernel sampled the line: at least half of the shortest pulse after the edge, and later on a busy machine.
-/// A pulse whose beginning was sampled late looks short, but then the gap before it looks long. So a short pulse is hum only if pulse and
-/// gap together are shorter than any pulse whose end the kernel saw can be: its length, plus half of the shortest one for the sampling.
+/// The kernel stamps an edge when it samples the line: at least half of the shortest pulse after the edge, or later on a busy machine.
+/// A pulse whose beginning was sampled late looks short, but the gap before it then looks long. So a short pulse is hum only if pulse and
+/// gap together are shorter than the shortest pulse plus half of it again, for the sampling.
 struct NumberedEdges: Sendable {
     private let active: Edge.Direction
-    /// Minimum of a pulse, and of a pulse with the gap before it, in nanoseconds. Only checked where no edge is missing.
+    /// The minimum length of a pulse, and of a pulse with the gap before it, in nanoseconds. Only checked if no edge is missing.
     private let (shortest, closest): (Int64, Int64)
     /// The number of the newest edge; `nil` if it is unknown which edges were counted.
     private(set) var number: UInt64?
     private(set) var activeSince: Instant?
-    /// When the line last became inactive, as far as known. For the first edge of a request that is taken to be the edge's own time.
+    /// When the line last became inactive, as far as known. At the first edge of a request, the time of that edge is assumed.
     private var restingSince: Instant?
 
     init(active: Edge.Direction, minPulse: Duration, number: UInt64?, activeSince: Instant?) {
@@ -25,10 +25,10 @@ struct NumberedEdges: Sendable {
         self.activeSince = activeSince
     }
 
-    /// The pulses that ended since the last edge, and when the newest of them began, as far as known.
+    /// Returns how many pulses have ended since the last edge, and when the newest of them began, as far as known.
     mutating func push(_ edge: Edge) -> (pulses: Int64, recovered: Int64, isHum: Bool, at: Instant) {
         let previous = number ?? edge.number &- 1
-        // Delivered twice.
+        // This edge was delivered twice.
         guard edge.number > previous else { return (0, 0, false, edge.at) }
         let ends = edge.direction != active
         let step = edge.number - previous
@@ -48,6 +48,6 @@ struct NumberedEdges: Sendable {
         return end.nanoseconds &- restingSince.nanoseconds < closest
     }
 
-    /// How many pulses ended up to and including this edge, which ends or begins one.
+    /// How many pulses had ended after the edge with this number; `ends`: the edge ends a pulse.
     private static func ended(_ number: UInt64, _ ends: Bool) -> UInt64 { number / 2 + (ends ? number % 2 : 0) }
 }

@@ -16,10 +16,10 @@ package struct Pulse: Sendable, Hashable {
 
 /// Distinguishes pulses from bounce, hum and glitches by their width.
 ///
-/// A pulse counts when the line was active for `minPulse` without interruption, which is certain at its trailing edge. The next one counts
-/// only after the line was inactive for as long: a contact that bounces while it opens makes no second pulse.
+/// A pulse counts if the line was active for `minPulse` without interruption, which is certain at its trailing edge. The next pulse counts
+/// only if the line was inactive for at least as long before it, so a contact that bounces while it opens makes no second pulse.
 package struct PulseFilter: Sendable {
-    /// Missing edges that may have been pulses. They are not counted as pulses.
+    /// How many missing edges may have been pulses. They are not counted as pulses.
     package private(set) var missed: Int64 = 0
 
     private enum Level: Sendable { case unknown, active, inactive }
@@ -29,10 +29,10 @@ package struct PulseFilter: Sendable {
     private var level = Level.unknown
     /// When the line changed to that level, as far as known, in nanoseconds.
     private var since: Int64 = 0
-    /// The line was inactive for long enough since the last pulse.
+    /// Whether the line has been inactive for long enough since the last pulse.
     private var isArmed = true
 
-    /// `activeSince`: the beginning of a pulse that is already active.
+    /// `activeSince`: when the pulse that is already active began, if there is one.
     package init(active: Edge.Direction, minPulse: Duration, activeSince: Instant? = nil) {
         self.active = active
         minimum = minPulse.nanoseconds
@@ -43,7 +43,7 @@ package struct PulseFilter: Sendable {
 
     package var activeSince: Instant? { level == .active ? Instant(nanoseconds: since) : nil }
 
-    /// The pulse that ends with this edge, if one does.
+    /// The pulse that ends with this edge, if any.
     @inline(__always)
     package mutating func push(_ edge: Edge) -> Pulse? {
         let now = edge.at.nanoseconds
@@ -66,8 +66,8 @@ package struct PulseFilter: Sendable {
         case (.unknown, _):
             break
         default:
-            // The edge between the two is missing: a glitch that was over before the kernel sampled the line, or its queue overflowed. How long
-            // the line was at each level is unknown, but in less than the shortest pulse there was certainly none.
+            // Two edges in the same direction, so one in between is missing: a glitch was over before the kernel sampled the line, or the
+            // kernel's queue overflowed. It may have been part of a pulse, unless less time than the shortest pulse has passed.
             if held >= minimum { missed += 1 }
         }
         return nil

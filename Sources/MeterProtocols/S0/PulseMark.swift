@@ -1,7 +1,7 @@
 import Metering
 
-/// The count of an input, and the edge of a request up to which it was counted: a process that continues with that request, even another
-/// one, neither loses a pulse nor counts one twice.
+/// The count of an input, and the edge of a line request up to which it was counted. Any process that takes over the request continues
+/// from there, and neither loses a pulse nor counts one twice.
 @usableFromInline
 package struct PulseMark: Sendable, Hashable {
     /// Every pulse ever counted on this input.
@@ -28,7 +28,7 @@ package struct PulseMark: Sendable, Hashable {
         return (words.0, words.1, words.2, words.3, words.4, Self.check(words))
     }
 
-    /// Each step is reversible, so every change of a single word is detected.
+    /// Each step of the checksum is reversible, so a change in a single word is always detected.
     @inlinable static func check(_ words: Words) -> UInt64 {
         var check: UInt64 = 0
         mix(&check, words.0)

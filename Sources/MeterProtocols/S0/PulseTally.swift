@@ -1,15 +1,15 @@
 import Metering
 
-/// Up to which edge of a request a line was counted: enough for another process to continue from there.
+/// The edge of a line request up to which pulses were counted: all that another process needs in order to continue from there.
 @usableFromInline
 package struct LinePosition: Sendable, Hashable {
-    /// The number of the newest edge that was counted; 0 before the first, and where edges are not numbered.
+    /// The number of the newest edge that was counted; 0 before the first edge, and if edges are not numbered.
     @usableFromInline package var number: UInt64
-    /// When the pulse that is still active began, in nanoseconds; `resting` if there is none. An optional would need more than the one word it
-    /// has in the journal, and a mark of more than four words is passed in memory.
+    /// When the pulse that is still active began, in nanoseconds; `resting` if there is none. Not an optional, which would need more than
+    /// its one word in the journal: a mark of more than four words is passed in memory instead of in registers.
     @usableFromInline var since: Int64
 
-    /// Not a valid time of the monotonic clock.
+    /// Stands for no time: the monotonic clock never has this value.
     @inlinable static var resting: Int64 { .min }
 
     @inlinable init(number: UInt64, since: Int64) {
@@ -24,8 +24,8 @@ package struct LinePosition: Sendable, Hashable {
     package var activeSince: Instant? { since == Self.resting ? nil : Instant(nanoseconds: since) }
 }
 
-/// Everything that is counted of one line: pulses by their edges, pulses that the kernel's numbers reveal among lost edges, and how many
-/// may have been lost where edges are not numbered.
+/// Everything that is counted for one line: pulses whose edges were read, pulses that the kernel's numbers reveal among lost edges, and, if
+/// edges are not numbered, how many pulses may have been lost.
 package struct PulseTally: Sendable {
     package private(set) var count: PulseCount
     private let active: Edge.Direction
@@ -34,12 +34,12 @@ package struct PulseTally: Sendable {
     private var isByNumber = false
     private var edges: NumberedEdges
     private var filter: PulseFilter
-    /// The number of the newest edge, where edges are numbered; `nil` if it is unknown which edges were counted.
+    /// The number of the newest edge, if edges are numbered; `nil` if it is unknown which edges have been counted.
     private var number: UInt64?
     package private(set) var position = LinePosition()
     private var lastEdge: Instant?
 
-    /// `counted`: the pulses of this input so far.
+    /// `counted`: how many pulses of this input have been counted so far.
     package init(active: Edge.Direction, minPulse: Duration, counted: Int64) {
         self.active = active
         self.minPulse = minPulse
@@ -51,7 +51,7 @@ package struct PulseTally: Sendable {
 
     package var reading: PulseReading { PulseReading(count) }
 
-    /// The line was requested, or taken over at `position`; `nil` if it was taken over and the counted position is unknown.
+    /// Starts to count a line that was requested, or taken over at `position`; `nil` if it is unknown which of its edges were counted.
     package mutating func begin(isDebounced: Bool, at position: LinePosition?) {
         self.position = position ?? LinePosition()
         number = position?.number
@@ -64,7 +64,7 @@ package struct PulseTally: Sendable {
     /// How an edge changed the reading.
     package enum News: Sendable, Equatable {
         case nothing
-        /// No pulse, but a process that continued from the position before would count differently.
+        /// No pulse ended, but the position has changed: a process that continued from the previous one would count differently.
         case place
         /// One more pulse, of which both edges were seen.
         case pulse
@@ -86,7 +86,7 @@ package struct PulseTally: Sendable {
     @inline(__always)
     private mutating func pushByWidth(_ edge: Edge) -> News {
         let (lost, missed) = (count.lost, filter.missed)
-        // The missing edges before it may have been bounce: at most every second one ended a pulse.
+        // The edges missing before this one may have been bounce: at most every second one ended a pulse.
         if let number, edge.number > number { count.lost.add(Int64(clamping: (edge.number - number) / 2)) }
         number = edge.number
         let pulse = filter.push(edge)
@@ -102,8 +102,8 @@ package struct PulseTally: Sendable {
         count.lastPulse = newest
     }
 
-    /// The kernel's queue of unnumbered edges was full: edges between the newest one and now may be lost. Counts as lost the most pulses that
-    /// fit into that time, and returns how many.
+    /// Handles a full kernel queue of unnumbered edges: edges between the newest one and now may be lost. Counts as lost the maximum number
+    /// of pulses in that time, and returns it.
     package mutating func overflowed(now: Instant) -> Int64 {
         guard let lastEdge else { return 0 }
         let bound = max((now - lastEdge).nanoseconds, 0) / max(2 * minPulse.nanoseconds, 1)

@@ -8,21 +8,22 @@ package struct SMLDecoder: PushDecoder {
 
     private static let escape: UInt8 = 0x1B
 
-    /// The received bytes that are still needed: within a frame, from its first 1b on.
+    /// The received bytes that are still needed: within a frame, everything from its first 1b on.
     private var buffer: [UInt8] = []
     private var isInFrame = false
     /// Where the frame begins in `buffer`.
     private var begin = 0
-    /// Everything before was scanned.
+    /// Everything in `buffer` before this index has been scanned.
     private var position = 0
     /// The places of four 1b that were sent twice.
     private var escaped: [Int] = []
     /// The first and last start sequences that were taken for escaped bytes: if the frame fails, they are real starts.
     private var hiddenStarts: (first: Int, last: Int)?
     private(set) var secondLooks = SecondLooks()
-    /// The bytes may be messages without transport, from the first byte on: a recording that was cut out of its frame.
+    /// Whether the bytes may be messages without a frame, from the first byte on, as in a recording from which the frame was removed. `nil`
+    /// before the first byte.
     private var mayBeBare: Bool?
-    /// The messages of this meter have a correct CRC of their own, so one without is corrupted, even if the frame's CRC matches by chance.
+    /// This meter's messages have a correct CRC of their own. So a message with a wrong CRC is corrupted, even if the frame's CRC matches.
     private var checksMessages = false
     private var found: [Finding] = []
     private var now = Instant(nanoseconds: 0)
@@ -81,7 +82,7 @@ package struct SMLDecoder: PushDecoder {
         hiddenStarts = nil
     }
 
-    /// `true`: there is more to scan.
+    /// Scans a part of the frame; returns `true` if there is more to scan.
     private mutating func scanFrame() -> Bool {
         let run = nextRun()
         guard (run ?? position) - begin <= Self.longestFrame else {
@@ -96,18 +97,18 @@ package struct SMLDecoder: PushDecoder {
         } else if buffer[run + 4] == 0x1A {
             finishFrame(run)
         } else {
-            // Messages that end with 1b, just before the end sequence.
+            // The messages end with 1b, so the end sequence begins one byte later.
             position = run + 1
         }
         return true
     }
 
     private mutating func passEscaped(_ run: Int) -> Bool {
-        // At least the end of the frame follows, so this many bytes will come.
+        // Wait for 16 bytes. They will come, because at least the end of the frame follows.
         guard run + 16 <= buffer.count else { return false }
         escaped.append(run)
         position = run + 8
-        // A frame that was cut off right after four 1b, followed by a new start.
+        // The frame may have been cut off right after four 1b, and a new start may follow.
         if let other = buffer[position..<(position + 4)].firstIndex(where: { $0 != Self.escape }), follows(other, 0x01) {
             hiddenStarts = (hiddenStarts?.first ?? other - 4, other - 4)
         }
@@ -119,7 +120,7 @@ package struct SMLDecoder: PushDecoder {
         let (first, second) = (UInt16(buffer[end + 6]), UInt16(buffer[end + 7]))
         let fill = Int(buffer[end + 5])
         guard CRC16.x25(checked) == second << 8 | first || CRC16.kermit(checked) == first << 8 | second, fill <= end - begin - 8 else {
-            // The bytes of a start may be where the CRC should be.
+            // Continue right after the `1a`: a new start may begin there, in place of the CRC.
             return fail(.wrongCheck, resumingAt: end + 5)
         }
         isInFrame = false
@@ -143,13 +144,13 @@ package struct SMLDecoder: PushDecoder {
         isInFrame = false
         position = index
         guard let hiddenStarts else { return }
-        // Scan again from the first hidden start. Without an end in sight, or with many starts before one, that could take too long: then
-        // continue from the last one, after which there is no other.
+        // Scan again from the first hidden start. If the frame was too long or the budget for rescans is used up, that would cost too much:
+        // then continue from the last hidden start instead.
         let isCheap = noise != .tooLong && secondLooks.take(index - hiddenStarts.first)
         start(at: isCheap ? hiddenStarts.first : hiddenStarts.last)
     }
 
-    /// The next four 1b that are followed by at least four more bytes; if there are none, `position` moves to where some could begin.
+    /// Finds the next four 1b that are followed by at least four more bytes. If there are none, `position` moves to where they could begin.
     private mutating func nextRun() -> Int? {
         var index = position
         let last = buffer.count - 8

@@ -17,10 +17,10 @@ struct SMLMask: TelegramMask {
     private var messages: [Message] = []
     private var names: [Range<Int>] = []
     private var signatures: [Range<Int>] = []
-    /// Octets of other entries, in which a name may occur.
+    /// The octet strings of other entries, in which a name may occur.
     private var texts: [Range<Int>] = []
 
-    /// `frame` was decoded successfully.
+    /// `frame` must be a frame that was decoded successfully.
     init?(_ frame: [UInt8]) {
         guard frame.count >= 16 else { return nil }
         fill = Int(frame[frame.count - 3])
@@ -48,7 +48,7 @@ struct SMLMask: TelegramMask {
         switch tag {
         case 0x0101: guard scanOpening(&reader) else { return false }
         case 0x0701: guard scanList(&reader) else { return false }
-        // Empty except for an optional signature.
+        // The closing message: empty except for an optional signature.
         case 0x0201: guard reader.list() == 1, scanSignature(&reader) else { return false }
         default: return false
         }
@@ -61,13 +61,13 @@ struct SMLMask: TelegramMask {
         return reader.endOfMessage()
     }
 
-    /// Codepage, client, file, server, time, version.
+    /// Scans an opening message: codepage, client, file, server, time, version.
     private mutating func scanOpening(_ reader: inout SMLReader) -> Bool {
         guard let parts = reader.list(), parts >= 4 else { return false }
         return reader.skip() && scanName(&reader) && reader.skip() && scanName(&reader) && reader.skip(parts - 4)
     }
 
-    /// Client, server, the list's name, time, values, signature, time.
+    /// Scans a GetList response: client, server, the list's name, time, values, signature, time.
     private mutating func scanList(_ reader: inout SMLReader) -> Bool {
         guard let parts = reader.list(), parts >= 6, scanName(&reader), scanName(&reader), reader.skip(2), let count = reader.list() else {
             return false
@@ -76,7 +76,7 @@ struct SMLMask: TelegramMask {
         return scanSignature(&reader) && reader.skip(parts - 6)
     }
 
-    /// Name, status, time, unit, scaler, value, signature.
+    /// Scans an entry of a list: name, status, time, unit, scaler, value, signature.
     private mutating func scanEntry(_ reader: inout SMLReader) -> Bool {
         guard reader.list() == 7, case .octets(let name)? = reader.next(), name.count == 6, reader.skip(4) else { return false }
         let part = payload[name]
@@ -102,7 +102,7 @@ struct SMLMask: TelegramMask {
         }
     }
 
-    /// An optional element that has to be masked.
+    /// Scans an optional element that has to be masked.
     private mutating func scanName(_ reader: inout SMLReader) -> Bool {
         let start = reader.position
         switch reader.next() {
@@ -145,7 +145,7 @@ struct SMLMask: TelegramMask {
         return framed(checked, fill: checked.count == payload.count ? fill : nil)
     }
 
-    /// The CRC element, in as many bytes as before if they are enough.
+    /// The CRC element with the new CRC, in as many bytes as the original if they are enough.
     private func check(of message: Message, _ bytes: [UInt8]) -> [UInt8] {
         guard let isX25 = message.isX25 else { return Array(bytes[message.check]) }
         let content = bytes[message.start..<message.check.lowerBound]

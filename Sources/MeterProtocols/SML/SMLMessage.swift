@@ -1,6 +1,6 @@
 import Metering
 
-/// `76 transaction group abort body crc 00`; only the list of values is parsed.
+/// An SML message: `76 transaction group abort body crc 00`. Only the list of values is parsed.
 struct SMLMessage {
     /// The body, if it is a GetList response.
     var list: SMLList?
@@ -8,7 +8,7 @@ struct SMLMessage {
 
     private static let getListResponse: UInt64 = 0x0701
 
-    /// `nil` if the grammar is broken.
+    /// Returns `nil` if the message is malformed.
     init?(_ reader: inout SMLReader) {
         let start = reader.position
         guard reader.list() == 6, reader.skip(3), reader.list() == 2, case .unsigned(let tag)? = reader.next() else { return nil }
@@ -20,7 +20,7 @@ struct SMLMessage {
             guard reader.skip() else { return nil }
         }
         let checked = reader.bytes[start..<reader.position]
-        // A leading zero byte of the CRC may be missing, so the numbers are compared, not two bytes.
+        // A leading zero byte of the CRC may be missing, so the CRCs are compared as numbers, not as two bytes.
         guard case .unsigned(let check)? = reader.next(), reader.endOfMessage() else { return nil }
         self.list = list
         isUndamaged = check == UInt64(CRC16.x25(checked).byteSwapped) || check == UInt64(CRC16.kermit(checked))
@@ -76,7 +76,8 @@ struct SMLList {
         return true
     }
 
-    /// A value may be a time instead: a choice and the seconds, or another choice; local time has offsets after the seconds.
+    /// Reads a value, or the time that may be in its place: a choice and the seconds, or another choice. A local time has offsets after the
+    /// seconds.
     private static func readValue(_ reader: inout SMLReader) -> SMLReader.Value? {
         var value = reader.next()
         var behind = 0

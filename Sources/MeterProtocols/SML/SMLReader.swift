@@ -1,6 +1,7 @@
 import Metering
 
-/// Iterates over the elements of SML messages: a type and a length, then that many bytes or elements. `nil` means that the grammar is broken.
+/// Iterates over the elements of SML messages: a type and a length, then that many bytes or elements. `nil` means that an element is
+/// malformed.
 struct SMLReader {
     let bytes: [UInt8]
     private(set) var position: Int
@@ -18,7 +19,7 @@ struct SMLReader {
         case missing
         case octets(Range<Int>)
         case boolean(Bool)
-        /// `width`: the number of bytes that were sent; meters use every one from 1 to 8.
+        /// `width`: the number of bytes that were sent; meters use any width from 1 to 8.
         case signed(Int64, width: Int)
         case unsigned(UInt64)
         case list(Int)
@@ -38,7 +39,8 @@ struct SMLReader {
             position += 1
             length = length << 4 | Int(byte & 0xF)
         }
-        // A list counts its elements, which have at least one byte; other types count their bytes including those of the header.
+        // The length of a list is the number of its elements, each of at least one byte; the length of other types is in bytes and includes
+        // the header.
         if kind == 7 { return length <= end - position ? .list(length) : nil }
         length -= position - start
         guard length >= 0, length <= end - position else { return nil }
@@ -47,7 +49,7 @@ struct SMLReader {
         switch kind {
         case 0: return content.isEmpty ? .missing : .octets(content)
         case 4 where length == 1: return .boolean(bytes[content.lowerBound] != 0)
-        // Some data of a Tibber Pulse has a time with this type instead of an unsigned.
+        // Type 4 instead of unsigned is used for a time in some data from a Tibber Pulse.
         case 4, 6:
             guard (1...8).contains(length) else { return nil }
             return .unsigned(content.reduce(0) { $0 << 8 | UInt64(bytes[$1]) })
@@ -78,7 +80,7 @@ struct SMLReader {
 
     mutating func list() -> Int? { if case .list(let count)? = next() { count } else { nil } }
 
-    /// A non-negative number, or an inner `nil` if it is missing.
+    /// A non-negative number; the inner optional is `nil` if the element is empty.
     mutating func optionalUnsigned() -> UInt64?? {
         switch next() {
         case .missing: .some(nil)
@@ -97,10 +99,10 @@ struct SMLReader {
         }
     }
 
-    /// Skips the zeros after a message, which fill up the frame.
+    /// Skips the zeros after a message, which pad the frame.
     mutating func skipZeros() { while position < end, bytes[position] == 0 { position += 1 } }
 
-    /// The byte that ends a message.
+    /// Reads the zero byte that ends a message.
     mutating func endOfMessage() -> Bool {
         guard position < end, bytes[position] == 0 else { return false }
         position += 1

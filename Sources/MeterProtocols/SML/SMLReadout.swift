@@ -7,13 +7,13 @@ struct SMLReadout {
     private var manufacturer: String?
     private var direction: Direction?
 
-    /// 129-129:199.130.3*255 and 1-0:96.50.1*1.
+    /// The registers with the manufacturer's letters: 129-129:199.130.3*255 and 1-0:96.50.1*1.
     private static let manufacturers = [OBISCode(129, 129, 199, 130, 3, 255), OBISCode(1, 0, 96, 50, 1, 1)]
 
     /// `bytes`: the buffer that the list was parsed from.
     mutating func add(_ list: SMLList, _ bytes: [UInt8]) {
         if server.isEmpty { server = list.server }
-        // Only for the first list: reserving for each further one would copy all registers.
+        // Only for the first list: reserving for each further list would copy all registers.
         if registers.isEmpty { registers.reserveCapacity(list.entries.count) }
         let sendsShortUnsigned = Self.sendsShortUnsigned(list.server)
         for entry in list.entries {
@@ -50,16 +50,16 @@ struct SMLReadout {
     }
 
     private static func number(_ number: Int64, _ entry: SMLList.Entry) -> RegisterValue? {
-        // Real meters use -5 to 3.
+        // Real meters use scalers from -5 to 3.
         guard (-12...9).contains(entry.scaler) else { return nil }
         let quantity = Quantity(number, exponent: entry.scaler)
         guard let code = entry.unit, code != 0, code != 255 else { return .number(quantity, entry.code.baseUnit) }
-        // A number in an unknown unit must not be taken for one in the customary unit.
+        // A number in an unknown unit must not be taken for a number in the customary unit.
         guard let unit = Unit(dlms: code) else { return .text(quantity.description) }
         return .number(quantity, unit)
     }
 
-    /// Printable text as it is, anything else in hex.
+    /// Returns printable bytes as text, anything else in hex.
     static func text(_ bytes: [UInt8], _ range: Range<Int>) -> String {
         if range.allSatisfy({ bytes[$0] >= 0x20 && bytes[$0] < 0x7F }) { return bytes.string(bytes.trimmed(range)) }
         return String(unsafeUninitializedCapacity: 2 * range.count) { characters in
@@ -76,7 +76,7 @@ struct SMLReadout {
         }
     }
 
-    /// Only the two known layouts: EDL21 (…82, …A2, …B0: bit 5 is export) and FNN (…04: bit 11 is export).
+    /// The direction from a status word of the two known layouts: EDL21 (…82, …A2, …B0: bit 5 is export) and FNN (…04: bit 11 is export).
     private static func direction(_ status: UInt64) -> Direction? {
         if status & 0xFF == 0x04 { return status & 0x800 != 0 ? .exporting : .importing }
         if status & 0x80 != 0 { return status & 0x20 != 0 ? .exporting : .importing }
@@ -92,7 +92,7 @@ struct SMLReadout {
     }
 }
 
-/// The meter's identity. `0A 01 'ISK' 00` and four bytes of number are printed on the meter as `1ISK00` and eight digits (DIN 43863-5).
+/// The meter's identity. `0A 01 'ISK' 00` and a number in four bytes are printed on the meter as `1ISK00` and eight digits (DIN 43863-5).
 struct SMLServerID {
     private(set) var manufacturer: String?
     private(set) var serial: String?
@@ -120,7 +120,7 @@ struct SMLServerID {
 }
 
 extension OBISCode {
-    /// The unit of a number that SML sends without one: never kilo.
+    /// The unit of a number that SML sends without a unit: always the base unit, such as Wh instead of kWh.
     fileprivate var baseUnit: Unit? {
         switch customaryUnit {
         case .kilowattHours: .wattHours
@@ -132,7 +132,7 @@ extension OBISCode {
 }
 
 extension Unit {
-    /// By the unit codes of IEC 62056-62 (DLMS).
+    /// Converts the unit codes of IEC 62056-62 (DLMS).
     fileprivate init?(dlms code: UInt64) {
         switch code {
         case 5: self = .hours

@@ -19,7 +19,7 @@ package struct LineSettings: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { "\(speed.rawValue) Bd \(framing.rawValue)" }
 
-    /// How long `count` characters take on the wire, at ten bits each. Saturates at what fits, which is years.
+    /// How long `count` characters take on the wire, at ten bits each. Saturates instead of overflowing.
     package func duration(of count: Int) -> Duration {
         let (nanobits, overflow) = Int64(count).multipliedReportingOverflow(by: 10_000_000_000)
         return .nanoseconds((overflow ? .max : nanobits) / Int64(speed.rawValue))

@@ -1,15 +1,15 @@
 import Metering
 
-/// What the caller of a session has to do.
+/// What a session asks its caller to do.
 package enum MeterAction: Equatable, Sendable {
     case send([UInt8])
     case apply(LineSettings)
     case deliver(Readout)
     case noise(Noise)
-    /// Why nothing can be read, as text; `nil` when it can be read again.
+    /// Why nothing can be read, as text; `nil` once the meter can be read again.
     case problem(String?)
 
-    /// Data that was corrupted or missing: it is counted, and never becomes a value.
+    /// Data that was corrupted or missing. It is counted as an error, and never becomes a value.
     package enum Noise: String, Sendable, Equatable {
         case damaged = "a message was damaged"
         case wrongCheck = "a checksum is wrong"

@@ -4,20 +4,20 @@ import Metering
 package protocol MeterSession: Sendable {
     /// When `timedOut` has to be called.
     var deadline: Instant? { get }
-    /// How long received bytes may be collected before the session needs them.
+    /// How long the caller may collect received bytes before passing them on.
     var gathering: Duration? { get }
     /// What to send when reading ends.
     var farewell: [UInt8] { get }
 
-    /// The port was opened with `LineSettings.opening`.
+    /// To be called when the port has been opened with `LineSettings.opening`.
     mutating func opened(_ now: Instant) -> [MeterAction]
     mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction]
     mutating func timedOut(_ now: Instant) -> [MeterAction]
-    /// The port was closed.
+    /// To be called when the port has been closed.
     mutating func closed() -> [MeterAction]
 }
 
 extension LineSettings {
-    /// A port is opened at 9600 7E1; the session applies other settings if it needs them.
+    /// The settings with which a port is opened: 9600 7E1. The session applies other settings if it needs them.
     package static let opening = LineSettings(.b9600)
 }

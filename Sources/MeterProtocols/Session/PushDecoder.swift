@@ -1,7 +1,7 @@
 import Metering
 
 /// Finds telegrams in bytes that arrive unasked: from a meter that pushes, or from a recording. The bytes may be pushed in pieces of any
-/// size. A corrupted telegram becomes noise and never a value, and the intact ones behind it are still found.
+/// size. A corrupted telegram becomes noise and never a value, and the intact telegrams after it are still found.
 package protocol PushDecoder: Sendable {
     mutating func push(_ bytes: [UInt8], at now: Instant) -> [Finding]
     /// Ends the recording: a telegram that is incomplete now was cut off.
@@ -14,7 +14,7 @@ package enum Finding: Hashable, Sendable {
 
     package enum Noise: Hashable, Sendable {
         case wrongCheck, cutOff, tooLong, corruptLine, wrongParity, withoutStart, withoutRegisters, withoutQuestion, malformed
-        /// This many lines passed the checksum but are not data lines; the others are in the readout before.
+        /// This many lines passed the checksum but are not data lines; the other lines are in the preceding readout.
         case unreadableLines(Int)
         /// The meter's error text, such as `ERROR`.
         case refused(String)

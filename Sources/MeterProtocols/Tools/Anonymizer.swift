@@ -3,8 +3,8 @@ import Metering
 /// Removes from a recording what identifies the meter and its owner: serial numbers, server ids, addresses, keys, signatures, messages to
 /// the customer. Measured values stay, and the checksums are corrected.
 ///
-/// Only complete telegrams are kept, because other bytes may contain anything; and of those only the ones that still decode to the same
-/// values.
+/// Only complete telegrams are kept, because other bytes may contain anything, and only if they still decode to the same values after
+/// masking.
 package struct Anonymizer {
     package private(set) var recording: Recording
     package private(set) var telegrams: Int
@@ -33,13 +33,13 @@ package struct Anonymizer {
         recording = Recording(Self.spread(kept, over: original.portions), length: original.length)
     }
 
-    /// Each byte gets the time of the one it replaces; the surplus of a telegram that has become longer goes into its last portion.
+    /// Gives each byte the time of the byte that it replaces. If a telegram has become longer, the surplus goes into its last portion.
     private static func spread(_ telegrams: [(range: Range<Int>, bytes: [UInt8])], over portions: [Recording.Portion]) -> [Recording
         .Portion]
     {
         var result: [Recording.Portion] = []
         var rest = telegrams[...]
-        /// How many bytes of the first telegram in `rest` were written.
+        /// How many bytes of the first telegram in `rest` have been written.
         var written = 0
         var start = 0
         for portion in portions {

@@ -4,13 +4,14 @@ import Metering
 struct FoundTelegram {
     private static let longest = 32 * 1024
     private static let piece = 256
-    /// A readout in blocks and a dialogue have several possible beginnings, and each is tried. Bytes that look like beginnings only are left out.
+    /// How many possible beginnings of a telegram are tried: a dialogue, or a readout in several blocks, has more than one. If none of them
+    /// is the right one, the telegram is left out.
     private static let beginningsTried = 64
 
     var range: Range<Int>
     var readout: Readout
 
-    /// The decoder finds the end of each telegram; its beginning is then searched backwards from there.
+    /// Finds all telegrams: the decoder shows the end of each one, and its beginning is searched backwards from there.
     static func all(in bytes: [UInt8], _ name: MeterProtocol?) -> [FoundTelegram] {
         var decoder = pushDecoder(for: name)
         var found: [FoundTelegram] = []
@@ -19,7 +20,7 @@ struct FoundTelegram {
             for case .readout(let readout) in findings {
                 let telegram = FoundTelegram(readout, endingAt: end, notBefore: from, bytes)
                 if let telegram { found.append(telegram) }
-                // If its beginning was not found, the next telegram does not begin before its end either.
+                // Even if its beginning was not found, the next telegram can't begin before this one's end.
                 from = telegram?.range.upperBound ?? max(from, end - 1)
             }
         }
@@ -42,12 +43,12 @@ struct FoundTelegram {
         let language = Language.named(readout.source)
         let all = (earliest..<end).reversed().lazy.filter { language.mayStart(bytes[$0...]) }
         let starts = Array(all.prefix(Self.beginningsTried))
-        // An answer within a session does not repeat the meter's identification.
+        // An answer within a session decodes without the meter's identification, because it does not repeat it.
         guard
             let start = starts.first(where: { Self.decoded(bytes[$0..<end], readout.source) == readout })
                 ?? starts.first(where: { Self.decoded(bytes[$0..<end], readout.source)?.registers == readout.registers })
         else { return nil }
-        // The end of some telegrams only shows by the first byte of the next one.
+        // Some telegrams are only known to be complete when the first byte of the next one arrives.
         let isOver = Self.decoded(bytes[start..<(end - 1)], readout.source)?.registers == readout.registers
         let last = bytes[end - 1] & 0x7F
         range = start..<(isOver && last != ControlCharacter.cr && last != ControlCharacter.lf ? end - 1 : end)

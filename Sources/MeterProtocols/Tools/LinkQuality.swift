@@ -1,24 +1,25 @@
 import Metering
 
-/// How well a head sees its meter, judged by the received data: for a person who turns the head until it is best.
+/// How well an optical head receives its meter, for a person who turns the head until reception is best.
 package struct LinkQuality: Sendable {
-    /// How many telegrams are rated: few, so that turning the head shows soon.
+    /// How many telegrams are rated: few, so that turning the head soon has a visible effect.
     package static let window = 10
     /// The time over which bytes are counted.
     private static let span = Duration.seconds(5)
-    /// A head that receives nothing must not be rated by its last telegrams. The slowest meters send every 10 s.
+    /// Without a good telegram for this long, a head counts as silent: it must not be rated by old telegrams. The slowest meters send every
+    /// 10 s. Once it is known how often the meter sends, three times that pause applies instead, or `shortestPause` if it is longer.
     private static let longestPause = Duration.seconds(12)
     private static let shortestPause = Duration.seconds(5)
 
     package private(set) var good = 0
     package private(set) var wrongChecks = 0
     package private(set) var wrongParities = 0
-    /// Corrupted in another way, or cut off.
+    /// Telegrams that were corrupted in another way, or cut off.
     package private(set) var damaged = 0
     package private(set) var unanswered = 0
     private var last: [Bool] = []
     private var lastGood: Instant?
-    /// Between the last two good telegrams.
+    /// The time between the last two good telegrams.
     private var pace: Duration?
     private var received: [(at: Instant, count: Int)] = []
 
@@ -66,7 +67,7 @@ package struct LinkQuality: Sendable {
         return isSilent(now) ? 0 : 100 * recent.good / recent.of
     }
 
-    /// Nothing good was received for longer than it should take.
+    /// Whether the next good telegram is overdue.
     package func isSilent(_ now: Instant) -> Bool {
         guard let lastGood else { return false }
         return now - lastGood > (pace.map { max(Self.shortestPause, $0 * 3) } ?? Self.longestPause)

@@ -1,6 +1,6 @@
 import Metering
 
-/// A session together with what is to be displayed of it: the newest values and the link quality. Due for display at regular intervals.
+/// A session together with what is displayed about it: the newest values and the link quality. The display is updated at regular intervals.
 package struct LinkWatch: MeterSession {
     package private(set) var quality = LinkQuality()
     package private(set) var readout: Readout?

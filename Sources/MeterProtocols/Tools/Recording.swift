@@ -2,8 +2,8 @@ import Metering
 
 /// Bytes with the times at which they were received.
 ///
-/// The file is text that people can read and edit: the heading; then for each portion a line with the seconds since the beginning and
-/// the bytes in hex; finally the seconds alone, for the end of the recording. A `#` begins a comment.
+/// The file is text that people can read and edit. It begins with the heading. Each portion is a line with the seconds since the beginning
+/// and the bytes in hex. The last line has only the seconds, for the end of the recording. A `#` begins a comment.
 package struct Recording: Sendable, Equatable {
     package struct Portion: Sendable, Equatable {
         package var at: Duration
@@ -39,7 +39,7 @@ package struct Recording: Sendable, Equatable {
 
     package static func isRecording(_ file: [UInt8]) -> Bool { file.starts(with: heading.utf8) }
 
-    /// A file that is not a recording holds bytes without times: they get the times of a line that is never idle.
+    /// Reads a recording, or a file of plain bytes. Plain bytes have no times: they get those of a line that is never idle.
     package init(file: [UInt8]) throws(Fault) {
         if Self.isRecording(file) { try self.init(text: file) } else { self.init(paced: file, by: LineSettings(.b9600)) }
     }
@@ -56,7 +56,7 @@ package struct Recording: Sendable, Equatable {
     private init(text: [UInt8]) throws(Fault) {
         self.init([], length: .zero)
         var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        // A last line without a line end was not written completely.
+        // Whatever follows the last line end was not written completely.
         lines.removeLast()
         for (index, line) in lines.enumerated().dropFirst() {
             let words = line.prefix { $0 != UInt8(ascii: "#") }.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }
