@@ -1,7 +1,7 @@
 import Metering
 
-/// A request of another command to the running daemon, one line: `total NAME`, `total NAME VALUE`, `problem NAME`, or `problem` for all meters
-/// and outputs. The answer is `error WHY` or `ok VALUE`; for a total, the known corrections follow, one per line.
+/// A request from a command such as `jouled total` to the running daemon, in one line: `total NAME`, `total NAME VALUE`, `problem NAME`, or
+/// `problem` for all meters and outputs. The answer is `error WHY` or `ok VALUE`; for a total, the known corrections follow, one per line.
 package enum ControlRequest: Equatable {
     case showProblem(String)
     case showProblems
@@ -25,7 +25,7 @@ package enum ControlRequest: Equatable {
 }
 
 extension Daemon {
-    /// Keeps the answer short: the command that asked reads at most 4096 bytes of it.
+    /// Limits the length of the answer: the command that sent the request reads at most 4096 bytes.
     private static let mostProblems = 12
 
     package func answer(_ line: String) async -> String {

@@ -3,7 +3,7 @@ import MeterProtocols
 import Metering
 import Publishing
 
-/// Connects everything: inputs to the aggregator, the aggregator to the sinks. It shuts down in the order of the data flow.
+/// Connects the inputs to the aggregator, and the aggregator to the sinks. Shuts them down in the order of the data flow.
 package struct Daemon: Sendable {
     package let aggregator: Aggregator
     private let configuration: Configuration
@@ -12,7 +12,7 @@ package struct Daemon: Sendable {
     private let readers: [OpticalReader]
     private let sinks: [any Sink]
     private let reports: PulseReports
-    /// The pulses of each input before the daemon started.
+    /// How many pulses of each input had been counted when the daemon started.
     private let counted: [String: Int64]
 
     /// Restores the totals first: nothing is published before they are loaded.
@@ -60,7 +60,7 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// Cancels the inputs when it stops. The task that receives their reports is not cancelled, so that the last pulse counts.
+    /// Cancels the inputs when `stop` fires. The task that receives their reports is not cancelled, so that the last pulse is counted.
     private func runInputs(until stop: AsyncStream<Void>) async {
         await withTaskGroup(of: Void.self) { listeners in
             if !configuration.pulses.isEmpty { listeners.addTask { await aggregator.listen() } }
@@ -100,7 +100,7 @@ package struct Daemon: Sendable {
         return state
     }
 
-    /// Loads the saved total. If there is none, the broker may have retained one; if not, it starts at 0.
+    /// Loads the saved total. If there is none, the broker may have retained the total; otherwise it starts at 0.
     private static func load(_ pulse: Configuration.Pulse, asksBroker: Bool, _ surroundings: Surroundings) async -> StoredTotal {
         let (name, log) = (pulse.name, surroundings.log)
         let stored = await surroundings.store.load(name)
@@ -111,7 +111,7 @@ package struct Daemon: Sendable {
             log.write(.notice, "\(name): no saved total, counting from 0; set it with: jouled total \(name) VALUE")
             return .total(total)
         case .total(let total): log.write(.info, "\(name): total \(total.total) restored")
-        // Since that copy was written, the broker may have been asked, and may now retain what was counted here.
+        // After this older copy was written, the broker may have been asked for its total, and may now retain what was counted here.
         case .older(let total, let why) where total.origin == .unsettled: return .damaged(why)
         case .older(let total, let why): log.write(.warning, "\(name): total \(total.total) restored from the older copy: \(why)")
         case .new:

@@ -1,7 +1,7 @@
 import Configuration
 
 extension Daemon {
-    /// Everything that publishes the state, one per line.
+    /// All outputs that publish the state, one per line.
     static func outputs(_ configuration: Configuration, _ surroundings: Surroundings, _ controls: MeterControls) -> [any Sink] {
         [
             MQTTPublisher(configuration, surroundings, controls)

@@ -1,7 +1,7 @@
 import MeterProtocols
 import Metering
 
-/// Executes the actions of a `MeterSession`, on a port that may be unplugged and come back. The dialogue itself is the session's.
+/// Executes the actions of a `MeterSession` on a port that may be unplugged and come back. The session conducts the dialogue itself.
 package actor OpticalReader {
     private nonisolated let executor: any SerialExecutor
     private let name: String
@@ -14,7 +14,7 @@ package actor OpticalReader {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Short enough to open an adapter within two seconds after it comes back.
+    /// Short enough to open an adapter within two seconds after it is plugged in again.
     private static let reopenPause = Duration.seconds(1)
 
     package init(
@@ -32,7 +32,7 @@ package actor OpticalReader {
 
     /// Reads until the task is cancelled.
     package func run() async {
-        // It is kept across connections: what it learned about speeds is still true when the adapter is plugged in again.
+        // The session is kept across connections: what it learned about speeds is still true when the adapter is plugged in again.
         var session = session
         while !Task.isCancelled {
             let reason: PortError?
@@ -45,16 +45,16 @@ package actor OpticalReader {
             }
             for action in session.closed() { await aggregator.note(action, of: name) }
             guard !Task.isCancelled else { return }
-            // After `readAgain`, the pause lets the meter finish its answer: during that it would miss the break.
+            // After `readAgain`, the pause lets the meter finish its answer: while sending, it would miss the break.
             if let reason { await aggregator.note(.problem(reason.description), of: name) }
             await clock.sleep(until: clock.now + Self.reopenPause)
         }
     }
 
-    /// Reads everything again, as after a start: complete, with the registers that are otherwise read rarely.
+    /// Reads everything again, as after a start, including the registers that are otherwise read rarely.
     package nonisolated func readAgain() { rereadAlarm.set(clock.now) }
 
-    /// Returns when the connection ends, with the reason; `nil` when everything has to be read again.
+    /// Talks to the meter until the connection ends. Returns the reason, or `nil` if everything has to be read again.
     private func converse(
         _ session: any MeterSession, _ connection: any SerialConnection
     ) async -> (session: any MeterSession, reason: PortError?) {
@@ -67,7 +67,7 @@ package actor OpticalReader {
             var mustReread = false
             var ended = (session, PortError.cancelled)
             for await result in group {
-                // Whichever ends first cancels the other.
+                // The task that ends first cancels the other one.
                 group.cancelAll()
                 if let result { ended = result } else { mustReread = true }
                 if let result, !mustReread { return (result.0, result.1) }

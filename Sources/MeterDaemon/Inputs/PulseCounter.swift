@@ -2,9 +2,9 @@ import Configuration
 import MeterProtocols
 import Metering
 
-/// Counts the pulses of all lines. A value that is fed events and the time; how and on which thread edges are awaited is up to `PulseLines`.
+/// Counts the pulses of all lines. A value that is fed events and the time; `PulseLines` decides how and on which thread to wait for edges.
 ///
-/// A count goes into the journal first, and only then to the aggregator: so the next process starts from at least what was published.
+/// A count is written to the journal before it is reported to the aggregator, so the next process starts with at least the published count.
 package struct PulseCounter: EdgeReceiver, Sendable {
     private struct Line: Sendable {
         let name: String
@@ -31,7 +31,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
             reports.put(tally.count, of: index)
         }
 
-        /// Reports that pulses since the last save are lost if the process is killed, or that this is over.
+        /// Reports that pulses since the last save would be lost if the process were killed, or that this is no longer so.
         @inline(never)
         mutating func note(_ isNoted: Bool, _ index: Int, _ reports: PulseReports) {
             self.isNoted = isNoted
@@ -57,7 +57,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
     /// The maximum age of the state that a listener sees.
     private static let longestSilence = Duration.seconds(1)
 
-    /// `counted`: the pulses of each line so far, by its name.
+    /// `counted`: how many pulses have been counted so far, by the line's name.
     package init(
         _ configuration: Configuration, counted: [String: Int64], reports: PulseReports, journal: any PulseJournal, log: any Log
     ) {
@@ -78,7 +78,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
 
     // MARK: Opening and losing lines
 
-    /// Lines that could not be opened are tried again at `opensAt`.
+    /// Handles the results of opening lines. Lines that could not be opened are tried again at `opensAt`.
     package mutating func opened(_ openings: [LineOpening], _ now: Instant) {
         for opening in openings { begin(opening) }
         opensAt = lines.contains { $0.request == 0 } ? now + pause : nil
@@ -98,15 +98,15 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         }
     }
 
-    /// Reports a line's problem, or `nil`, together with its count: a problem alone would not be delivered.
+    /// Reports a line's problem (`nil` if it is over) together with its count: a problem alone would not be delivered.
     private mutating func tell(_ problem: String?, of index: Int) {
         reports.put(problem: problem, of: index)
         reports.put(lines[index].tally.count, of: index)
         lines[index].pace.hurry()
     }
 
-    /// Up to which edge of the request the line was counted. A pulse that is active when the line is newly requested counts when it ends: the
-    /// previous owner has not counted it.
+    /// The edge up to which the line was counted; `nil` if unknown. A pulse that is already active when a new request begins is counted at
+    /// its end, because the previous owner has not counted it.
     private func position(_ open: OpenLine, _ line: Line) -> LinePosition? {
         if case .new(let activeSince) = open.beginning { return LinePosition(activeSince: activeSince) }
         guard let mark = journal.mark(of: line.name), mark.request == open.request, mark.pulses == line.tally.count.counted else {
@@ -125,7 +125,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
 
     // MARK: Counting
 
-    /// `settle` follows once all edges that came together are pushed.
+    /// Counts an edge. Once all edges that were read together have been pushed, `settle` must be called.
     package mutating func push(_ edge: Edge, of index: Int) { lines[index].push(edge, index, reports) }
 
     package mutating func overflowed(_ index: Int, _ now: Instant) {
@@ -136,7 +136,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         log.write(.warning, "\(lines[index].name): the kernel's queue was full: up to \(bound) pulses were lost")
     }
 
-    /// Wakes the aggregator if a report is due. Returns when it has to be called again, or lines have to be opened, without an edge: `deadline`.
+    /// Wakes the aggregator if a report is due. Returns `deadline`: when to call this again or to open lines, even if no edge comes.
     @discardableResult
     package mutating func settle(_ now: Instant) -> Instant {
         let deadline = deadline
@@ -154,7 +154,7 @@ package struct PulseCounter: EdgeReceiver, Sendable {
         return deadline
     }
 
-    /// `distantFuture` while it only waits for edges.
+    /// When a report is due or lines have to be opened; `distantFuture` while only edges are awaited.
     package var deadline: Instant { lines.indices.reduce(opensAt ?? .distantFuture) { min($0, lines[$1].pace.due) } }
 
     /// No more edges will come.

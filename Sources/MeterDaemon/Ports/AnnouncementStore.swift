@@ -1,13 +1,13 @@
 import Publishing
 
-/// Keeps what was announced to Home Assistant across restarts, so that it can be removed there. If it is lost, only that fails.
+/// Keeps across restarts what was announced to Home Assistant, so that it can be removed there. If the list is lost, nothing else fails.
 package protocol AnnouncementStore: Sendable {
-    /// Empty if nothing was saved.
+    /// Returns an empty list if nothing was saved.
     func load() async throws(PortError) -> [Announcement]
     func save(_ announcements: [Announcement]) async throws(PortError)
 }
 
-/// Keeps nothing.
+/// A store that keeps nothing.
 package struct NoAnnouncementStore: AnnouncementStore {
     package init() {}
     package func load() async throws(PortError) -> [Announcement] { [] }

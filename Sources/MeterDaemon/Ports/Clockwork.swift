@@ -12,8 +12,8 @@ package protocol Clockwork: Sendable {
 
 /// A deadline that can be moved while a task waits for it.
 package protocol Alarm: Sendable {
-    /// Sets the deadline; with `nil` it never goes off.
+    /// Sets the deadline; `nil` means that the alarm never goes off.
     func set(_ deadline: Instant?)
-    /// Returns true when it went off (it is then unset), false when the task was cancelled. One task waits.
+    /// Waits for the deadline. Returns true when it has passed (it is then unset), false if the task was cancelled. Only one task may wait.
     func goesOff() async -> Bool
 }

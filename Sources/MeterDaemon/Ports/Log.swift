@@ -1,4 +1,4 @@
-/// One line for the journal, without a time stamp (journald has its own).
+/// Writes lines to the log, without time stamps (journald adds its own).
 package protocol Log: Sendable {
     func write(_ level: LogLevel, _ message: String)
 }

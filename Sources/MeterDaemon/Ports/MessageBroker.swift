@@ -2,13 +2,13 @@ import Publishing
 
 /// The connection to an MQTT broker, which reconnects by itself.
 package protocol MessageBroker: Sendable {
-    /// Starts to connect, and reconnects for ever; the stream has the events, newest last. If 1024 wait, the oldest are dropped.
+    /// Starts to connect, and reconnects for ever. Returns the stream of events; if more than 1024 are pending, the oldest are dropped.
     func connect() async -> AsyncStream<BrokerEvent>
-    /// Only while connected; a message that can't be handed over is dropped (the next connect publishes everything again).
+    /// Publishes only while connected. A message that can't be sent is dropped (everything is published again at the next connect).
     func publish(_ message: MQTTMessage) async
     func subscribe(_ topic: String) async
     func unsubscribe(_ topic: String) async
-    /// Waits for at most `seconds` until everything published was sent, and disconnects.
+    /// Waits up to `seconds` until everything that was published has been sent, and disconnects.
     func disconnect(within seconds: Int) async
 }
 
@@ -16,7 +16,7 @@ package enum BrokerEvent: Sendable, Equatable {
     case connected
     /// The reason as text: `connection refused`, `bad user name or password`.
     case disconnected(reason: String)
-    /// A remark about the connection, sent once.
+    /// A remark about the connection, reported once.
     case remark(String)
     case received(topic: String, payload: [UInt8], retained: Bool)
 }

@@ -3,7 +3,7 @@ import Metering
 
 /// The port of an optical head. Its path stays valid while the adapter behind it is unplugged.
 package protocol SerialPort: Sendable {
-    /// Opens the port again; a connection ends for good when its device is gone.
+    /// Opens the port. This is also needed after an adapter was unplugged, because a connection ends for good when its device is gone.
     func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection
 }
 
@@ -25,7 +25,7 @@ package enum PortEvent: Sendable, Equatable {
 }
 
 extension SerialConnection {
-    /// Executes the actions that concern the line, and passes the others on.
+    /// Executes the actions that concern the serial line, and passes the other actions to `others`.
     package func perform(
         _ actions: [MeterAction], isolation: isolated (any Actor)? = #isolation, others: (MeterAction) async -> Void = { _ in }
     ) async throws(PortError) {

@@ -8,11 +8,11 @@ package protocol SerialTerminal: Sendable {
     /// The speed that the program has set.
     var speed: BaudRate? { get }
     func read() -> [UInt8]
-    /// Bytes for which there is no space are lost, as on a serial port that nobody reads.
+    /// Writes bytes. Bytes for which there is no space in the buffer are lost, as on a serial port that nobody reads.
     func write(_ bytes: [UInt8])
-    /// Waits until the deadline, or with `forBytes` until there is something to read.
+    /// Waits until the deadline or, if `forBytes` is set, until there is something to read.
     func wait(forBytes: Bool, until deadline: Instant?) async -> TerminalEvent
-    /// Removes the port, as if it was unplugged.
+    /// Removes the port, as if it had been unplugged.
     func close()
 }
 

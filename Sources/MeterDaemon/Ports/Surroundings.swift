@@ -1,7 +1,7 @@
 import Configuration
 import Metering
 
-/// The outside world, behind ports.
+/// The implementations of everything that the daemon uses outside of its own process.
 package struct Surroundings: Sendable {
     /// Runs everything except the counting of pulses.
     package var executor: any SerialExecutor & TaskExecutor
@@ -14,7 +14,7 @@ package struct Surroundings: Sendable {
     package var store: any TotalStore
     package var memory: any MeterMemoryStore
     package var announcements: any AnnouncementStore
-    /// Restarts the daemon; `nil` where that is not possible.
+    /// Restarts the daemon; `nil` if that is not possible.
     package var restart: (@Sendable () -> Void)?
 
     package init(

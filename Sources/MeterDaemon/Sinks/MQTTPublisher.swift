@@ -15,10 +15,10 @@ package actor MQTTPublisher: Sink {
     /// What to do for each command besides publishing everything again.
     package typealias Commands = [BridgeCommand: @Sendable () -> Void]
 
-    /// Takes why nothing is delivered, or `nil`.
+    /// Called with the reason why nothing is delivered, or with `nil` when messages are delivered again.
     package typealias Report = @Sendable (String?) async -> Void
 
-    /// Work that waits for a disk, which may never answer.
+    /// Work that has to wait for a disk, which may never answer.
     private enum Job: Sendable {
         case set(TotalCommands.Order)
         case settle(TotalInquiry.Answer)
@@ -26,10 +26,10 @@ package actor MQTTPublisher: Sink {
 
     private static let largestTotal = Quantity(9_999_999)
     private static let lastWordsWithin = 2
-    /// A restart also drops the connection; reading again publishes everything.
+    /// The minimum times between two executions of these commands: a restart also drops the connection, and reading publishes everything.
     private static let restartEvery = Duration.seconds(10)
     private static let readEvery = Duration.seconds(5)
-    /// The limit while a disk is slow; newer retained values replace older ones.
+    /// How many messages are held back while a disk is slow. Newer retained messages replace older ones.
     private static let mostHeldBack = 1024
 
     private nonisolated let executor: any SerialExecutor
@@ -45,7 +45,7 @@ package actor MQTTPublisher: Sink {
     private let report: Report
     private var publication: MQTTPublication
     private var outputs: [any MQTTOutput]
-    /// In order. While one task passes messages to the broker, others only append theirs.
+    /// Messages to the broker, in order. While one task is passing messages on, the others only append theirs.
     private var outbox: [MQTTMessage] = []
     private var isSending = false
     private let announcements: AsyncStream<[Announcement]>
@@ -58,7 +58,7 @@ package actor MQTTPublisher: Sink {
     private var logPace = LogPace()
     private var isConnected = false
     private var hasSaidGoodbye = false
-    /// The meters whose totals are being saved, with the number of saves, and the messages that wait for it.
+    /// The meters whose totals are being saved, with the number of unfinished saves, and the messages that have to wait for these saves.
     private var unsaved: [String: Int] = [:]
     private var heldBack: [MQTTMessage] = []
 
@@ -81,7 +81,7 @@ package actor MQTTPublisher: Sink {
         self.setTotal = setTotal
         // Only the newest list matters.
         (announcements, remembering) = AsyncStream.makeStream(of: [Announcement].self, bufferingPolicy: .bufferingNewest(1))
-        // Unbounded, but short: there is one order per meter at a time and few inquiries, and each job is started as soon as it comes.
+        // Unbounded, but short: there is at most one order per meter at a time and few inquiries, and each job is started when it arrives.
         (jobs, working) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .unbounded)
         self.settle = settle
         self.report = report
@@ -89,7 +89,7 @@ package actor MQTTPublisher: Sink {
         alarm = clock.makeAlarm()
     }
 
-    /// `nil` without a broker.
+    /// Returns `nil` if no broker is configured.
     init?(_ configuration: Configuration, _ surroundings: Surroundings, _ controls: MeterControls) {
         guard let broker = surroundings.broker, let publication = configuration.publication else { return nil }
         var commands: Commands = [.read: { controls.readAgain() }]
@@ -103,7 +103,7 @@ package actor MQTTPublisher: Sink {
 
     /// Publishes until there are no more snapshots, then sends the farewell.
     package func run(_ snapshots: Newest<Snapshot>) async {
-        // A restart command may have ended the previous process, so the next one is not executed right away.
+        // A restart command may have ended the previous process, so the next restart command is not executed right away.
         paces = [.read: CommandPace(Self.readEvery), .restart: CommandPace(Self.restartEvery, notBefore: clock.now + Self.restartEvery)]
         await recall()
         async let remembered: Void = remember()
@@ -153,7 +153,7 @@ package actor MQTTPublisher: Sink {
         }
     }
 
-    /// Runs in parallel to publishing, because a disk may be slow.
+    /// Saves the announcements in parallel to publishing, because a disk may be slow.
     private func remember() async {
         var failure: PortError?
         for await announcements in announcements {
@@ -209,7 +209,8 @@ package actor MQTTPublisher: Sink {
         return earliest == .distantFuture ? nil : earliest
     }
 
-    /// Holds back what is published of these meters until their totals are saved: the broker must not retain a total that is not on disk.
+    /// Takes over retained totals. Everything about these meters is held back until the totals are saved: the broker must not retain a
+    /// total that is not on disk.
     private func take(_ answers: [TotalInquiry.Answer]) async {
         for answer in answers {
             unsaved[answer.meter, default: 0] += 1
@@ -235,7 +236,8 @@ package actor MQTTPublisher: Sink {
         isSending = false
     }
 
-    /// Messages for other programs contain all meters, under topics without a meter's name, so they are held back as well.
+    /// Whether a message has to wait for a save. Messages for other programs contain all meters, under topics without a meter's name, so
+    /// they are held back as well.
     private func isHeldBack(_ message: MQTTMessage) -> Bool {
         guard !unsaved.isEmpty else { return false }
         let topics = publication.topics
@@ -314,7 +316,7 @@ package actor MQTTPublisher: Sink {
 
     private func receive(_ topic: String, _ payload: [UInt8], isRetained: Bool) async {
         if topic == publication.topics.homeAssistantStatus {
-            // A retained message is older than this connection, at which everything was published.
+            // A retained message is older than this connection, and everything was published when the connection was made.
             guard !isRetained, payload.elementsEqual("online".utf8) else { return }
             publication.homeAssistantStarted(now: clock.now)
             alarm.set(nextDeadline)
@@ -338,7 +340,7 @@ package actor MQTTPublisher: Sink {
         }
     }
 
-    /// Rate-limited: a client may send the same wrong message at any rate.
+    /// Logs a complaint, with a rate limit, because a client may send the same wrong message at any rate.
     private func complain(_ complaint: String) {
         say(.warning, "mqtt: " + complaint, of: complaint)
         alarm.set(nextDeadline)
@@ -348,7 +350,7 @@ package actor MQTTPublisher: Sink {
         if let line = logPace.admit(LogPace.Line(level: level, text: text), of: kind, now: clock.now) { log.write(line.level, line.text) }
     }
 
-    /// Executes the commands that are due; returns what to publish then.
+    /// Executes the commands that are due; returns what to publish as a result.
     private func obeyDue(_ now: Instant) -> [MQTTMessage] {
         var messages: [MQTTMessage] = []
         for command in publication.commands where paces[command]?.isDue(now) ?? false {

@@ -1,7 +1,7 @@
 import Metering
 
-/// Saves what is remembered about the optical meters: soon after a first total or another meter, then rarely, and at the end. An hour that is
-/// lost in a power cut only makes the check of the next first reading coarser; saving every minute would wear out the SD card.
+/// Saves what is remembered about the optical meters: soon after the first total or a change of the meter, then rarely, and at the end. If
+/// an hour is lost in a power cut, only the check of the first reading is coarser; saving every minute would wear out the SD card.
 package actor MemoryKeeper: Sink {
     package static let interest = SinkInterest.meterMemory
     private static let (usually, soon) = (Duration.seconds(3600), Duration.seconds(10))

@@ -6,10 +6,10 @@ package struct MeterControls: Sendable {
     let aggregator: Aggregator
     let keeper: TotalKeeper
     let readers: [OpticalReader]
-    /// Restarts the daemon; `nil` where that is not possible.
+    /// Restarts the daemon; `nil` if that is not possible.
     let restart: (@Sendable () -> Void)?
 
-    /// Sets a pulse meter's total and saves it. Returns why that failed, or `nil`, within 10 s even when the disk hangs.
+    /// Sets a pulse meter's total and saves it. Returns why that failed, or `nil`; it returns within 10 s even if the disk hangs.
     package func setTotal(_ meter: String, _ total: Quantity) async -> String? {
         if let refusal = await aggregator.setTotal(total, of: meter) { return refusal }
         guard let new = await aggregator.snapshot[meter]?.total else { return nil }
@@ -18,7 +18,7 @@ package struct MeterControls: Sendable {
         }
     }
 
-    /// Takes over the total that the broker retains. It is saved before it is published, because the broker would retain what is published.
+    /// Takes over the total that the broker retains. It is saved before it is published, because the broker retains what is published.
     func settle(_ answer: TotalInquiry.Answer) async {
         await aggregator.settle(answer.total, of: answer.meter)
         guard let new = await aggregator.snapshot[answer.meter]?.knownTotal else { return }

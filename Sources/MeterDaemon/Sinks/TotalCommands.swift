@@ -1,7 +1,7 @@
 import Metering
 
-/// The commands that set totals. Each one writes to the disk, so a meter's total is set at once, but only once a second and not before the
-/// last one is on disk: of the commands in between the newest counts, and the others are answered as replaced.
+/// The commands that set totals. Each of them writes to the disk, so a meter's total is set at most once a second, and not before the last
+/// one is on disk. Of several commands in the meantime the newest is executed, and the others are answered as replaced.
 struct TotalCommands: Sendable {
     struct Order: Sendable, Equatable {
         var meter: String
@@ -14,23 +14,23 @@ struct TotalCommands: Sendable {
     }
 
     private static let interval = Duration.seconds(1)
-    /// Per interval; further commands are only answered with their number.
+    /// The maximum number of answers per interval. Further commands are only counted, and answered with their number.
     private static let mostAnswers = 20
 
     private struct Meter: Sendable {
         var waiting: Quantity?
         var isBusy = false
-        /// When setting the last one was started.
+        /// When the execution of the last order was started.
         var begunAt: Instant?
         var answers = 0
         var answersSince: Instant
         var unanswered = 0
     }
 
-    /// By the meters' names, which were checked against the configuration.
+    /// The state for each meter by its name, which has been checked against the configuration.
     private var meters: [String: Meter] = [:]
 
-    /// When `due` has orders or answers.
+    /// When `due` will next have orders or answers.
     var nextDeadline: Instant? {
         var earliest: Instant?
         for meter in meters.values {
@@ -42,7 +42,7 @@ struct TotalCommands: Sendable {
         return earliest
     }
 
-    /// The answer that is known already: why the command is refused, or that it replaces the pending one.
+    /// Takes a command. Returns the answer if it is already known: why the command is refused, or that it replaces the pending one.
     mutating func take(_ command: Result<Quantity, TypedTotal.Refusal>, of name: String, now: Instant) -> String? {
         var meter = meters[name] ?? Meter(answersSince: now)
         defer { meters[name] = meter }

@@ -1,11 +1,11 @@
 import Metering
 
-/// Saves the totals of the pulse meters: at the start, every `saveEvery` while they change, at once when one was
-/// set, and at the end. Only one task writes and may have to wait for the disk.
+/// Saves the totals of the pulse meters: at the start, every `saveEvery` while they change, at once after one was set, and at the end.
+/// Only one task writes, so only that task may have to wait for the disk.
 package actor TotalKeeper: Sink {
     package static let interest = SinkInterest.pulseTotals
 
-    /// Called when a meter's total can't be saved, with the reason, and when it can again (`nil`).
+    /// Called with the reason when a meter's total can't be saved, and with `nil` when it can be saved again.
     package typealias Report = @Sendable (_ meter: String, _ failure: PortError?) async -> Void
 
     private struct Waiter {
@@ -23,7 +23,7 @@ package actor TotalKeeper: Sink {
     private let alarm: any Alarm
     /// Goes off when the disk has taken too long.
     private let overdue: any Alarm
-    /// One pending request is enough: it saves everything that is new.
+    /// Requests to save. One pending request is enough, because it saves everything that is new.
     private let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
     private var newest: [String: PulseTotal] = [:]
     private var saved: [String: PulseTotal] = [:]
@@ -36,7 +36,7 @@ package actor TotalKeeper: Sink {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// `newest`: snapshots do not come for every pulse, so it is asked for the current totals before saving.
+    /// `newest`: called for the current totals before saving, because there is no snapshot for every pulse.
     package init(
         store: any TotalStore, saveEvery: Duration, executor: any SerialExecutor, clock: any Clockwork,
         newest: @escaping @Sendable () async -> [String: PulseTotal], report: @escaping Report
@@ -67,8 +67,8 @@ package actor TotalKeeper: Sink {
         for waiter in waiters { waiter.answer.yield(.cancelled) }
     }
 
-    /// Saves a total that was just set, without waiting for the next snapshot. Returns why it is not on the disk, or `nil`; if the disk does not
-    /// answer in time, the total is saved as soon as it does.
+    /// Saves a total that was just set, without waiting for the next snapshot. Returns why it could not be saved, or `nil`. If the disk
+    /// does not answer in time, the total is saved as soon as the disk answers.
     package func save(_ total: PulseTotal, of meter: String) async -> PortError? {
         guard !isOver else { return .cancelled }
         newest[meter] = total
@@ -107,7 +107,7 @@ package actor TotalKeeper: Sink {
     private func schedule() {
         guard !isScheduled else { return }
         isScheduled = true
-        // The first time at once: after that, a missing total is known to be lost.
+        // The first save is done at once: if the file is missing at a later start, it is known that a total was lost.
         alarm.set(hasTried ? clock.now + saveEvery : clock.now)
     }
 
@@ -126,7 +126,7 @@ package actor TotalKeeper: Sink {
         for await _ in requests { await save() }
     }
 
-    /// Writes what has changed, and answers those who asked before.
+    /// Writes what has changed, and answers everyone who had asked for a save before that.
     private func save() async {
         isScheduled = false
         hasTried = true
@@ -139,7 +139,7 @@ package actor TotalKeeper: Sink {
         overdue.set(nil)
         for waiter in asking { waiter.answer.yield(failures[waiter.meter]) }
         if failures.values.contains(.silentDisk) {
-            // The disk answers again; these totals were only waiting behind another one.
+            // The disk is answering again; the totals with this error were only waiting for the save of another total.
             request.yield()
         } else if !failures.isEmpty {
             schedule()
@@ -157,7 +157,7 @@ package actor TotalKeeper: Sink {
         overdue.set(clock.now + PortError.diskPatience)
     }
 
-    /// Reports a failure such as a full disk once, and its end.
+    /// Reports a failure such as a full disk once, and again when it is over.
     private func note(_ failure: PortError?, _ meter: String) async {
         guard failures[meter] != failure else { return }
         failures[meter] = failure

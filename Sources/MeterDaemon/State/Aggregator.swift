@@ -12,7 +12,7 @@ package actor Aggregator {
     private let reports: PulseReports
     private let memory: any MeterMemoryStore
     private var listeners: [(interest: SinkInterest, snapshots: Newest<Snapshot>)] = []
-    /// A listener needs every change, including those caused by time alone.
+    /// Whether a listener needs every change, including those caused by time alone.
     private var hasFullListener = false
     /// The snapshot that was passed on last.
     private var lastSnapshot = Snapshot(meters: [])
@@ -34,7 +34,7 @@ package actor Aggregator {
         alarm = clock.makeAlarm()
     }
 
-    /// The newest state and then each newer one. A slow sink misses those in between, which loses nothing: totals are absolute.
+    /// Provides the current state and then each newer one. A slow sink skips some states but loses nothing, because totals are absolute.
     package func snapshots(_ interest: SinkInterest = .everything) -> Newest<Snapshot> {
         let snapshots = Newest(state.snapshot)
         listeners.append((interest, snapshots))
@@ -59,12 +59,12 @@ package actor Aggregator {
     package func change(_ change: @Sendable (inout MeterState, Instant, WallTime) -> Void) {
         takeReports()
         change(&state, clock.now, clock.wall)
-        // Noted before it is published: after a crash the next start must not begin with a lower total.
+        // Stored before it is published: after a crash, the daemon must not start with a lower total than was published.
         if let (meter, known) = state.takeMoved() { memory.note(meter, known) }
         changed()
     }
 
-    /// Returns why it failed, or `nil`.
+    /// Sets a total; returns why that failed, or `nil`.
     package func setTotal(_ total: Quantity, of meter: String) -> String? {
         if takeReports() { changed() }
         let refusal = state.setTotal(total, of: meter, wall: clock.wall)
@@ -87,7 +87,7 @@ package actor Aggregator {
         changed()
     }
 
-    /// Handles changes that time causes: a silent meter becomes unavailable, and power falls.
+    /// Handles changes that time alone causes: a silent meter becomes unavailable, and the power falls while no pulse comes.
     package func run() async {
         while await alarm.goesOff() {
             takeReports()
@@ -96,7 +96,7 @@ package actor Aggregator {
         }
     }
 
-    /// Handles the reports of pulses, until no more will come.
+    /// Handles the reports of pulses until the stream of reports ends.
     package func listen() async {
         for await _ in reports.rings where takeReports() { changed() }
     }
@@ -109,7 +109,7 @@ package actor Aggregator {
         return !reports.isEmpty
     }
 
-    /// No more changes will come: the sinks publish their farewell.
+    /// To be called when no more changes will come: the sinks then publish their farewell.
     package func finish() {
         for listener in listeners { listener.snapshots.finish() }
         listeners = []
@@ -118,10 +118,10 @@ package actor Aggregator {
     }
 
     private func changed() {
-        // Without a listener, the falling power is only computed when it is asked for.
+        // If there is no full listener, the falling power is only computed on request.
         let changes = state.drainChanges(ofPulses: hasFullListener)
         if pace.deadline != nil { for line in pace.due(clock.now) { log.write(line.level, line.text) } }
-        // `grid: energy_import went from …`: the first two words are the kind for `LogPace`.
+        // The first two words of a remark such as `grid: energy_import went from …` are its kind for `LogPace`.
         for remark in changes.remarks { say(.warning, remark, of: remark.split(separator: " ").prefix(2).joined(separator: " ")) }
         let (before, snapshot) = (lastSnapshot, changes.snapshot)
         lastSnapshot = snapshot
@@ -132,7 +132,7 @@ package actor Aggregator {
 
     private func logProblems(of snapshot: Snapshot, _ before: Snapshot) {
         for (index, new) in snapshot.shared.enumerated() {
-            // Usually the meters are the same, in the same order.
+            // Usually both snapshots contain the same meters in the same order, so compare by index.
             let old = index < before.shared.count ? before.shared[index] : nil
             guard new !== old else { continue }
             let (name, problem) = (new.meter.name, new.meter.problem)

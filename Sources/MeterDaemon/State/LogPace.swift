@@ -22,7 +22,7 @@ struct LogPace {
     /// When `due` has lines to write.
     private(set) var deadline: Instant?
 
-    /// The line, if it may be written now.
+    /// Returns the line if it may be written now; otherwise holds it back.
     mutating func admit(_ line: Line, of kind: String, now: Instant) -> Line? {
         kinds = kinds.filter { $0.value.held != nil || now - $0.value.writtenAt < Self.pause }
         guard var earlier = kinds[kind] else {

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The newest value, for one task that awaits it, until no more come. Values that are replaced before they are taken are lost, so this is
+/// A sequence for one consumer that provides only the newest value. Values that are replaced before they are taken are lost, so this is
 /// for state. An `AsyncStream` that buffers the newest value took three times as long, a tenth of all the daemon's instructions.
 ///
 /// Cancellation does not end the wait: the producer calls `finish`, also at shutdown.
@@ -12,7 +12,7 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
     }
 
     private let lock = Guarded(())
-    // SAFETY: it is only accessed in `withState`, by the holder of the lock. A `Mutex<State>` crashes Swift 6.0's compiler with an assertion.
+    // SAFETY: only accessed in `withState`, by the holder of the lock. A `Mutex<State>` crashes Swift 6.0's compiler with an assertion.
     private nonisolated(unsafe) var state: State
 
     package init(_ value: Value? = nil) { state = State(value: value) }
@@ -48,7 +48,8 @@ package final class Newest<Value: Sendable>: AsyncSequence, Sendable {
     package func makeAsyncIterator() -> Iterator { Iterator(newest: self) }
 
     private func wait(isolation: isolated (any Actor)?) async {
-        // SAFETY: the continuation is stored in one place, and whoever takes it from there resumes it; if a value is there already, it is resumed here.
+        // SAFETY: the continuation is stored in one place, and whoever takes it from there resumes it; if there already is a value, it is
+        // resumed here.
         await withUnsafeContinuation { continuation in
             let isThere = withState { state in
                 precondition(state.waiting == nil, "only one task may wait")

@@ -1,8 +1,8 @@
 import Metering
 import Synchronization
 
-/// The counts of all lines, from the counter's thread to the aggregator. They are cumulative: only the newest of each line matters, and the
-/// aggregator takes it before it publishes anything, so not every pulse has to wake it.
+/// Passes the counts of all lines from the counter's thread to the aggregator. Counts are cumulative, so only the newest of each line
+/// matters. The aggregator takes it before it publishes anything, so not every pulse has to wake the aggregator.
 package final class PulseReports: Sendable {
     package typealias Report = (line: Int, reading: PulseReading)
 
@@ -16,7 +16,7 @@ package final class PulseReports: Sendable {
         var hasAny = false
     }
 
-    /// Yields when a report should be handled at once, and ends after the last one. Yields that were not taken yet are merged into one.
+    /// Yields when a report should be handled at once, and ends after the last report. Pending yields are merged into one.
     package let rings: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
     private let news: Guarded<News>
@@ -40,18 +40,18 @@ package final class PulseReports: Sendable {
         }
     }
 
-    /// Delivered with the next count.
+    /// Stores a problem, which is delivered with the next count.
     func put(problem: String?, of line: Int) { news.withLock { $0.lines[line].reading.problem = problem } }
 
-    /// Delivered with the next count, too.
+    /// Stores a problem of the journal, which is delivered with the next count, too.
     func put(journalProblem: String?, of line: Int) { news.withLock { $0.lines[line].reading.journalProblem = journalProblem } }
 
-    // Not inlined, so that pulses that wake nobody do not pay for it.
+    // Not inlined, so that pulses that wake nobody do not pay for the call to the stream.
     @inline(never) func ring() { bell.yield() }
 
     func finish() { bell.finish() }
 
-    /// The reports that were not taken yet.
+    /// Returns the reports that have not been taken yet.
     package func take() -> [Report] {
         news.withLock { news in
             guard news.hasAny else { return [] }
