@@ -1,14 +1,14 @@
 import Glibc
 
-/// Which call failed, and why.
+/// Which system call failed, and why.
 package struct SystemError: Error, Sendable, CustomStringConvertible {
     package var operation: String
     package var code: Int32
 
-    /// The reason, where the kernel's text for the code would not explain it.
+    /// The reason, if the kernel's text for the error code would not explain it.
     private var reason: String?
 
-    /// An autoclosure evaluated after the code: building the text may allocate memory, and change `errno`.
+    /// The text is an autoclosure, so that it is built after `code` has been read: building it may allocate memory and change `errno`.
     package init(_ operation: @autoclosure () -> String, _ code: Int32) {
         self.code = code
         self.operation = operation()

@@ -8,10 +8,10 @@ struct KeptDescriptor: Sendable {
     var descriptor: Int32
 }
 
-/// Descriptors that stay open when the daemon restarts: for a new configuration in the same process they are kept here; for the next
-/// process in systemd's descriptor store, which hands them over at its start (without systemd nothing is handed over).
+/// Descriptors that stay open when the daemon restarts. For a new configuration in the same process they are kept here. For the next
+/// process they are kept in systemd's descriptor store, which passes them to it at its start (without systemd nothing is passed on).
 package final class DescriptorStore: Sendable {
-    /// The first descriptor that systemd hands over.
+    /// The number of the first descriptor that systemd passes to a process.
     private static let first: Int32 = 3
 
     private let notice = ServiceNotice()
@@ -23,7 +23,7 @@ package final class DescriptorStore: Sendable {
 
     deinit { kept.withLock { for kept in $0 { close(kept.descriptor) } } }
 
-    /// The descriptors listed in the environment, if they exist. They are inherited without close-on-exec, which is set here.
+    /// The descriptors that the environment lists, if they exist. They are inherited without close-on-exec, so it is set here.
     private static func handedOver() -> [KeptDescriptor] {
         guard let process = getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }), process == getpid(),
             let count = getenv("LISTEN_FDS").flatMap({ Int32(String(cString: $0)) }), count > 0,
@@ -35,19 +35,19 @@ package final class DescriptorStore: Sendable {
         }
     }
 
-    /// Adds it to systemd's store, for the next process.
+    /// Adds a descriptor to systemd's store, for the next process.
     func add(_ new: KeptDescriptor) { notice.send("FDSTORE=1\nFDNAME=\(new.name)", descriptor: new.descriptor) }
 
-    /// Removes it from systemd's store.
+    /// Removes a descriptor from systemd's store.
     func remove(_ name: String) { notice.send("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
-    /// Keeps it for the next run in this process.
+    /// Keeps a descriptor for the next run in this process.
     func keep(_ descriptor: KeptDescriptor) { kept.withLock { $0.append(descriptor) } }
 
     /// Removes and returns one of the kept descriptors.
     func take() -> KeptDescriptor? { kept.withLock { $0.popLast() } }
 
-    /// Closes a descriptor that is no longer needed, also in systemd's store.
+    /// Closes a descriptor that is no longer needed, and removes it from systemd's store.
     func discard(_ unwanted: KeptDescriptor) {
         close(unwanted.descriptor)
         remove(unwanted.name)

@@ -6,10 +6,10 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// The input lines of the configuration, on any number of chips. Lines of one chip are requested together if libgpiod supports that; one
-/// wait covers them all.
+/// The configured input lines, on any number of chips. The lines of one chip are requested together if libgpiod supports that. A single
+/// system call waits for all of them.
 package struct GPIOLines: LineWatch {
-    /// `libgpiod 1.6.3`.
+    /// The library's name and version, such as `libgpiod 1.6.3`.
     package static var library: String { String(cString: cgpio_version()) }
 
     private let pulses: [Configuration.Pulse]
@@ -19,7 +19,7 @@ package struct GPIOLines: LineWatch {
         didSet { routes = requests.flatMap(\.routes) }
     }
     private var routes: [LineRoute] = []
-    /// The requests, the bell and the watch on the chips' nodes as one descriptor.
+    /// One descriptor that combines the requests, the bell and the watch on the chips' device nodes.
     private let all = clinux_bundle()
     /// Watches the chips' device nodes: kernel 6.1 does not wake a thread that waits for edges when a chip disappears.
     private let nodes = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
@@ -46,7 +46,7 @@ package struct GPIOLines: LineWatch {
                 openings.append(LineOpening(line: index, result: .failure(error)))
             }
         }
-        // Kept requests first: they hold the lines, which would otherwise be requested again.
+        // Kept requests come first: their lines are still held by them, so requesting these again would fail.
         takeKept(&missing, &openings)
         while let chip = missing.first?.place.chip {
             let together = missing.filter { $0.place.chip == chip }
@@ -56,7 +56,7 @@ package struct GPIOLines: LineWatch {
         return openings
     }
 
-    /// Continues the kept requests whose lines are all still configured in the same way, and drops the others.
+    /// Continues each kept request whose lines are all still configured in the same way, and drops the other ones.
     private mutating func takeKept(_ missing: inout [GPIORequest.Line], _ openings: inout [LineOpening]) {
         while let kept = store.take() {
             guard let name = RequestName(kept.name), let lines = lines(of: name, among: missing) else {
@@ -79,7 +79,7 @@ package struct GPIOLines: LineWatch {
     }
 
     private mutating func take(_ lines: [GPIORequest.Line], _ now: Instant, _ openings: inout [LineOpening]) {
-        // A line that is in use, or can't be set as requested, makes a common request fail: then each line is requested alone.
+        // If one line is in use or can't be set as requested, a common request fails. Each line is then requested alone.
         if lines.count > 1, !cgpio_is_numbered || lines.count > RequestName.mostLines || !tryToTake(lines, now, &openings) {
             for line in lines { take([line], now, &openings) }
         } else if lines.count == 1 {
@@ -101,7 +101,7 @@ package struct GPIOLines: LineWatch {
         if isNew { store.add(KeptDescriptor(name: request.name.text, descriptor: request.descriptor)) }
         requests.append(request)
         clinux_bundle_add(all, request.descriptor)
-        // IN_ATTRIB: while the chip is open, removal only unlinks its node.
+        // IN_ATTRIB is needed because removing an open chip only unlinks its device node.
         inotify_add_watch(nodes, request.lines[0].place.path, UInt32(IN_ATTRIB | IN_DELETE_SELF))
         openings += request.openings
     }
@@ -146,8 +146,8 @@ package struct GPIOLines: LineWatch {
         return edges
     }
 
-    /// Passes on the pending edges of a request, whose first route this is: as many as fit in the buffer; the rest comes with the next call.
-    /// Returns how many there were.
+    /// Passes on the pending edges of the request whose first route is `first`: as many as fit in the buffer; the others are read by the
+    /// next call. Returns how many edges were passed on.
     @discardableResult
     @inline(__always)
     private mutating func read(_ first: Int, _ receiver: inout some EdgeReceiver) -> Int {
@@ -162,7 +162,8 @@ package struct GPIOLines: LineWatch {
             while routes[place].offset != edge.offset, place + 1 < routes.count { place += 1 }
             receiver.push(Edge(edge), of: routes[place].line)
         }
-        // Without numbers each request has one line and the kernel drops the newest edges: if the queue was not full, nothing was lost.
+        // If edges are not numbered, each request has one line, and the kernel drops new edges when its queue is full. If the queue was not
+        // full, nothing was lost.
         if !cgpio_is_numbered, count == Int(cgpio_queue) { receiver.overflowed(routes[first].line, .now) }
         return count
     }
@@ -172,8 +173,8 @@ package struct GPIOLines: LineWatch {
         for gone in requests where gone.descriptor == descriptor { drop(gone, &receiver) }
     }
 
-    /// A chip's device node changed: drops the requests of chips that are gone. The events are discarded first, so that one that arrives
-    /// during the check causes another check.
+    /// Drops the requests of chips that are gone, after a device node has changed. The events are discarded first, so that an event that
+    /// arrives during the check causes another check.
     private mutating func lookAtNodes(_ receiver: inout some EdgeReceiver) {
         var changes = [UInt8](repeating: 0, count: 4096)
         while Glibc.read(nodes, &changes, changes.count) > 0 {}
@@ -181,7 +182,7 @@ package struct GPIOLines: LineWatch {
     }
 }
 
-/// The configuration's lines, counted on a thread of their own.
+/// Returns the configured lines, whose pulses are counted on a separate thread.
 package func gpioLines(_ pulses: [Configuration.Pulse], store: DescriptorStore, bell: PulseBell = PulseBell()) -> any PulseLines {
     PulseThread(bell: bell) { counter, bell in waitForPulses(GPIOLines(pulses, store: store, bell: bell), counter) }
 }

@@ -3,7 +3,7 @@ import Configuration
 import Glibc
 import MeterDaemon
 
-/// The place of a line, found by its name or by chip and offset.
+/// The location of a GPIO line, found by its name or by chip and offset.
 struct GPIOPlace {
     private let place: cgpio_place
 
@@ -22,14 +22,14 @@ struct GPIOPlace {
     var path: String { text(place.path) }
     var offset: UInt32 { place.offset }
 
-    /// `GPIO17 (line 17 of /dev/gpiochip0, pinctrl-bcm2711)`.
+    /// For people: `GPIO17 (line 17 of /dev/gpiochip0, pinctrl-bcm2711)`.
     var description: String {
         let name = text(place.name)
         let label = text(place.label)
         return name.isEmpty ? "line \(offset) of \(path) (\(label))" : "\(name) (line \(offset) of \(path), \(label))"
     }
 
-    /// Distinguishes the chip from another one that gets the same device node.
+    /// Identifies the chip: device node and label, because another chip may get the same device node.
     var chip: String { "\(path) \(text(place.label))" }
 
     /// Requests both edges of lines of this chip. Returns a descriptor, or the kernel's error number.

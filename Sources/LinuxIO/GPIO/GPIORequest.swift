@@ -5,8 +5,8 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// Lines of one chip that the kernel watches, through one descriptor. The request may be older than the process: the previous owner handed
-/// it over, and the kernel has queued the edges since.
+/// Lines of one chip that the kernel watches through one descriptor. The request may be older than the process: the previous process
+/// passed it on, and the kernel has queued the edges since then.
 final class GPIORequest {
     /// One line of the request.
     struct Line {
@@ -16,8 +16,8 @@ final class GPIORequest {
         var place: GPIOPlace
     }
 
-    /// Shorter pulses are not debounced by the kernel: it samples the line when a timer has fired and a worker is scheduled, some milliseconds
-    /// late, and misses what is over by then.
+    /// Shorter pulses are not debounced by the kernel. It samples a line after a timer has fired and a worker has been scheduled, some
+    /// milliseconds late, and so would miss a pulse that is over by then.
     private static let shortestDebounced = Duration.milliseconds(10)
 
     let lines: [Line]
@@ -26,7 +26,7 @@ final class GPIORequest {
     let beginnings: [OpenLine.Beginning]
     private var isGivenAway = false
 
-    /// A hash of the requested settings: shows whether a kept line is the one that is configured now.
+    /// A hash of the requested settings, which shows whether a kept line is still configured in the same way.
     static func wish(_ line: Line) -> UInt32 {
         let words = [
             cgpio_is_numbered ? "2" : "1", line.place.chip, "\(line.place.offset)", line.pulse.bias.rawValue, "\(line.pulse.activeEdge)",
@@ -48,7 +48,7 @@ final class GPIORequest {
         let chip = lines[0].place
         var name = RequestName(wishes: lines.map(Self.wish), isDebounced: cgpio_is_numbered)
         var taken = chip.take(Self.wishes(lines, name))
-        // With any other error the line is free and permitted, so the requested settings are at fault.
+        // After any other error the line is free and access is permitted, so the requested settings are at fault.
         let final = [EBUSY, EPERM, ENODEV, ENOENT, EACCES]
         for (isDebounced, isBiasRefused) in [(false, false), (true, true), (false, true)] where lines.count == 1 {
             guard case .failure(let failure) = taken, !final.contains(failure.code) else { break }
@@ -75,7 +75,7 @@ final class GPIORequest {
         }
     }
 
-    /// Half of the shortest pulse, in microseconds: bounce is over by then, and the other half allows for a late kernel.
+    /// The debounce time: half of the shortest pulse, in microseconds. Bounce is over by then, and the other half allows for a late kernel.
     private static func debounce(_ pulse: Configuration.Pulse) -> UInt32 {
         pulse.minPulse >= shortestDebounced ? UInt32(clamping: pulse.minPulse.nanoseconds / 2000) : 0
     }
@@ -110,20 +110,20 @@ final class GPIORequest {
         return "\(line.place.description): the chip can't set \(line.pulse.bias.rawValue): an external resistor is needed"
     }
 
-    /// What `check --online` reports of a line that it requested.
+    /// What `check --online` reports about a line that it has requested.
     func finding(_ line: Line) -> String {
         let level = cgpio_value(descriptor, 0) == 0 ? "low" : "high"
         let bias = name.isBiasRefused ? "the chip can't set \(line.pulse.bias.rawValue): an external resistor is needed" : nil
         return "\(line.place.description) is \(level), \(bias ?? "bias \(line.pulse.bias.rawValue)")"
     }
 
-    /// Checked first, because a read would block otherwise.
+    /// Whether edges are pending. Has to be checked before reading, because a read without pending edges would block.
     var isReadable: Bool {
         var edges = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&edges, 1, 0) > 0 && Int32(edges.revents) & POLLIN != 0
     }
 
-    /// Maps its edges to the lines of the configuration.
+    /// Maps the request's edges to the configured lines.
     var routes: [LineRoute] {
         lines.map { LineRoute(descriptor: descriptor, offset: cgpio_is_numbered ? $0.place.offset : 0, line: $0.index) }
     }
@@ -141,16 +141,16 @@ extension Edge {
     }
 }
 
-/// Which line of the configuration an edge belongs to.
+/// Which configured line an edge belongs to.
 struct LineRoute {
     var descriptor: Int32
-    /// As the kernel reports it with each edge; 0 where a request has one line, and the kernel reports no offset.
+    /// The offset that the kernel reports with each edge; 0 if the request has only one line and the kernel reports no offset.
     var offset: UInt32
     var line: Int
 }
 
-/// Names a request among the kept descriptors: the requested settings of each line, the granted ones, and a number that distinguishes it
-/// from similar requests. systemd accepts names of 255 characters.
+/// The name of a kept descriptor. It contains the requested settings of each line, the granted settings, and a number that distinguishes
+/// the request from similar ones. systemd accepts names of up to 255 characters.
 struct RequestName {
     /// More lines do not fit in a name.
     static let mostLines = 32

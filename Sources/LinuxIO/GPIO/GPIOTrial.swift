@@ -6,7 +6,7 @@ import Metering
 
 /// Requests a line for a moment, to find out how it is wired.
 package struct GPIOTrial {
-    /// Longer than any pulse of a meter with an S0 output.
+    /// How long to watch a line: longer than any pulse of a meter with an S0 output.
     private static let longestWatch = Duration.milliseconds(1200)
     private static let firstWatch = Duration.milliseconds(300)
 
@@ -23,7 +23,7 @@ package struct GPIOTrial {
         take().map { line, request in request.finding(line) }
     }
 
-    /// Also watches it for a while: a line that is active all or most of the time is wired or configured the wrong way round.
+    /// Requests the line and watches it for a while. If it is active most of the time, its wires or its `edge` setting are reversed.
     package func result() async -> Result<String, PortError> {
         switch take() {
         case .failure(let error): return .failure(error)
@@ -50,7 +50,7 @@ package struct GPIOTrial {
         }
     }
 
-    /// The share of the time for which the line was active, and the number of its edges.
+    /// Measures for what share of the time the line is active, and counts its edges.
     private func watch(_ request: GPIORequest) async -> (share: Double, edges: Int) {
         let start = loop.now
         var isActive = request.beginnings != [.new(activeSince: nil)]

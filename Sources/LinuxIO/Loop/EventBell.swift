@@ -1,9 +1,9 @@
 import CLinux
 import Glibc
 
-/// Wakes a thread that waits for its descriptor. Any thread may call `ring`.
+/// Wakes a thread that is waiting for the bell's descriptor. Any thread may call `ring`.
 final class EventBell: Sendable {
-    /// Readable once it rang.
+    /// Readable once the bell has rung.
     let descriptor: Int32
 
     init() throws(SystemError) {
@@ -11,7 +11,7 @@ final class EventBell: Sendable {
         guard descriptor >= 0 else { throw SystemError("eventfd", errno) }
     }
 
-    /// For a thread that can't work without it: ends the process if none can be created.
+    /// Creates a bell for a thread that can't work without one. Ends the process if that fails.
     static func required() -> EventBell {
         do throws(SystemError) {
             return try EventBell()
@@ -27,7 +27,7 @@ final class EventBell: Sendable {
         _ = write(descriptor, &one, 8)
     }
 
-    /// Resets it.
+    /// Resets the bell.
     func silence() {
         var rings: UInt64 = 0
         _ = read(descriptor, &rings, 8)

@@ -3,13 +3,14 @@ import MeterDaemon
 import Metering
 import Synchronization
 
-/// One thread that runs the actors pinned to it and sleeps in the kernel until a descriptor, a deadline or another thread has work.
+/// One thread that runs the actors pinned to it. When idle, it sleeps in the kernel until a descriptor is ready, a deadline expires or
+/// another thread wakes it.
 ///
 /// All waiting is done by `wait(readable:until:)` or `wait(writable:until:)`; there is no polling.
 package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     package enum Readiness: Sendable, Equatable { case ready, timedOut, cancelled }
 
-    /// How long jobs that enqueue further jobs may run before descriptors and deadlines are checked.
+    /// How long jobs that keep enqueueing further jobs may run before descriptors and deadlines are checked.
     private static let longestRun = Duration.milliseconds(1)
 
     private let bell = EventBell.required()
@@ -28,7 +29,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
     fileprivate struct Wait {
         var id: UInt64
         var descriptor: Int32?
-        /// What the descriptor has to be ready for: `POLLIN` or `POLLOUT`.
+        /// The event to wait for: `POLLIN` or `POLLOUT`.
         var event: Int16
         var deadline: Instant?
         var alarm: LoopAlarm?
@@ -62,7 +63,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 
     // MARK: Waiting
 
-    /// Waits until the descriptor is readable (or its other end was closed), the deadline has come, or the task was cancelled.
+    /// Waits until the descriptor is readable (or its other end was closed), the deadline expires, or the task is cancelled.
     /// The descriptor must stay open during the wait.
     package func wait(
         readable descriptor: Int32?, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
@@ -71,7 +72,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         return await wait(newID(), for: POLLIN, of: descriptor, until: deadline)
     }
 
-    /// The same for a descriptor that has to be writable.
+    /// Waits like `wait(readable:until:)`, but until the descriptor is writable.
     package func wait(
         writable descriptor: Int32, until deadline: Instant?, isolation: isolated (any Actor)? = #isolation
     ) async -> Readiness {
@@ -100,7 +101,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         } onCancel: {
             cancel(id)
         }
-        // No cancellation can come from here on; one that came after the wait had ended has left its id in `cancelled`.
+        // From here on there can be no cancellation. If the task was cancelled after the wait had ended, the id is still in `cancelled`.
         if Task.isCancelled { forgetCancellation(of: id) }
         return readiness
     }
@@ -117,7 +118,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
             isCancelled = state.cancelled.contains(wait.id)
             guard !isCancelled else { return }
             var wait = wait
-            // Read here, not when the call was made: the alarm may have been set in between.
+            // Read under the lock, and not when the call was made, because the alarm may have been set in between.
             if let alarm = wait.alarm { wait.deadline = alarm.deadline }
             state.waits.append(wait)
         }
@@ -135,7 +136,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 
     private func forgetCancellation(of id: UInt64) { state.withLock { _ = $0.cancelled.remove(id) } }
 
-    /// A change by another thread while the loop sleeps must wake it; the loop's own changes are seen before it sleeps.
+    /// Changes the state, and wakes the loop if it is sleeping. Changes by the loop itself need no wake-up: it sees them before it sleeps.
     private func changeAndWake(_ change: (inout State) -> Void) {
         let mustRing = state.withLock { state in
             change(&state)
@@ -147,7 +148,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 
     // MARK: The loop
 
-    /// Runs on the calling thread until `stop`.
+    /// Runs the loop on the calling thread until `stop` is called.
     package func run() {
         while true {
             runJobs()
@@ -159,7 +160,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
         }
     }
 
-    /// Runs the pending jobs and those that they enqueue, but returns after a while even if there are always more.
+    /// Runs the pending jobs and those that they enqueue, but returns after `longestRun` even if there are more.
     private func runJobs() {
         let limit = now + Self.longestRun
         while let jobs = takeJobs() {
@@ -202,7 +203,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
                 sleep.descriptors.append(pollfd(fd: descriptor, events: wait.event, revents: 0))
                 sleep.ids.append(wait.id)
             }
-            // With pending jobs, `poll` only checks the descriptors.
+            // If jobs are pending, `poll` only checks the descriptors and does not wait.
             if !isBusy { sleep.milliseconds = now.milliseconds(to: next ?? .distantFuture) }
             return sleep
         }
@@ -229,13 +230,13 @@ package final class EventLoop: SerialExecutor, TaskExecutor, Clockwork {
 }
 
 extension EventLoop {
-    /// Runs the loop on a thread of its own, for ever.
+    /// Runs the loop for ever, on a thread of its own.
     package func startThread(named name: String) {
         LinuxIO.startThread(named: name) { self.run() }
     }
 }
 
-/// A wait whose deadline may be moved from outside.
+/// An alarm: setting it moves the deadline of the pending wait.
 private final class LoopAlarm: Alarm {
     private let loop: EventLoop
     private let id: UInt64
@@ -259,7 +260,7 @@ private final class LoopAlarm: Alarm {
     func goesOff() async -> Bool {
         while !Task.isCancelled {
             guard await loop.wait(id, for: 0, of: nil, until: nil, alarm: self) == .timedOut else { return false }
-            // It may have been moved since the wait ended.
+            // The deadline may have been moved since the wait ended.
             let now = loop.now
             let isDue = setting.withLock { setting in
                 guard let due = setting, due <= now else { return false }

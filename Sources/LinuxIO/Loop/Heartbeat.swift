@@ -1,7 +1,7 @@
 import Metering
 import Synchronization
 
-/// When a thread last proved that it is alive, for the watchdog.
+/// Stores when a thread last proved that it is alive, for the watchdog.
 package final class Heartbeat: Sendable {
     private let last = Atomic(Instant.now.nanoseconds)
 

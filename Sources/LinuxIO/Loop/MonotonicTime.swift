@@ -3,14 +3,15 @@ import Glibc
 import Metering
 
 extension Instant {
-    /// From the clock that timers and the kernel's edges use.
+    /// The current time of the monotonic clock, which timers and the time stamps of GPIO edges use as well.
     package static var now: Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Instant(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
     }
 
-    /// For the kernel's waits: rounded up, so that the deadline has passed when they return; -1 (for ever) for `distantFuture`.
+    /// The timeout for a system call such as `poll`: rounded up, so that the deadline has passed when it returns; -1 (for ever) for
+    /// `distantFuture`.
     func milliseconds(to deadline: Instant) -> Int32 {
         guard deadline != .distantFuture else { return -1 }
         guard deadline > self else { return 0 }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Runs `body` on a thread of its own, and calls `ended` once the thread has released it. Ends the process if no thread can be created.
+/// Runs `body` on a new thread, and calls `ended` once the thread has released `body`. Ends the process if no thread can be created.
 package func startThread(named name: String, ended: @escaping @Sendable () -> Void = {}, _ body: @escaping @Sendable () -> Void) {
     do throws(SystemError) {
         try attemptThread(named: name, ended: ended, body)
@@ -10,7 +10,7 @@ package func startThread(named name: String, ended: @escaping @Sendable () -> Vo
     }
 }
 
-/// The same, but throws if no thread can be created.
+/// Starts a thread like `startThread`, but throws if no thread can be created.
 func attemptThread(
     named name: String, ended: @escaping @Sendable () -> Void = {}, _ body: @escaping @Sendable () -> Void
 ) throws(SystemError) {
@@ -26,7 +26,7 @@ func attemptThread(
         &thread, nil,
         { work in
             guard let work else { return nil }
-            // SAFETY: see above.
+            // SAFETY: this takes back the reference that was retained for the thread, exactly once.
             let own = Unmanaged<Work>.fromOpaque(work).takeRetainedValue()
             own.body?()
             own.body = nil

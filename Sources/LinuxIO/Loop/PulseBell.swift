@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Wakes the thread of the pulses, to end it or to check that it is alive.
+/// Wakes the pulse thread, in order to end it or to check that it is alive.
 package final class PulseBell: Sendable {
     package let heartbeat = Heartbeat()
     private let bell = EventBell.required()
@@ -8,7 +8,7 @@ package final class PulseBell: Sendable {
 
     package init() {}
 
-    /// Readable once it rang.
+    /// Readable once the bell has rung.
     package var descriptor: Int32 { bell.descriptor }
 
     package func askForBeat() { bell.ring() }
@@ -18,12 +18,12 @@ package final class PulseBell: Sendable {
         bell.ring()
     }
 
-    /// Called by the thread when it rang. Returns whether the thread has to end; then the bell stays readable.
+    /// Called by the pulse thread when the bell has rung. Returns whether the thread has to end; if so, the bell stays readable.
     package func answer() -> Bool {
         heartbeat.beat()
         guard !isEnding.load(ordering: .sequentiallyConsistent) else { return true }
         bell.silence()
-        // `silence` may just have consumed the ring of `end`.
+        // `silence` may have consumed a ring from `end` that came after the check above.
         if isEnding.load(ordering: .sequentiallyConsistent) { bell.ring() }
         return false
     }

@@ -1,11 +1,11 @@
 import MeterDaemon
 import Metering
 
-/// Feeds the service's watchdog as long as each of the daemon's threads is alive, by its own heartbeat.
+/// Feeds the service's watchdog as long as each of the daemon's threads is alive, as its own heartbeat shows.
 ///
-/// The main loop and the pulse thread never block, so each answers in time or hangs. The storage thread waits for disks, and the broker's
-/// for names and connections: that may take minutes, and a restart would cure neither, and would cost the count. They only count as hung
-/// when no wait can explain it.
+/// The main loop and the pulse thread never block, so a thread that does not answer in time has hung. The storage thread waits for disks,
+/// and the broker's thread for name look-ups and connections. That may take minutes, and a restart would not help but would cost the count.
+/// So these threads only count as hung after a time that no wait can explain.
 package struct ServiceWatchdog: Sendable {
     private struct Waiting {
         var name: String
@@ -19,7 +19,7 @@ package struct ServiceWatchdog: Sendable {
     private let pulses: PulseBell?
     private let broker: Heartbeat?
     private let log: any Log
-    /// After how much silence a thread that may wait is reported in the log, and after how much it counts as hung.
+    /// After how long without a heartbeat a thread that may block is reported in the log, and after how long it counts as hung.
     private let suspicion: Duration
     private let patience: Duration
 
@@ -37,7 +37,7 @@ package struct ServiceWatchdog: Sendable {
         self.patience = patience
     }
 
-    /// Runs until the task is cancelled. `proof` returns if the data flow is working.
+    /// Runs until the task is cancelled. `proof` returns only if the data flow is working; `feed` notifies the watchdog.
     package func run(proof: @escaping @Sendable () async -> Void, feed: @escaping @Sendable () -> Void) async {
         let stored = Heartbeat()
         await withTaskGroup(of: Void.self) { group in
@@ -58,7 +58,8 @@ package struct ServiceWatchdog: Sendable {
         }
     }
 
-    /// Asks the thread for a heartbeat, and checks for it at the next feeding, without a wake-up in between.
+    /// Asks the pulse thread for a heartbeat, sleeps until the watchdog has to be fed, and only then checks for the heartbeat, so that the
+    /// check causes no extra wake-up. If there was none, waits until it comes.
     private func waitForPulses() async {
         let asked = loop.now
         pulses?.askForBeat()

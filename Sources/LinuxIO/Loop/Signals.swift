@@ -1,14 +1,14 @@
 import CLinux
 import Glibc
 
-/// The signals that the daemon handles, as values.
+/// Receives the signals that the daemon handles, as values.
 package struct Signals: Sendable {
     package enum Signal: Sendable { case stop, reload, restart }
 
     private let descriptor: Int32
     private let loop: EventLoop
 
-    /// Must be created before any other thread: it blocks the signals for all of them.
+    /// Must be called before any other thread is started, so that the signals are blocked in all threads.
     package init(loop: EventLoop) {
         signal(SIGPIPE, SIG_IGN)
         let signals = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
@@ -17,10 +17,10 @@ package struct Signals: Sendable {
         self.loop = loop
     }
 
-    /// Sends this process the signal that restarts it, as if it came from outside.
+    /// Sends this process the signal that restarts the daemon, as another process would.
     package static func askForRestart() { kill(getpid(), SIGUSR1) }
 
-    /// `nil` when the task was cancelled.
+    /// Waits for the next signal; returns `nil` if the task was cancelled.
     package func next() async -> Signal? {
         while await loop.wait(readable: descriptor, until: nil) == .ready {
             switch clinux_next_signal(descriptor) {

@@ -12,7 +12,7 @@ import Synchronization
 /// when the first connection is refused, and after a reconnect sends queued messages that are older than the current state. Here each
 /// connection is a new client, so nothing is carried over.
 package final class MosquittoBroker: MessageBroker {
-    /// More than the largest configuration publishes at once. A broker that leaves so many unacknowledged does not keep up.
+    /// More messages than the largest configuration publishes at once. If so many are unacknowledged, the broker can't keep up.
     private static let mostPending = 8192
     private static let mostEvents = 1024
 
@@ -27,9 +27,9 @@ package final class MosquittoBroker: MessageBroker {
     private let loop: EventLoop
     private let events: AsyncStream<BrokerEvent>.Continuation
     private let stream: AsyncStream<BrokerEvent>
-    /// Rings for `disconnect`, once it waits.
+    /// Wakes `disconnect` when a message has been settled or the thread has ended.
     private let bell = EventBell.required()
-    /// Ends the thread's pause.
+    /// Ends the thread's pause between two connections.
     private let alarm = EventBell.required()
     private let state = Guarded(State())
     private let pending = Atomic(0)
@@ -42,7 +42,7 @@ package final class MosquittoBroker: MessageBroker {
         self.settings = settings
         self.will = will
         self.loop = loop
-        // Only a flood of commands overflows it: the newest tell what is wanted.
+        // Only a flood of commands can overflow the buffer. The newest commands are kept, because they override the older ones.
         (stream, events) = AsyncStream.makeStream(of: BrokerEvent.self, bufferingPolicy: .bufferingNewest(Self.mostEvents))
     }
 
@@ -56,7 +56,8 @@ package final class MosquittoBroker: MessageBroker {
 
     package func publish(_ message: MQTTMessage) {
         whileConnected { connection in
-            // The publisher relies on every message being delivered: a dropped one is published again on the next connection, with all others.
+            // The publisher relies on every message being delivered. So instead of dropping one message, end the connection: everything is
+            // published again on the next one.
             guard pending.load(ordering: .relaxed) < Self.mostPending else {
                 return connection.giveUp("the broker does not keep up: \(Self.mostPending) messages are not acknowledged")
             }
@@ -81,7 +82,7 @@ package final class MosquittoBroker: MessageBroker {
         await wait(until: deadline) { false }
     }
 
-    /// Until the condition holds or the thread has ended.
+    /// Waits until the condition holds, the thread has ended, or the deadline has passed.
     private func wait(until deadline: Instant, for condition: () -> Bool) async {
         while !condition(), !hasEnded.load(ordering: .sequentiallyConsistent) {
             guard await loop.wait(readable: bell.descriptor, until: deadline) == .ready else { return }
@@ -118,7 +119,7 @@ package final class MosquittoBroker: MessageBroker {
         bell.ring()
     }
 
-    /// Runs one connection until it ends, and returns why it did.
+    /// Runs one connection until it ends, and returns the reason.
     private func runConnection(_ version: Configuration.MQTT.ProtocolVersion, accepted: () -> Void) -> MosquittoFailure {
         pending.store(0, ordering: .relaxed)
         guard let connection = MosquittoConnection(settings, version, self) else {
@@ -148,13 +149,13 @@ package final class MosquittoBroker: MessageBroker {
 
     // MARK: From the connection
 
-    /// A message was acknowledged, or can't be.
+    /// Called when a message has been acknowledged, or can no longer be.
     func settled() {
         guard pending.subtract(1, ordering: .sequentiallyConsistent).newValue <= 0 else { return }
         if isAwaited.load(ordering: .sequentiallyConsistent) { bell.ring() }
     }
 
-    /// An overflow, which is a flood of commands, must not displace the events of a connection.
+    /// Adds an event to the stream. If a flood of commands overflows the buffer, the connection's own events must not be dropped.
     func tell(_ event: BrokerEvent) {
         var next = event
         for _ in 0..<Self.mostEvents {

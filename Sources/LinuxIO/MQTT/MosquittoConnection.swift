@@ -9,39 +9,39 @@ import Synchronization
 
 /// One connection to the broker: a client of libmosquitto that is used once.
 final class MosquittoConnection: Sendable {
-    /// Seconds. The broker publishes the will of a client that has been silent for one and a half times this long. libmosquitto pings a
+    /// In seconds. The broker publishes the will of a client that has been silent for one and a half times this long. libmosquitto pings a
     /// broker that has been silent for this long, and gives up after the same time again.
     private static let keepalive: Int32 = 20
-    /// A broker that speaks MQTT 5 does not send longer packets.
+    /// The maximum size of a received packet. An MQTT 5 broker is told this limit and sends no longer packets.
     private static let longestPacket = 65_536
-    /// No valid command is nearly as long. Longer payloads are truncated, and refused by their reader.
+    /// Much longer than any valid command. A longer payload is truncated, and the code that parses it then rejects it.
     private static let longestPayload = 256
     private static let tooLong =
         "received a message of more than \(longestPacket / 1024) kB, which is refused: find out who publishes that to jouled's topics"
     private static let library: Void = { _ = mosquitto_lib_init() }()
 
-    /// What the library's callbacks reported.
+    /// What the library's callbacks have reported.
     private struct Notes {
         var answer: Int32?
         var farewell: Int32?
         var complaint: String?
         /// Why this side ends the connection.
         var verdict: String?
-        /// A refused message is reported once: the next ones are refused for the same reason.
+        /// A message that the broker refused has been reported. Only the first is, because the next ones are refused for the same reason.
         var hasRefusal = false
         /// A whole packet has arrived since this was last checked.
         var hasPacket = false
     }
 
     private let settings: Configuration.MQTT
-    /// Messages and packets have properties.
+    /// The connection uses MQTT 5, in which messages and packets have properties.
     private let isVersion5: Bool
     private unowned let broker: MosquittoBroker
     private let notes = Guarded(Notes())
     // SAFETY: libmosquitto's functions may be called from any thread. It is set once, in `init`, and destroyed with the last reference.
     private nonisolated(unsafe) var client: OpaquePointer?
 
-    /// `nil` without memory. The broker's thread must hold the broker for as long as this lives.
+    /// Returns `nil` if out of memory. The broker's thread must hold a reference to the broker for as long as this connection exists.
     init?(_ settings: Configuration.MQTT, _ version: Configuration.MQTT.ProtocolVersion, _ broker: MosquittoBroker) {
         _ = Self.library
         self.settings = settings
@@ -56,7 +56,7 @@ final class MosquittoConnection: Sendable {
 
     // MARK: From any thread
 
-    /// Returns whether its end will be reported by `settled`.
+    /// Publishes a message. Returns whether `settled` will be called once it has been acknowledged or has failed.
     func publish(_ message: MQTTMessage) -> Bool {
         var payload = message.payload
         var properties: OpaquePointer?
@@ -83,13 +83,13 @@ final class MosquittoConnection: Sendable {
 
     func disconnect() { mosquitto_disconnect(client) }
 
-    /// Ends the connection as if the network had: at once, even if the broker reads nothing, and with the will.
+    /// Ends the connection like a network failure: at once, even if the broker reads nothing, and so that the broker publishes the will.
     func giveUp(_ verdict: String?) {
         notes.withLock { $0.verdict = $0.verdict ?? verdict }
         shutdown(mosquitto_socket(client), Int32(SHUT_RDWR))
     }
 
-    /// The next connection would fail in the same way.
+    /// Whether publishing the same message on the next connection would fail in the same way.
     private static func isFinal(_ result: Int32) -> Bool {
         let final = [
             MOSQ_ERR_OVERSIZE_PACKET, MOSQ_ERR_PAYLOAD_SIZE, MOSQ_ERR_MALFORMED_UTF8, MOSQ_ERR_INVAL, MOSQ_ERR_QOS_NOT_SUPPORTED,
@@ -132,7 +132,7 @@ final class MosquittoConnection: Sendable {
         return result == MOSQ_ERR_SUCCESS.rawValue ? nil : failure(result, errno, isSetup: true)
     }
 
-    /// Connects, and returns how the connection ended. `beat`: called in each turn; returns whether to stop.
+    /// Connects, runs the connection, and returns how it ended. `beat`: called in each iteration; returns whether to stop.
     func run(beat: () -> Bool, accepted: () -> Void) -> MosquittoFailure {
         var result = connect()
         var code = errno
@@ -144,7 +144,7 @@ final class MosquittoConnection: Sendable {
             code = errno
             _ = beat()
             if isTooLong(&wholeUntil) { break }
-            // Not in the callback itself, where the library has not finished with the answer.
+            // Not done in the callback itself, because there the library has not finished processing the answer.
             guard !isAccepted, notes.withLock({ $0.answer }) == 0 else { continue }
             isAccepted = true
             accepted()
@@ -161,8 +161,8 @@ final class MosquittoConnection: Sendable {
         return mosquitto_connect_bind_v5(client, settings.host, Int32(clamping: settings.port), Self.keepalive, nil, properties)
     }
 
-    /// MQTT 3.1.1 has no limit on packets, and the library takes up to 256 MB, twice. So the received bytes are counted, and a packet that
-    /// has not ended by the limit ends the connection.
+    /// In MQTT 3.1.1 a client can't limit the size of packets, and the library allocates up to 256 MB, twice. So the received bytes are
+    /// counted, and a packet that exceeds the limit ends the connection.
     private func isTooLong(_ wholeUntil: inout Int64) -> Bool {
         let taken = clinux_taken(mosquitto_socket(client))
         return notes.withLock { notes in
@@ -191,7 +191,7 @@ final class MosquittoConnection: Sendable {
             MosquittoConnection.of(connection)?.notes.withLock { $0.answer = code }
         }
         mosquitto_disconnect_callback_set(client) { _, connection, code in
-            // Later consequences don't replace the reason that the broker gave.
+            // Keep the reason that the broker gave: a later call may only report a consequence.
             MosquittoConnection.of(connection)?.notes.withLock { $0.farewell = max($0.farewell ?? code, code) }
         }
         mosquitto_publish_v5_callback_set(client) { _, connection, _, code, _ in

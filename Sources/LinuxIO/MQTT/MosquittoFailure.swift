@@ -8,16 +8,17 @@ struct MosquittoFailure {
     /// What the library's function returned, and `errno` at that time.
     var result: Int32
     var code: Int32
-    /// What the broker answered to the greeting (MQTT 3.1.1: 1 to 5, MQTT 5: from 128), and to its end.
+    /// The broker's reason codes in its answer to CONNECT (MQTT 3.1.1: 1 to 5, MQTT 5: from 128) and at the disconnect.
     var answer: Int32?
     var farewell: Int32?
     /// The first error in the library's log: later ones are only its consequences.
     var complaint: String?
-    /// Why this side ended it.
+    /// Why this side ended the connection.
     var verdict: String?
     var isSetup = false
 
-    /// A broker for 3.1.1 answers an MQTT 5 greeting in its own format, which libmosquitto 2.0.21 reports as malformed.
+    /// Whether the broker does not support the version. A 3.1.1 broker answers an MQTT 5 CONNECT in the 3.1.1 format, which libmosquitto
+    /// 2.0.21 reports as malformed.
     var isUnsupportedVersion: Bool {
         answer == 1 || answer == 132 || (answer == nil && result == MOSQ_ERR_MALFORMED_PACKET.rawValue)
     }
@@ -26,10 +27,10 @@ struct MosquittoFailure {
     /// Another client connected with the same client_id.
     var wasTakenOver: Bool { farewell == 142 }
 
-    /// `shortConnections`: how many in a row did not last, this one among them.
+    /// Describes the failure. `shortConnections`: how many consecutive connections did not last, including this one.
     func words(for settings: Configuration.MQTT, shortConnections: Int = 0) -> String {
         let words = plainWords(for: settings)
-        // Not every broker says that another client has taken the connection over.
+        // Not every broker reports that another client has taken over the client_id.
         guard words == Self.closed, shortConnections >= 3 else { return words }
         return "\(words) soon after it was established, \(shortConnections) times in a row: if another client uses the client_id"
             + " \(settings.clientID), give each its own"
@@ -76,8 +77,8 @@ struct MosquittoFailure {
 
     private func tlsWords(_ settings: Configuration.MQTT) -> String? {
         guard let complaint else {
-            // The other side hung up, which libmosquitto calls a protocol error, or from 2.0.21 on an error of TLS where the connection was
-            // reset: before its answer, because it took our greeting for damaged.
+            // The other side closed the connection, which libmosquitto reports as a protocol error or, from 2.0.21 on after a reset, as a
+            // TLS error. If the connection was closed before any answer, the other side does not use TLS and could not parse our handshake.
             guard result == MOSQ_ERR_TLS.rawValue || result == MOSQ_ERR_ERRNO.rawValue && code == EPROTO else { return nil }
             return answer == nil ? noTLS(settings) : Self.closed
         }

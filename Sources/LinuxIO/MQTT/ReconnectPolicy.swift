@@ -4,14 +4,14 @@ import Metering
 /// What to do between two connections to the broker: which version of MQTT to try next, how long to wait, and what to report.
 struct ReconnectPolicy {
     struct Step: Equatable {
-        /// Seconds; `nil` tries the other version at once.
+        /// How many seconds to wait; `nil` means that the other version is tried at once.
         var pause: Int32?
-        /// The failure in words, unless it is the one that was reported last.
+        /// The failure as text; `nil` if it is the same failure that was reported last.
         var report: String?
     }
 
     private let settings: Configuration.MQTT
-    /// The next connection's: MQTT 5 unless the configuration says otherwise, or the broker refused it.
+    /// The version for the next connection: MQTT 5, unless the configuration specifies another version or the broker has refused MQTT 5.
     private(set) var version: Configuration.MQTT.ProtocolVersion
     private var backOff = ConnectionBackOff()
     private var reported: String?
@@ -23,7 +23,7 @@ struct ReconnectPolicy {
         hasReportedVersion = settings.version != .auto
     }
 
-    /// The broker accepted the connection. Returns what the user should know about it.
+    /// To be called when the broker has accepted the connection. Returns what the user should know about it.
     mutating func connected() -> String? {
         reported = nil
         guard version == .v311, !hasReportedVersion else { return nil }
@@ -31,7 +31,7 @@ struct ReconnectPolicy {
         return "the broker speaks MQTT 3.1.1 only: it keeps outdated power values"
     }
 
-    /// `duration`: how long the connection lasted after the broker accepted it; `nil` if it did not.
+    /// Decides what to do after a connection. `duration`: how long it lasted after the broker accepted it; `nil` if it was not accepted.
     mutating func ended(_ failure: MosquittoFailure, after duration: Duration?) -> Step {
         if settings.version == .auto, duration == nil, chooseVersion(after: failure) { return Step() }
         let pause = backOff.pause(after: duration, wasTakenOver: failure.wasTakenOver)
@@ -42,7 +42,8 @@ struct ReconnectPolicy {
 
     /// Returns whether to try the new version at once.
     private mutating func chooseVersion(after failure: MosquittoFailure) -> Bool {
-        // Some brokers close the connection instead of refusing a version: then the two take turns, each after the pause.
+        // Some brokers close the connection instead of refusing a version. If there was no answer, the two versions alternate, with a pause
+        // before each attempt.
         if failure.isUnanswered { version = version == .v5 ? .v311 : .v5 }
         guard failure.isUnsupportedVersion, version == .v5 else { return false }
         version = .v311

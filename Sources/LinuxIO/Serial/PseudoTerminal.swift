@@ -3,17 +3,17 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// A serial port without hardware: programs open `path`, and this is the other end.
+/// A serial port without hardware: programs open `path`, and this type is the other end.
 package struct PseudoTerminal: SerialTerminal {
-    /// The link, if there is one, else the device. A link keeps its name in the next run.
+    /// The path of the link, if there is one, otherwise that of the device. Unlike the device, a link has the same name in the next run.
     package let path: String
     private let device: String
     private let master: Int32
-    /// Stays open, so that the terminal keeps its settings and is not hung up while no program has it open.
+    /// The programs' end. It stays open here, so that the terminal keeps its settings and is not hung up while no program has it open.
     private let slave: Int32
     private let loop: EventLoop
 
-    /// `link`: a permanent name for it, which replaces another link of that name.
+    /// `link`: a permanent name for the port. An existing link with that name is replaced.
     package init(loop: EventLoop, link: String? = nil) throws(PortError) {
         var (master, slave): (Int32, Int32) = (-1, -1)
         var name = [CChar](repeating: 0, count: 128)
@@ -23,7 +23,7 @@ package struct PseudoTerminal: SerialTerminal {
         _ = fcntl(master, F_SETFD, FD_CLOEXEC)
         _ = fcntl(slave, F_SETFD, FD_CLOEXEC)
         _ = fcntl(master, F_SETFL, O_NONBLOCK)
-        // Raw, before anyone opens it: otherwise the terminal itself would echo.
+        // Set raw mode before a program opens the terminal: otherwise the terminal itself would echo.
         var attributes = termios()
         tcgetattr(slave, &attributes)
         cfmakeraw(&attributes)
@@ -42,7 +42,7 @@ package struct PseudoTerminal: SerialTerminal {
         }
     }
 
-    /// The speed that the program has set: both ends share it.
+    /// The speed that the program has set. It can be read here, because both ends share the settings.
     package var speed: BaudRate? {
         var attributes = termios()
         guard tcgetattr(master, &attributes) == 0 else { return nil }
@@ -67,7 +67,7 @@ package struct PseudoTerminal: SerialTerminal {
     }
 
     package func close() {
-        // Not if another program has replaced the link since.
+        // Do not remove the link if another program has replaced it since.
         if path != device, target(of: path) == device { unlink(path) }
         closeDescriptors()
     }

@@ -2,7 +2,7 @@ import Configuration
 import Glibc
 import MeterDaemon
 
-/// The port for a name in a configuration or on the command line: a path, or `tcp://host:port`.
+/// Creates the port for a name in a configuration or on the command line: a path, or `tcp://host:port`.
 package func serialPort(_ name: String, loop: EventLoop) -> any SerialPort {
     if let head = RemoteHead(name) { TCPPort(head, loop: loop) } else { TTYPort(path: name, loop: loop) }
 }

@@ -3,10 +3,10 @@ import Glibc
 import MeterDaemon
 import Synchronization
 
-/// One attempt to connect, on a thread of its own that ends with it: a name look-up can't be cancelled and may take half a minute.
+/// One attempt to connect. It has its own thread, because a name look-up can't be cancelled and may take half a minute.
 final class TCPCall: Sendable {
-    /// An answer takes milliseconds. The kernel repeats its SYN after one second and then after three: giving up in between and starting
-    /// again finds a machine that comes back within two seconds.
+    /// An answer takes milliseconds. The kernel repeats its SYN after one second and again after three. Giving up in between and starting
+    /// again connects to a machine within two seconds after it comes back.
     private static let patience: Int32 = 1800
 
     private enum State {
@@ -17,7 +17,7 @@ final class TCPCall: Sendable {
 
     private let head: RemoteHead
     private let state = Guarded(State.underway)
-    /// Rings when the attempt ended.
+    /// Rings when the attempt has ended.
     private let bell: EventBell
     var answered: Int32 { bell.descriptor }
 
@@ -31,7 +31,7 @@ final class TCPCall: Sendable {
         }
     }
 
-    /// The result, once the bell rang.
+    /// The result, to be called once the bell has rung.
     func answer() throws(PortError) -> Int32 {
         switch state.withLock({ $0 }) {
         case .connected(let descriptor): return descriptor
@@ -40,7 +40,7 @@ final class TCPCall: Sendable {
         }
     }
 
-    /// Closes the connection, now or when it is made.
+    /// Closes the connection at once, or as soon as it is established.
     func abandon() {
         state.withLock { state in
             if case .connected(let descriptor) = state { close(descriptor) }
@@ -117,7 +117,7 @@ final class TCPCall: Sendable {
         }
     }
 
-    /// EAI_NODATA, which Glibc's module does not export.
+    /// The value of EAI_NODATA, which Glibc's module does not export.
     private static let noAddress: Int32 = -5
 
     private static func words(of code: Int32) -> String {

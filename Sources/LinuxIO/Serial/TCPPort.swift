@@ -4,7 +4,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// A head at another machine, which forwards bytes in both directions. Speed and framing are set on that machine.
+/// A head that is attached to another machine, which forwards bytes in both directions. Speed and framing are set on that machine.
 package struct TCPPort: SerialPort {
     private let head: RemoteHead
     private let loop: EventLoop
@@ -25,8 +25,8 @@ package struct TCPPort: SerialPort {
 }
 
 private struct TCPConnection: SerialConnection {
-    /// Keepalive probes, one per second, until a machine that disappeared is given up; a machine that comes back does not know this connection
-    /// and resets it at the next probe.
+    /// How many keepalive probes, one per second, may fail before the connection is given up. A machine that has been restarted resets the
+    /// connection at the next probe, because it is unknown there.
     private static let questions: Int32 = 15
 
     private let descriptor: Int32
@@ -41,7 +41,7 @@ private struct TCPConnection: SerialConnection {
         set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, 1)
         set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, 1)
         set(Int32(IPPROTO_TCP), TCP_KEEPCNT, Self.questions)
-        // The same limit for sent data that is not acknowledged.
+        // Use the same limit for sent data that is not acknowledged.
         set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.questions * 1000)
         set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
     }

@@ -4,7 +4,7 @@ import MeterDaemon
 import MeterProtocols
 import Metering
 
-/// A serial port (or a pseudo-terminal) by its path.
+/// A serial port or pseudo-terminal that is opened by its path.
 package struct TTYPort: SerialPort {
     private let path: String
     private let loop: EventLoop
@@ -15,7 +15,7 @@ package struct TTYPort: SerialPort {
     }
 
     package func open(_ settings: LineSettings) async throws(PortError) -> any SerialConnection {
-        // O_NOCTTY: an adapter that is unplugged must not end the daemon by SIGHUP.
+        // O_NOCTTY: otherwise unplugging the adapter could end the daemon by SIGHUP.
         let descriptor = Glibc.open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { throw PortError(opening: path, errno) }
         let connection = TTYConnection(descriptor, path: path, loop: loop)
@@ -57,7 +57,7 @@ private struct TTYConnection: SerialConnection {
     func prepare(_ settings: LineSettings) throws(PortError) {
         guard isatty(descriptor) == 1 else { throw PortError("\(path) is not a serial port") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw PortError(opening: path, EBUSY) }
-        // Not on a pseudo-terminal: it may outlive this process at its other end, and would keep this setting.
+        // Not on a pseudo-terminal: it may stay open at its other end after this process has ended, and would keep this setting.
         if !isPseudoTerminal { _ = clinux_exclusive(descriptor) }
         try set(settings)
         tcflush(descriptor, TCIFLUSH)
@@ -74,7 +74,7 @@ private struct TTYConnection: SerialConnection {
     }
 
     func apply(_ settings: LineSettings) async throws(PortError) {
-        // The session has waited for the duration of the characters; an adapter that is slower than that gets a little more.
+        // The session has already waited for as long as the characters take. A slower adapter gets a little more time.
         let deadline = loop.now + .milliseconds(100)
         while clinux_unsent(descriptor) > 0, loop.now < deadline { await loop.sleep(until: loop.now + .milliseconds(5)) }
         try set(settings)
@@ -87,7 +87,7 @@ private struct TTYConnection: SerialConnection {
             case .cancelled: return .closed(.cancelled)
             case .ready: break
             }
-            // As much as the kernel buffers.
+            // The size of the kernel's buffer.
             var buffer = [UInt8](repeating: 0, count: 4096)
             let count = read(descriptor, &buffer, buffer.count)
             if count > 0 { return .received(Array(buffer[..<count]), at: loop.now) }
@@ -96,7 +96,8 @@ private struct TTYConnection: SerialConnection {
         }
     }
 
-    /// Discards what an adapter does not take: otherwise the kernel would block this thread, and everything else on it, for half a minute.
+    /// Closes the port. Bytes that the adapter does not accept are discarded: otherwise the kernel would block this thread, and everything
+    /// else on it, for half a minute.
     func close() async {
         let deadline = loop.now + .milliseconds(250)
         while clinux_unsent(descriptor) > 0, loop.now < deadline { usleep(5000) }
@@ -114,7 +115,7 @@ private struct TTYConnection: SerialConnection {
         attributes.c_cflag |= settings.framing == .sevenEven ? tcflag_t(CS7 | PARENB) : tcflag_t(CS8)
         cfsetispeed(&attributes, settings.speed.code)
         cfsetospeed(&attributes, settings.speed.code)
-        // A pseudo-terminal keeps the speed and drops the framing, and returns EINVAL if nothing else had to change.
+        // A pseudo-terminal accepts the speed and ignores the framing. If nothing but the framing would change, it returns EINVAL.
         let failure = tcsetattr(descriptor, TCSANOW, &attributes) == 0 ? 0 : errno
         guard failure == 0 || isPseudoTerminal && failure == EINVAL else { throw gone("does not accept \(settings)", failure) }
         var actual = termios()
@@ -125,7 +126,7 @@ private struct TTYConnection: SerialConnection {
         else { throw PortError("\(path) can't be set to \(settings)") }
     }
 
-    /// CRTSCTS, which Glibc's module does not export: a head has no flow control lines.
+    /// The value of CRTSCTS, which Glibc's module does not export. It is switched off, because a head has no flow control lines.
     private static let hardwareFlowControl: tcflag_t = 0o20_000_000_000
 
     private func gone(_ what: String, _ code: Int32) -> PortError {
@@ -134,7 +135,7 @@ private struct TTYConnection: SerialConnection {
 }
 
 extension BaudRate {
-    /// The termios constants are codes, not numbers.
+    /// The termios constant for this speed, which is a code and not the speed itself.
     var code: speed_t {
         let code =
             switch self {

@@ -3,15 +3,16 @@ import Glibc
 import MeterDaemon
 import Metering
 
-/// The socket in the state directory through which `jouled total` talks to the running daemon: one request line, some answer lines. It is
-/// open to everyone who may enter the directory.
+/// The socket in the state directory through which `jouled total` talks to the running daemon. A client sends one request line and receives
+/// some answer lines. Everyone who may enter the directory may connect.
 package struct ControlSocket: Sendable {
     private static let longestLine = 256
-    /// Problems may contain paths.
+    /// Longer than a request, because problems may contain paths.
     private static let longestAnswer = 4096
     private static let patience = Duration.seconds(2)
 
-    /// Requests that wait for the disk must not block others; further ones wait in the kernel.
+    /// How many requests are served at once, so that a request that waits for the disk does not block others. Further clients wait in the
+    /// kernel.
     private static let mostClients = 8
     private static let name = "control"
 
@@ -27,7 +28,7 @@ package struct ControlSocket: Sendable {
         guard descriptor >= 0 else { throw SystemError("socket", errno) }
         Self.remove(from: folder)
         let mask = umask(0o007)
-        // There is no `bindat`, and a long path does not fit in an address.
+        // There is no `bindat`, and a long path does not fit in a socket address, so the path goes through the directory's descriptor.
         let isBound = withUnixAddress("/proc/self/fd/\(directory)/\(Self.name)") { bind(descriptor, $0, $1) } == 0
         let failure = errno
         umask(mask)
@@ -35,13 +36,13 @@ package struct ControlSocket: Sendable {
             close(descriptor)
             throw SystemError("bind \(folder.path)/\(Self.name)", failure)
         }
-        // `jouled total` run by root connects as the directory's owner.
+        // When root runs `jouled total`, it connects as the directory's owner, so that user must own the socket.
         guard geteuid() == 0, let socket = Self.openSocket(in: folder) else { return }
         folder.giveToOwner { chown("/proc/self/fd/\(socket)", $0, $1) }
         close(socket)
     }
 
-    /// Removes it only if it is a socket, because nothing else is ours.
+    /// Removes the socket. Anything else with that name is kept, because the daemon did not create it.
     private static func remove(from folder: Folder) {
         if let socket = openSocket(in: folder) {
             close(socket)
@@ -61,14 +62,14 @@ package struct ControlSocket: Sendable {
         return socket
     }
 
-    /// Answers until the task is cancelled.
+    /// Answers requests until the task is cancelled.
     package func serve(_ answer: @escaping @Sendable (String) async -> String) async {
         await withTaskGroup(of: Void.self) { group in
             var clients = 0
             while await loop.wait(readable: descriptor, until: nil) == .ready {
                 let client = clinux_accept(descriptor)
                 guard client >= 0 else {
-                    // Out of descriptors: the client keeps waiting, and the socket stays readable.
+                    // No descriptors are left. The client keeps waiting and the socket stays readable, so try again later.
                     await loop.sleep(until: loop.now + .milliseconds(500))
                     continue
                 }
@@ -82,7 +83,7 @@ package struct ControlSocket: Sendable {
     }
 
     private func serve(_ client: Int32, _ answer: @Sendable (String) async -> String) async {
-        // A client that gave up has reported that nothing was done, so nothing must be done.
+        // A client that has given up has already reported that nothing was done, so its request must not be executed.
         if let line = await readLine(client), isWaiting(client) {
             let reply = await answer(line) + "\n"
             _ = write(client, reply, reply.utf8.count)
@@ -109,7 +110,7 @@ package struct ControlSocket: Sendable {
         return nil
     }
 
-    /// Asks the daemon of that state directory; `nil` if none is running.
+    /// Sends a request to the daemon that uses this state directory; returns `nil` if none is running.
     package static func ask(_ line: String, directory folder: Folder) -> String? {
         guard let there = openSocket(in: folder) else { return nil }
         defer { close(there) }
@@ -117,7 +118,7 @@ package struct ControlSocket: Sendable {
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var patience = timeval(tv_sec: 30, tv_usec: 0)
-        // Connecting blocks as well if the daemon does not accept.
+        // The timeout for sending also limits `connect`, which blocks if the daemon does not accept connections.
         for direction in [SO_SNDTIMEO, SO_RCVTIMEO] {
             setsockopt(descriptor, SOL_SOCKET, direction, &patience, socklen_t(MemoryLayout<timeval>.size))
         }

@@ -2,9 +2,9 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// A directory and the files in it. It is opened once, and each file is opened by name relative to that descriptor: through no symbolic
-/// link, and only if it is a regular file. The directory may belong to another user than this process, who must not be able to redirect it
-/// to other files or make it block at a FIFO.
+/// A directory and the files in it. The directory is opened once, and each file is opened by its name relative to that descriptor, without
+/// following symbolic links, and only if it is a regular file. The directory may belong to another user, who must not be able to redirect
+/// this process to other files or make it block at a FIFO.
 package final class Folder: Sendable {
     package let path: String
     private let held = Mutex<Int32?>(nil)
@@ -14,7 +14,7 @@ package final class Folder: Sendable {
 
     deinit { held.withLock { if let descriptor = $0 { close(descriptor) } } }
 
-    /// The descriptor of the directory that the first use found. While it is open, its inode number can't be reused.
+    /// The directory's descriptor, opened at the first use. While it is open, the directory's inode number can't be reused.
     func descriptor() throws(SystemError) -> Int32 {
         if let known = held.withLock({ $0 }) { return known }
         let new = try openDirectory(path)
@@ -28,7 +28,7 @@ package final class Folder: Sendable {
         }
     }
 
-    /// The parent folder, and the name in it.
+    /// The parent folder, and this folder's name in it.
     private var place: (above: Folder, name: String) {
         let parts = path.split(separator: "/")
         let above = parts.dropLast().joined(separator: "/")
@@ -46,16 +46,16 @@ package final class Folder: Sendable {
         }
     }
 
-    /// Whether another directory is there now. False if there is none: then writing fails with an error.
+    /// Whether the path now leads to a different directory. False if there is none, because writing then fails with an error anyway.
     package var isReplaced: Bool {
         var (first, now) = (stat(), stat())
         guard let descriptor = try? descriptor(), fstat(descriptor, &first) == 0, stat(path, &now) == 0 else { return false }
         return first.st_ino != now.st_ino || first.st_dev != now.st_dev
     }
 
-    /// Throws the reason if files can't be kept in it.
+    /// Throws the reason if files can't be stored in the folder.
     package func requireAccess() throws(SystemError) {
-        // Not by `access`, which checks the user that the process was started by.
+        // Not `access`, which checks the permissions of the user who started the process.
         guard faccessat(try descriptor(), ".", R_OK | W_OK | X_OK, AT_EACCESS) == 0 else { throw SystemError(path, errno) }
     }
 
@@ -69,7 +69,7 @@ package final class Folder: Sendable {
 
     // MARK: Its owner
 
-    /// Permanently makes root act as the directory's owner or, if the directory is missing, as the owner of the one above it.
+    /// If the process runs as root, makes it act permanently as the directory's owner or, if the directory is missing, its parent's owner.
     package func actAsOwner() throws(SystemError) {
         guard geteuid() == 0 else { return }
         let descriptor: Int32
@@ -82,14 +82,14 @@ package final class Folder: Sendable {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw SystemError("fstat \(path)", errno) }
         guard status.st_uid != 0 else { return }
-        // Not the directory's group, which may be root's.
+        // Use the owner's own group, not the directory's, which may be root's.
         let group = getpwuid(status.st_uid).map(\.pointee.pw_gid) ?? status.st_uid
         guard setgroups(0, nil) == 0, setegid(group) == 0, seteuid(status.st_uid) == 0 else {
             throw SystemError("switch to user \(status.st_uid), who owns \(path)", errno)
         }
     }
 
-    /// The same, but only for `body`.
+    /// Runs `body` as the directory's owner if the process runs as root.
     package func asOwner<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
         guard geteuid() == 0 else { return try body() }
         var groups = [gid_t](repeating: 0, count: max(0, Int(getgroups(0, nil))))
@@ -120,7 +120,7 @@ package final class Folder: Sendable {
         return fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0
     }
 
-    /// Opens an existing file. For writing it must have no other name.
+    /// Opens an existing file. If it is opened for writing, it must have no other name (hard link).
     func open(_ name: String, _ access: Int32) throws(SystemError) -> Int32 {
         let descriptor = openat(try descriptor(), name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -137,7 +137,7 @@ package final class Folder: Sendable {
         return descriptor
     }
 
-    /// A new file. What root creates in another user's directory belongs to that user.
+    /// Creates a new file. If root creates it in another user's directory, the file belongs to that user.
     func create(_ name: String) throws(SystemError) -> Int32 {
         let descriptor = openat(try descriptor(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw SystemError("open \(path)/\(name)", errno) }
@@ -145,7 +145,7 @@ package final class Folder: Sendable {
         return descriptor
     }
 
-    /// Only for something that root has just created itself.
+    /// Gives a file to the directory's owner. Only to be used for something that root has just created itself.
     func giveToOwner(_ change: (uid_t, gid_t) -> Int32) {
         var owner = stat()
         guard geteuid() == 0, let directory = try? descriptor(), fstat(directory, &owner) == 0, owner.st_uid != 0 else { return }
@@ -158,7 +158,7 @@ package final class Folder: Sendable {
         return try open(name, access)
     }
 
-    /// Writes a new file, which is on the disk when it returns. An existing file of that name is removed.
+    /// Writes a new file, which is on the disk when this returns. An existing file with that name is removed.
     func write(_ bytes: [UInt8], as name: String) throws(SystemError) {
         if isThere(name) { remove(name) }
         let descriptor = try create(name)
@@ -168,7 +168,7 @@ package final class Folder: Sendable {
         guard fsync(descriptor) == 0 else { throw SystemError("fsync \(path)/\(name)", errno) }
     }
 
-    /// Replaces a file atomically: whenever the power fails, either the old one or the new one is complete.
+    /// Replaces a file atomically: whenever the power fails, either the old or the new file is complete.
     func replace(_ name: String, with bytes: [UInt8]) throws(SystemError) {
         try write(bytes, as: name + ".new")
         try rename(name + ".new", to: name)
@@ -179,7 +179,7 @@ package final class Folder: Sendable {
         guard renameat(directory, name, directory, new) == 0 else { throw SystemError("rename \(path)/\(name)", errno) }
     }
 
-    /// Creates a second name for the file. False if it can't have one.
+    /// Creates a hard link to the file. Returns false if that fails.
     func link(_ name: String, as second: String) -> Bool {
         guard let directory = try? descriptor() else { return false }
         return linkat(directory, name, directory, second, 0) == 0
@@ -189,13 +189,13 @@ package final class Folder: Sendable {
         if let directory = try? descriptor() { unlinkat(directory, name, 0) }
     }
 
-    /// Writes the directory itself to the disk: its files and their names.
+    /// Writes the directory itself to the disk, which makes changed file names permanent.
     func sync() throws(SystemError) {
         guard fsync(try descriptor()) == 0 else { throw SystemError("fsync \(path)", errno) }
     }
 }
 
-/// Opens a directory. As root, does not follow symbolic links that another user made.
+/// Opens a directory. If the process runs as root, symbolic links that another user has created are not followed.
 private func openDirectory(_ path: String) throws(SystemError) -> Int32 {
     let access = O_RDONLY | O_DIRECTORY | O_CLOEXEC
     guard geteuid() == 0 else {
@@ -235,7 +235,7 @@ private struct SymbolicLink {
     let owner: uid_t
     let target: String
 
-    /// `nil` if the descriptor is of something else.
+    /// Returns `nil` if the descriptor belongs to something else.
     init?(_ descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return nil }

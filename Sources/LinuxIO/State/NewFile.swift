@@ -1,6 +1,6 @@
 import Glibc
 
-/// A newly created file; it must not exist before.
+/// A newly created file, which must not have existed before.
 package final class NewFile: Sendable {
     private let path: String
     private let descriptor: Int32

@@ -62,7 +62,7 @@ package final class PulseMarkFiles: PulseJournal {
             return false
         }
 
-        /// Opens the file for the next mark if there was none.
+        /// Handles a failed write. If the file could not be opened before, tries again, for the next mark.
         @inline(never)
         private func noteFailure(_ code: Int32) {
             guard descriptor.load(ordering: .relaxed) >= 0 else { return open() }

@@ -4,10 +4,10 @@ import Metering
 /// A folder that the kernel keeps in RAM: its content outlives the process, but not a reboot.
 package struct RunFolder: Sendable {
     let folder: Folder
-    /// Of the names of its files; the same for every process with the same state directory.
+    /// The prefix of its file names; the same for every process with the same state directory.
     let prefix: String
 
-    /// The folder for what belongs to the files in `state`. `nil` if there is none.
+    /// Opens the RAM folder for the state directory `state`. Returns `nil` if there is none.
     package init?(state: String, makesIt: Bool) {
         guard let folder = Self.folder(makesIt) else { return nil }
         self.init(folder, state: state)
@@ -15,11 +15,11 @@ package struct RunFolder: Sendable {
 
     package init(_ folder: Folder, state: String) {
         self.folder = folder
-        // Another daemon on the same machine may count into other totals.
+        // Another daemon on the same machine may use the same folder with a different state directory.
         prefix = String(CheckSum.crc32(Array(state.utf8)), radix: 16) + "."
     }
 
-    /// systemd's folder; without systemd that of root or of the user.
+    /// The runtime directory from systemd; without systemd, that of root or of the user.
     private static func folder(_ makesIt: Bool) -> Folder? {
         let choices = [
             getenv("RUNTIME_DIRECTORY").map { String(cString: $0) }, "/run/jouled",

@@ -1,13 +1,13 @@
 import Glibc
 
-/// The state directory, locked by this process: only one daemon may count into it.
+/// The state directory, locked by this process, because only one daemon may use it.
 package final class StateDirectory: Sendable {
     private let lock: Int32
 
-    /// Creates the directory if it is missing. `nil` if another process has locked it.
+    /// Creates the directory if it is missing, and locks it. Returns `nil` if another process has locked it.
     package init?(_ folder: Folder) throws(SystemError) {
         try folder.make()
-        // Opened read-only, so that it can be locked on a disk that has become read-only.
+        // The lock file is opened read-only, so that it can be locked even on a disk that has become read-only.
         lock = try folder.openOrCreate(Self.lockName, O_RDONLY)
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
@@ -23,7 +23,7 @@ package final class StateDirectory: Sendable {
         case missing, free, held
     }
 
-    /// Checks it without changing anything. Throws the reason if it can't be used.
+    /// Checks a state directory without changing anything. Throws the reason if it can't be used.
     package static func condition(of folder: Folder) throws(SystemError) -> Condition {
         do throws(SystemError) {
             _ = try folder.descriptor()

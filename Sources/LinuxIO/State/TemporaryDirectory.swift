@@ -13,7 +13,7 @@ package func removeDirectory(_ path: String) {
     rmdir(path)
 }
 
-/// The names in a directory, sorted and without hidden ones; empty if there is no directory.
+/// The file names in a directory, sorted and without hidden files; empty if there is no such directory.
 package func namesInDirectory(_ path: String) -> [String] {
     guard let entries = opendir(path) else { return [] }
     defer { closedir(entries) }

@@ -1,13 +1,14 @@
 import MeterDaemon
 import Metering
 
-/// Stores the memories of the optical meters, next to the totals of the pulse meters. There is no older copy: what is lost is learned again.
+/// Stores what is remembered about the optical meters, next to the totals of the pulse meters. There is no backup copy, because the next
+/// readings replace whatever is lost.
 extension TotalFiles: MeterMemoryStore {
     package func recall(_ meter: String) async -> MeterMemory {
         try? requireSameDirectory()
         guard case .success(let bytes) = folder.read(Self.name(meter), limit: MeterMemoryRecord.limit) else { return MeterMemory() }
         let saved = MeterMemoryRecord.parse(bytes)
-        // Without a file, the note in RAM belongs to a state directory that was removed.
+        // This is checked after the file: if there is no file, the note in RAM belongs to a state directory that was removed.
         guard let ram, case .success(let bytes) = ram.folder.read(ram.prefix + Self.name(meter), limit: MeterMemoryRecord.limit) else {
             return saved ?? MeterMemory()
         }
@@ -26,7 +27,7 @@ extension TotalFiles: MeterMemoryStore {
     package nonisolated func note(_ meter: String, _ memory: MeterMemory) {
         guard let ram else { return }
         let name = ram.prefix + Self.name(meter)
-        // An older note must not be taken for the newest.
+        // If writing fails, remove the older note: it must not be taken for the newest.
         do throws(SystemError) { try ram.folder.replace(name, with: Self.bytes(memory)) } catch { ram.folder.remove(name) }
     }
 

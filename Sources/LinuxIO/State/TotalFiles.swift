@@ -15,7 +15,7 @@ package actor TotalFiles: TotalStore {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// `journal`: has newer counts than the files, unless the power was cut; `ram`: has newer readings.
+    /// `journal`: has newer counts than the files, unless there was a power cut. `ram`: has newer readings of the optical meters.
     package init(directory folder: Folder, journal: any PulseJournal, ram: RunFolder? = nil, loop: EventLoop) {
         self.folder = folder
         self.journal = journal
@@ -41,7 +41,7 @@ package actor TotalFiles: TotalStore {
             }
         }
         if let damage { return .damaged(damage) }
-        // The contents of a disk that is missing or has become read-only are unknown.
+        // Neither file exists. If the disk is missing or has become read-only, that does not mean that the meter is new.
         do throws(SystemError) { try folder.requireAccess() } catch { return .damaged(error.description) }
         // The empty `.known` file is still there when a total's files are lost.
         if folder.isThere(newest + ".known") { return .damaged(gone(meter)) }
@@ -61,7 +61,8 @@ package actor TotalFiles: TotalStore {
         do throws(SystemError) {
             let text = Array(TotalRecord.text(of: total).utf8)
             try folder.write(text, as: name + ".new")
-            // The last good version stays readable whenever the power fails. A `.link` file is left over from an interrupted save.
+            // Keep the last good version as `.before`, so that one is readable whenever the power fails. An existing `.link` file is left
+            // over from an interrupted save.
             if isWhole(name) {
                 folder.remove(name + ".link")
                 if folder.link(name, as: name + ".link") { try folder.rename(name + ".link", to: name + ".before") }
@@ -75,7 +76,7 @@ package actor TotalFiles: TotalStore {
         }
     }
 
-    /// Throws if somebody replaced the directory: totals may have been set in the new one.
+    /// Throws if somebody has replaced the directory: totals may have been set in the new directory.
     func requireSameDirectory() throws(PortError) {
         guard !folder.isReplaced else { throw PortError("\(folder.path) was replaced after jouled started: restart jouled") }
     }

@@ -3,8 +3,8 @@ import Glibc
 import MeterDaemon
 import Metering
 
-/// Reads the file, its secrets and the values that it takes from this machine. Returns a configuration that is valid in everything that can
-/// be checked without the devices, or throws all errors.
+/// Reads the configuration file, its secrets and the values that depend on this machine. Returns a configuration that is valid as far as
+/// can be checked without the devices, or throws all errors.
 package func loadConfiguration(path: String) throws(ConfigurationErrors) -> Configuration {
     let bytes: [UInt8]
     switch readFile(path, upTo: 1 << 20) {
@@ -53,7 +53,7 @@ private struct FileObstacle: Error {
 }
 
 private func readFile(_ path: String, upTo limit: Int) -> Result<[UInt8], FileObstacle> {
-    // Opening a pipe without a writer must not block.
+    // O_NONBLOCK: opening a pipe that has no writer must not block.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else { return .failure(.ofThisThread()) }
     defer { close(descriptor) }
@@ -76,8 +76,9 @@ private func machineName() -> String {
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// Distinguishes machines with copied SD cards: those share their machine-id, but not the board's serial number. Only four hex digits of a
-/// checksum of both, because they are published, and MQTT 3.1.1 brokers need not accept more than 23 characters in all.
+/// Distinguishes this machine from others, even with a copied SD card: the machine-id is then the same, but not the board's serial number.
+/// Only four hex digits of a checksum of both, because they are published in the client_id, which MQTT 3.1.1 brokers may limit to 23
+/// characters.
 private func machineMark() -> String {
     var numbers: [UInt8] = []
     for path in ["/etc/machine-id", "/sys/firmware/devicetree/base/serial-number"] {

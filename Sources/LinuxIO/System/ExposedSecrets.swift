@@ -16,7 +16,7 @@ private func exposure(_ path: String) -> String? {
         + (group.map { "chgrp \($0) \(path) && " } ?? "") + "chmod 640 \(path)"
 }
 
-/// Whether other users can access the directories above it.
+/// Whether other users can access all directories above the file.
 private func canBeReached(_ path: String) -> Bool {
     guard let real = realpath(path, nil) else { return false }
     defer { free(real) }

@@ -19,7 +19,7 @@ package struct Journal: Log {
         if level <= lowest { lines.write(level, Self.oneLine(message)) }
     }
 
-    /// Writes queued lines as soon as the reader takes them, until the task is cancelled. Call it once.
+    /// Writes queued lines as soon as the reader accepts them, until the task is cancelled. To be called only once.
     package func writeRest(_ loop: EventLoop) async { await lines.writeRest(loop) }
 
     /// Replaces control characters: text from outside must not start a new line, nor control a terminal.
@@ -52,7 +52,8 @@ package func printText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
 
 package let standardError = STDERR_FILENO
 
-/// Exits at once, after the last lines of the log: at an ordinary exit the libraries clean up while other threads still use them.
+/// Writes the last lines of the log and ends the process at once: an ordinary exit would let libraries clean up while other threads are
+/// still using them.
 package func endProcess(_ code: Int32) -> Never {
     LogLines.standardError.writeRest(within: .seconds(1))
     _exit(code)
@@ -60,7 +61,7 @@ package func endProcess(_ code: Int32) -> Never {
 
 package let standardOutput = STDOUT_FILENO
 
-/// The output is a terminal, and colors are not disabled by NO_COLOR.
+/// Whether the output is a terminal, and colors are not disabled by NO_COLOR.
 package func wantsColor() -> Bool {
     isTerminal(standardOutput) && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
 }

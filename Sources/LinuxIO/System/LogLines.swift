@@ -3,12 +3,12 @@ import MeterDaemon
 import Metering
 import Synchronization
 
-/// A log whose writers never block, even if it is not being read. Lines that the reader does not take yet are queued here, in order;
-/// lines that do not fit in the queue are dropped and counted.
+/// A log whose writers never block, even if nobody is reading it. Lines that can't be written yet are queued here, in order; lines that do
+/// not fit in the queue are dropped and counted.
 ///
 /// The descriptor stays blocking, because other processes may share it. A pipe or terminal is opened a second time for non-blocking
-/// writes; where that is not permitted, it is polled before each line, and a pipe that is writable takes `PIPE_BUF` bytes. Only a file on a
-/// disk that hangs can block the writer.
+/// writes. If that is not permitted, it is polled before each line, because a pipe that is writable accepts `PIPE_BUF` bytes. Only a
+/// file on a disk that hangs can block the writer.
 package final class LogLines: Sendable {
     package static let standardError = LogLines(STDERR_FILENO)
 
@@ -16,7 +16,7 @@ package final class LogLines: Sendable {
 
     private struct State {
         var waiting: [[UInt8]] = []
-        /// Bytes in `waiting`.
+        /// The number of bytes in `waiting`.
         var size = 0
         var dropped = 0
     }
@@ -26,7 +26,7 @@ package final class LogLines: Sendable {
     private let isSocket: Bool
     private let isJournald = getenv("JOURNAL_STREAM") != nil
     private let state = Mutex(State())
-    /// Yields when lines were queued; several yields are merged into one.
+    /// Yields when lines have been queued; several yields are merged into one.
     private let rings: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
 
@@ -64,7 +64,7 @@ package final class LogLines: Sendable {
             while hasRest {
                 guard await loop.wait(writable: descriptor, until: nil) != .cancelled else { return }
                 let isProgress = state.withLock { writeWaiting(&$0) }
-                // Another process has filled the pipe: do not compete for the space.
+                // Another process has filled the pipe again. Wait a while instead of competing for the space.
                 if !isProgress { await loop.sleep(until: loop.now + .seconds(1)) }
             }
         }
@@ -89,7 +89,7 @@ package final class LogLines: Sendable {
         state.size += line.count
     }
 
-    /// Writes as much as the reader takes. Returns whether that was anything.
+    /// Writes as much as the reader accepts. Returns whether anything was written.
     @discardableResult
     private func writeWaiting(_ state: inout State) -> Bool {
         var isProgress = false
@@ -105,7 +105,7 @@ package final class LogLines: Sendable {
                 done += 1
             }
             state.waiting.removeFirst(done)
-            // Dropped lines are reported as soon as there is space in the queue, after the lines that were queued before.
+            // Report dropped lines as soon as there is space in the queue, after the lines that were queued before them.
             guard state.dropped > 0, state.size <= Self.mostWaiting / 2 else { return isProgress }
             let count = state.dropped
             state.dropped = 0
@@ -113,7 +113,7 @@ package final class LogLines: Sendable {
         }
     }
 
-    /// Returns how many bytes were written; all of them if the reader is gone for good, `nil` if there is no space.
+    /// Returns how many bytes were written, or `nil` if there is no space. If the reader is gone for good, all bytes count as written.
     private func write(_ line: [UInt8]) -> Int? {
         while true {
             let written: Int

@@ -1,25 +1,26 @@
 import Glibc
 import MeterDaemon
 
-/// Prepares the process for what it inherited: its standard streams and its limits. Must be called before anything else.
+/// Makes sure that the inherited standard streams and limits do no harm. Must be called before anything else.
 ///
-/// Refused resources are ordinary errors, except memory: then Swift ends the process with a signal, so `CLinux` checks before Swift's
-/// runtime starts that the limit is not too low.
+/// If the kernel refuses a resource, that is an ordinary error, except for memory: Swift then ends the process with a signal. So before
+/// Swift's runtime starts, `CLinux` checks that the memory limit is not too low.
 package func checkProcess() {
-    // Otherwise the next opened file would get what is written to a closed stream. Read-only, so that writing to it still fails.
+    // Open missing standard streams: otherwise the next opened file would receive what is written to the stream. They are opened
+    // read-only, so that writing still fails.
     for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
-    // Exceeding the file size limit becomes an error of that file instead of a signal.
+    // A write that exceeds the file size limit then fails with an error instead of a signal.
     signal(SIGXFSZ, SIG_IGN)
 }
 
-/// `nil` if there is no limit.
+/// Returns the limit on a resource, or `nil` if there is none.
 private func limit(_ resource: __rlimit_resource) -> UInt? {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0, limit.rlim_cur != UInt.max else { return nil }
     return limit.rlim_cur
 }
 
-/// Ends the process when the kernel refuses something essential: the service manager may start it again.
+/// Ends the process if the kernel refuses an essential descriptor. The service manager may then start the daemon again.
 func endProcess(withoutDescriptor code: Int32) -> Never {
     let limit = limit(RLIMIT_NOFILE).map { " (the limit is \($0): ulimit -n, LimitNOFILE=)" } ?? ""
     endProcess(without: "descriptor", code, code == EMFILE ? limit : "")

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Reports the state of the service to systemd (the sd_notify protocol, one datagram each). Does nothing without systemd.
+/// Reports the state of the service to systemd (the sd_notify protocol, one datagram per report). Does nothing without systemd.
 package struct ServiceNotice: Sendable {
     private let socketPath: String?
     /// How often to notify the watchdog: half of its timeout. More often does no harm.
@@ -14,14 +14,14 @@ package struct ServiceNotice: Sendable {
         watchdogInterval = isForAnother ? nil : Self.interval(microseconds: getenv("WATCHDOG_USEC").map { String(cString: $0) })
     }
 
-    /// `nil` if there is no watchdog.
+    /// The interval for a watchdog timeout; `nil` if there is no watchdog.
     package static func interval(microseconds: String?) -> Duration? {
         guard let microseconds = microseconds.flatMap({ UInt64($0) }), microseconds > 0 else { return nil }
         let half = Int64(clamping: microseconds / 2000)
         return .milliseconds(min(max(half, sensibleIntervals.lowerBound), sensibleIntervals.upperBound))
     }
 
-    /// `descriptor`: one to hand over with the notice.
+    /// Sends a notice. `descriptor`: a descriptor to pass with it, unless negative.
     package func send(_ state: String, descriptor handedOver: Int32 = -1) {
         guard let socketPath, !socketPath.isEmpty else { return }
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -34,7 +34,8 @@ package struct ServiceNotice: Sendable {
     }
 }
 
-/// An address in the file system, or in the abstract name space (`@name`). A path that is too long is truncated, and then does not exist.
+/// Calls `body` with a Unix socket address in the file system or in the abstract namespace (`@name`). If a path is too long, it is
+/// truncated, and does not exist.
 func withUnixAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// The error of the first failed write to standard output: the output is incomplete.
+/// The error of the first failed write to standard output; `nil` as long as the output is complete.
 private let failure = Mutex<Int32?>(nil)
 
 package enum OutputFailure: Sendable {
-    /// As in `jouled decode FILE | head`, where `head` needs no more.
+    /// The reader has closed the pipe, as in `jouled decode FILE | head`, where `head` needs no more.
     case readerLeft
     case other(SystemError)
 }

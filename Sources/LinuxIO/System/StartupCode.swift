@@ -1,4 +1,4 @@
 import CLinux
 
-/// Releases code pages that only the start needed: the configuration is read once, the broker is found once.
+/// Releases memory pages with code that was only needed at the start, such as for reading the configuration.
 package func giveBackStartupCode() { clinux_forget_code() }

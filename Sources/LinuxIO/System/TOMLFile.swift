@@ -2,7 +2,7 @@ import CTOML
 import Configuration
 import MeterDaemon
 
-/// Parses TOML 1.0. Positions are toml++'s; an implicit table has the position of its first key.
+/// Parses TOML 1.0. Positions are those that toml++ reports; an implicit table has the position of its first key.
 package func parseTOML(_ bytes: [UInt8], file: String) throws(ConfigurationErrors) -> TOMLTable {
     let parsed = bytes.withUnsafeBytes { bytes in ctoml_parse(bytes.bindMemory(to: CChar.self).baseAddress, bytes.count) }
     guard let document = parsed else { throw ConfigurationErrors([ConfigurationError(file: file, "out of memory")]) }
@@ -23,11 +23,11 @@ package func parseTOML(_ bytes: [UInt8], file: String) throws(ConfigurationError
     return table
 }
 
-/// The flat list of nodes, in which each node precedes its children.
+/// Iterates over the flat list of nodes, in which each node precedes its children.
 private struct TOMLNodes {
     var rest: Slice<UnsafeBufferPointer<ctoml_node>>
 
-    /// `nil` if it is nested too deeply; no configuration needs that.
+    /// The next node with its children; `nil` if they are nested too deeply, which no configuration needs.
     mutating func next(depth: Int) -> TOMLTable.Entry? {
         guard depth <= 32, let node = rest.popFirst() else { return nil }
         let text = String(node.text)
