@@ -1,14 +1,14 @@
 // jouled's GPIO interface. Lines are found and requested with libgpiod 1.6 (Debian 12) or 2 (Debian 13). Their edges are read directly from
-// the kernel, because no library can handle a descriptor that was opened by an earlier process.
+// the kernel, because neither version of the library can use a descriptor that was opened by an earlier process.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 #pragma clang assume_nonnull begin
 
-// Longer than the kernel's names, labels and consumers.
+// Buffer size, larger than the kernel's names, labels and consumers.
 #define CGPIO_TEXT 40
-// "/dev/" and a file name.
+// Buffer size for "/dev/" and a file name.
 #define CGPIO_PATH 272
 
 typedef enum { CGPIO_AS_IS, CGPIO_DISABLED, CGPIO_PULL_UP, CGPIO_PULL_DOWN } cgpio_bias;
@@ -24,12 +24,12 @@ typedef struct {
 typedef struct {
     unsigned offset;
     cgpio_bias bias;
-    // Levels shorter than this cause no edge; with 0 every edge is reported. Not supported by libgpiod 1.
+    // A level that lasts for less time than this causes no edge; 0 reports every edge. Not supported by libgpiod 1.
     uint32_t debounce_microseconds;
 } cgpio_wish;
 
 typedef struct {
-    // On the monotonic clock.
+    // The time of the edge on the monotonic clock.
     uint64_t nanoseconds;
     // 1, 2, 3… per line since it was requested, also counting lost edges; 0 with libgpiod 1, which doesn't number them.
     uint64_t number;
@@ -37,34 +37,34 @@ typedef struct {
     bool is_rising;
 } cgpio_edge;
 
-// `libgpiod 1.6.3`.
+// The library's name and version, such as `libgpiod 1.6.3`.
 const char *cgpio_version(void);
-// Whether several lines can be requested at once and edges are numbered and debounced: only with libgpiod 2.
+// Whether several lines can be requested at once, and edges are numbered and debounced. True only with libgpiod 2.
 extern const bool cgpio_is_numbered;
 // The maximum number of unread edges that the kernel buffers.
 extern const unsigned cgpio_queue;
-// Why the last call of this thread failed, as a message for the user.
+// Why this thread's last call failed, as a message for the user.
 const char *cgpio_problem(void);
 
 // Finds the line with this name, on any chip.
 bool cgpio_find_name(const char *name, cgpio_place *place);
-// Finds a line of a chip, which is given by its device path, label or name.
+// Finds a line by its offset on a chip. `chip`: the chip's device path, label or name.
 bool cgpio_find_offset(const char *chip, unsigned offset, cgpio_place *place);
 
-// Requests both edges of inputs of one chip. Returns a kernel descriptor, which the caller must close; -1 and errno on failure. With
-// libgpiod 1, only one line at a time.
+// Requests input lines of one chip, with both edges. Returns a kernel descriptor, which the caller must close; -1 and errno on failure.
+// libgpiod 1 can request only one line at a time.
 int cgpio_take(const cgpio_place *chip, const cgpio_wish *wishes, unsigned count);
 // Sets `cgpio_problem` to a description of a failed `cgpio_take` of a single line.
 void cgpio_complain(const cgpio_place *line, int code);
 
-// 1 or 0 for the line that was requested at `index`; -1 on failure.
+// The level (1 or 0) of the line at `index` in the request; -1 on failure.
 int cgpio_value(int descriptor, unsigned index);
 typedef struct {
     const cgpio_edge *first;
-    // -1: the line is gone; errno has the reason.
+    // -1 if the line is gone; errno has the reason.
     int count;
 } cgpio_edges;
-// The pending edges, without waiting. There may be more than the buffer can hold. They are valid until this thread's next call.
+// Reads pending edges, but at most as many as fit in the buffer. They are valid until this thread's next call.
 cgpio_edges cgpio_read(int descriptor);
 
 #pragma clang assume_nonnull end
