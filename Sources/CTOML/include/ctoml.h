@@ -1,5 +1,5 @@
-// TOML 1.0 as a flat list that C can walk: each node is followed by its children, those of a table or an array. Nothing throws, and
-// everything is copied, so a document may outlive its source text.
+// Parses TOML 1.0 into a flat list that can be traversed in C: a table or an array is followed by its children. No function throws. All
+// text is copied, so a document may outlive its source text.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@ typedef enum {
     CTOML_TIME
 } ctoml_kind;
 
-// UTF-8, not zero-terminated: a TOML string may contain a zero.
+// UTF-8 text. It is not zero-terminated, because a TOML string may contain a zero.
 typedef struct {
     const char *bytes;
     size_t length;
@@ -33,25 +33,25 @@ typedef struct {
 typedef struct {
     ctoml_kind kind;
     ctoml_position at;
-    // Only for a table's children.
+    // The key and its position; only set for a table's children.
     ctoml_text key;
     ctoml_position key_at;
-    // A string's characters; for any other value its source text (`0.1` stays `0.1`); empty for a table or an array.
+    // For a string, its characters; for any other value, its source text (`0.1` stays `0.1`); for a table or an array, empty.
     ctoml_text text;
-    // The number of children of a table or an array. They and their descendants follow.
+    // The number of children of a table or an array. The children and their descendants follow this node.
     size_t children;
 } ctoml_node;
 
 typedef struct ctoml_document ctoml_document;
 
-// NULL only when out of memory.
+// Parses a text. Returns NULL only when out of memory.
 ctoml_document *ctoml_parse(const char *bytes, size_t length);
 void ctoml_free(ctoml_document *document);
 
-// The error in the text and its position; length 0 if there is none.
+// The error in the text and its position. The length is 0 if there is no error.
 ctoml_text ctoml_error(const ctoml_document *document, ctoml_position *at);
 
-// The nodes, beginning with the root table. NULL after an error.
+// The nodes, beginning with the root table; NULL if the text has an error.
 const ctoml_node *ctoml_nodes(const ctoml_document *document, size_t *count);
 
 #ifdef __cplusplus
