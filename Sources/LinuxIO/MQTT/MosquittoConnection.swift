@@ -18,7 +18,11 @@ final class MosquittoConnection: Sendable {
     private static let longestPayload = 256
     private static let tooLong =
         "received a message of more than \(longestPacket / 1024) kB, which is refused: find out who publishes that to jouled's topics"
-    private static let library: Void = { _ = mosquitto_lib_init() }()
+    private static let library: Void = {
+        // OpenSSL writes in a way that raises the signal when the broker has closed the connection.
+        signal(SIGPIPE, SIG_IGN)
+        mosquitto_lib_init()
+    }()
 
     /// What the library's callbacks have reported.
     private struct Notes {

@@ -344,6 +344,9 @@ struct MosquittoTests {
         #expect(versions == [5, 4])
         #expect(await events.next() == .connected)
         await broker.disconnect(within: 1)
+        // A connection that the broker has closed must not end the process by a signal, also in commands that handle no signals.
+        let handler = signal(SIGPIPE, SIG_IGN)
+        #expect(unsafeBitCast(handler, to: Int.self) == 1, "it is ignored already")
     }
 }
 
