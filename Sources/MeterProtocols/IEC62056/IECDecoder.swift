@@ -28,7 +28,7 @@ package struct IECDecoder: PushDecoder {
     private var lineStart = 0
     private var linesStart = 0
     private var hasLines = false
-    /// The data sets of the last line; kept in order to reuse the memory.
+    /// The data sets of the last line; kept so that their memory can be reused.
     private var sets: [DataSet] = []
     private var isSkippingEcho = false
     /// Bytes to scan again, in reverse order. `mayStart`: if the byte is an STX, it may begin a block without an identification before it.

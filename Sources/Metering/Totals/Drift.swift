@@ -1,6 +1,6 @@
-/// The difference between the pulses counted between two corrections and what the display shows, with its most likely cause.
+/// How far the pulses counted from one correction to another deviate from the display, with the most likely cause.
 ///
-/// Computed with the current constant, even from corrections made before the constant was fixed.
+/// Computed with the current constant, even from corrections made before the constant was changed.
 package struct Drift: Hashable, Sendable {
     package enum Cause: Hashable, Sendable {
         /// The difference is at most the last digit of the display plus a pulse in progress.

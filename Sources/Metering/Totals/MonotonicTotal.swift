@@ -4,7 +4,7 @@
 package struct MonotonicTotal: Sendable {
     package enum Verdict: Sendable, Equatable {
         case accepted
-        /// Not published, but not an error: the next reading must confirm it, or it has fewer digits than the known value.
+        /// Not published, but not an error: either the next reading has yet to confirm it, or it has fewer digits than the known value.
         case waiting
         /// No meter can have such a value.
         case impossible
