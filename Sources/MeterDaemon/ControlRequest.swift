@@ -24,19 +24,25 @@ package enum ControlRequest: Equatable {
     }
 }
 
-extension Daemon {
+extension ControlRequest {
     /// Limits the length of the answer: the command that sent the request reads at most 4096 bytes.
     private static let mostProblems = 12
 
+    static func answer(listing problems: [String]) -> String {
+        guard !problems.isEmpty else { return "ok everything works" }
+        let more = problems.count > mostProblems ? "; and \(problems.count - mostProblems) more" : ""
+        return "error " + problems.prefix(mostProblems).joined(separator: "; ") + more
+    }
+}
+
+extension Daemon {
     package func answer(_ line: String) async -> String {
         switch ControlRequest(line) {
         case .showProblem(let meter):
             guard let meter = await aggregator.snapshot[meter] else { return "error no meter named \(meter)" }
             return meter.failure.map { "error \($0)" } ?? "ok being read"
         case .showProblems:
-            let problems = await aggregator.snapshot.problems
-            let more = problems.count > Self.mostProblems ? "; and \(problems.count - Self.mostProblems) more" : ""
-            return problems.isEmpty ? "ok everything works" : "error \(problems.prefix(Self.mostProblems).joined(separator: "; "))\(more)"
+            return ControlRequest.answer(listing: await aggregator.snapshot.problems)
         case .showTotal(let meter):
             guard let meter = await aggregator.snapshot[meter] else { return "error no meter named \(meter)" }
             guard let total = meter.knownTotal else {
