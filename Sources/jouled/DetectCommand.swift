@@ -74,7 +74,7 @@ struct DetectCommand: Command {
         switch detection.outcome {
         case .silent?:
             say(
-                "\(port): \(detection.whatWasHeard); no answer to the sign-on: check the head's position and direction"
+                "\(port): \(detection.whatWasHeard); no answer to the sign-on: check the head's position and orientation"
                     + " (or the meter only answers to its own address: `address`; or it is asleep: `wake_up`;"
                     + " or it is refusing to answer for a minute: try again)")
         case .heard?: say("\(port): \(detection.whatWasHeard): check the head's position, with: jouled watch \(port)")

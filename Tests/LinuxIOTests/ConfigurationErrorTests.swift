@@ -42,10 +42,10 @@ import Testing
         ("registers = [\"1.8.0\", \"1.8.x\"]", "4:23: meter.registers: \"1.8.x\" is not an OBIS code; expected e.g. \"1.8.0\""),
         ("registers = [\"1.8.0\", \"1-0:1.8.0*255\"]", "4:23: meter.registers: \"1-0:1.8.0*255\" is in the list twice"),
         ("registers = [1.8]", "4:14: meter.registers: 1.8 is a number, but expected a string in quotes, e.g. \"1.8.0\""),
-        ("registers = []", "4:13: meter.registers: a list of 0; expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"),
+        ("registers = []", "4:13: meter.registers: a list of 0; expected a list of 1 to 32 registers, e.g. [\"1.8.0\", \"2.8.0\"]"),
         (
             "registers = \"1.8.0\"",
-            "4:13: meter.registers: \"1.8.0\" is a string, but expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"
+            "4:13: meter.registers: \"1.8.0\" is a string, but expected a list of 1 to 32 registers, e.g. [\"1.8.0\", \"2.8.0\"]"
         ),
         ("every = 1", "4:9: meter.every: 1 is a number, but expected a string in quotes, e.g. \"5s\""),
         ("every = true", "4:9: meter.every: true is a boolean, but expected a string in quotes, e.g. \"5s\""),

@@ -82,7 +82,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
             #expect(!actions.sends)
         }
         #expect(applied == [usual, LineSettings(.b2400, .eightNone), usual, LineSettings(.b2400, .eightNone), usual])
-        #expect(problems == ["no data at 9600 Bd 8N1; no data at 2400 Bd 8N1: check the head's position and direction"])
+        #expect(problems == ["no data at 9600 Bd 8N1; no data at 2400 Bd 8N1: check the head's position and orientation"])
         #expect(session.timedOut(start) == [])
         let found = session.received(withParity(modeD + modeD + modeD), session.deadline ?? start)
         #expect(found.problems == [nil] && found.readouts.count == 1)

@@ -76,6 +76,6 @@ import VirtualMeters
         #expect(house.value("grid/availability") == "online")
         house.run(for: .seconds(300))
         #expect(house.value("grid/availability") == "offline")
-        #expect(house.value("grid/problem") == "no data at 9600 Bd 8N1: check the head's position and direction")
+        #expect(house.value("grid/problem") == "no data at 9600 Bd 8N1: check the head's position and orientation")
     }
 }

@@ -94,7 +94,7 @@ extension ConfigurationFormat where Value == [NamedRegister] {
     /// A list of registers, `"1.8.0"` or `"96.7.21=power_failures"`; the name is empty if none is given.
     static var registers: Self {
         Self { list in
-            let expected = "expected a list of 1 to 32, e.g. [\"1.8.0\", \"2.8.0\"]"
+            let expected = "expected a list of 1 to 32 registers, e.g. [\"1.8.0\", \"2.8.0\"]"
             guard case .array(let items) = list.content else { return .failure(Refusal("\(list.summary), but \(expected)")) }
             guard (1...32).contains(items.count) else { return .failure(Refusal("a list of \(items.count); \(expected)")) }
             var registers: [NamedRegister] = []

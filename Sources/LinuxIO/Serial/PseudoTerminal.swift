@@ -18,7 +18,7 @@ package struct PseudoTerminal: SerialTerminal {
         var (master, slave): (Int32, Int32) = (-1, -1)
         var name = [CChar](repeating: 0, count: 128)
         guard openpty(&master, &slave, &name, nil, nil) == 0 else {
-            throw PortError("the kernel refuses a pseudo-terminal: \(String(cString: strerror(errno)))")
+            throw PortError("can't open a pseudo-terminal: \(String(cString: strerror(errno)))")
         }
         _ = fcntl(master, F_SETFD, FD_CLOEXEC)
         _ = fcntl(slave, F_SETFD, FD_CLOEXEC)

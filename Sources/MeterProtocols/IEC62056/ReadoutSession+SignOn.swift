@@ -58,7 +58,7 @@ extension ReadoutSession {
         let advice =
             plan.hasFixedSpeed
             ? "the remote port must be set to \(Self.slow), or the meter must send by itself; also check the head's position"
-            : "a meter may refuse to answer for up to 60 s after an aborted session; otherwise check the head's position and direction"
+            : "a meter may refuse to answer for up to 60 s after an aborted session; otherwise check the head's position and orientation"
         report(problem: "no answer to the sign-on (\(advice)); retrying in \(pause.components.seconds) s")
         rest(until: now + pause)
     }

@@ -116,7 +116,7 @@ package struct PushSession: MeterSession {
         return [.problem("\(heard.description): \(advice)")]
     }
 
-    private var advice: String { heard.isSilent ? "check the head's position and direction" : "check the head's position, and `protocol`" }
+    private var advice: String { "check the head's position\(heard.isSilent ? " and orientation" : ", and `protocol`")" }
 }
 
 /// Holds back each telegram without a checksum until the next one, and delivers it if its totals lie between those of its neighbours.
