@@ -73,8 +73,9 @@ final class RealBroker {
         try await subscriber(retaining: { $0.contains(line) }, by: loop)
     }
 
-    func publish(_ topic: String, _ payload: String, retain: Bool = false) {
-        let options = ["-h", "127.0.0.1", "-p", "\(port)", "-q", "1", "-t", topic, "-m", payload] + (retain ? ["-r"] : [])
+    func publish(_ topic: String, _ payload: String, retain: Bool = false, times: Int = 1) {
+        let options =
+            ["-h", "127.0.0.1", "-p", "\(port)", "-q", "1", "-t", topic, "-m", payload, "--repeat", "\(times)"] + (retain ? ["-r"] : [])
         #expect(ChildProcess.run("/usr/bin/mosquitto_pub", options))
     }
 }
