@@ -81,7 +81,8 @@ package actor OpticalReader {
         var actions = session.opened(clock.now)
         while true {
             do throws(PortError) {
-                try await connection.perform(actions) { await aggregator.note($0, of: name) }
+                // Most bytes cause no action, and even an empty call switches executors twice.
+                if !actions.isEmpty { try await connection.perform(actions) { await aggregator.note($0, of: name) } }
             } catch {
                 return (session, error)
             }

@@ -54,7 +54,7 @@ package actor MQTTPublisher: Sink {
     private let jobs: AsyncStream<Job>
     private let working: AsyncStream<Job>.Continuation
     private var totalCommands = TotalCommands()
-    private var paces: [BridgeCommand: CommandPace] = [:]
+    private var paces: [(command: BridgeCommand, pace: CommandPace)] = []
     private var logPace = LogPace()
     private var isConnected = false
     private var hasSaidGoodbye = false
@@ -104,7 +104,9 @@ package actor MQTTPublisher: Sink {
     /// Publishes until there are no more snapshots, then sends the farewell.
     package func run(_ snapshots: Newest<Snapshot>) async {
         // A restart command may have ended the previous process, so the next restart command is not executed right away.
-        paces = [.read: CommandPace(Self.readEvery), .restart: CommandPace(Self.restartEvery, notBefore: clock.now + Self.restartEvery)]
+        paces = [
+            (.read, CommandPace(Self.readEvery)), (.restart, CommandPace(Self.restartEvery, notBefore: clock.now + Self.restartEvery)),
+        ]
         await recall()
         async let remembered: Void = remember()
         async let worked: Void = work()
@@ -201,7 +203,7 @@ package actor MQTTPublisher: Sink {
 
     private var nextDeadline: Instant? {
         var earliest = min(totalCommands.nextDeadline ?? .distantFuture, logPace.deadline ?? .distantFuture)
-        for pace in paces.values { earliest = min(earliest, pace.nextDeadline ?? .distantFuture) }
+        for (_, pace) in paces { earliest = min(earliest, pace.nextDeadline ?? .distantFuture) }
         if isConnected {
             earliest = min(earliest, publication.nextDeadline ?? .distantFuture, inquiry.nextDeadline ?? .distantFuture)
             for output in outputs { earliest = min(earliest, output.nextDeadline ?? .distantFuture) }
@@ -335,7 +337,7 @@ package actor MQTTPublisher: Sink {
             guard payload.elementsEqual(BridgeCommand.press.utf8) else {
                 return complain("ignored a message on \(topic): only \(BridgeCommand.press) is accepted")
             }
-            paces[command]?.ask()
+            for index in paces.indices where paces[index].command == command { paces[index].pace.ask() }
             await send(obeyDue(clock.now))
         }
     }
@@ -353,7 +355,8 @@ package actor MQTTPublisher: Sink {
     /// Executes the commands that are due; returns what to publish as a result.
     private func obeyDue(_ now: Instant) -> [MQTTMessage] {
         var messages: [MQTTMessage] = []
-        for command in publication.commands where paces[command]?.isDue(now) ?? false {
+        for index in paces.indices where paces[index].pace.isDue(now) {
+            let command = paces[index].command
             say(.notice, "mqtt: asked to \(command.rawValue)\(command == .read ? " everything again" : "")", of: command.rawValue)
             commands[command]?()
             if command == .read { messages += publication.repeated(now: now) }

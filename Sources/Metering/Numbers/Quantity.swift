@@ -124,6 +124,7 @@ extension Quantity: CustomStringConvertible {
     package var description: String {
         // Written from the last digit, then reversed.
         var text = [UInt8](repeating: UInt8(ascii: "0"), count: mantissa == 0 ? 0 : max(exponent, 0))
+        text.reserveCapacity(24)
         var (rest, decimals) = (mantissa.magnitude, max(-exponent, 0))
         repeat {
             text.append(UInt8(ascii: "0") + UInt8(rest % 10))

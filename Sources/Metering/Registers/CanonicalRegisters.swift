@@ -1,6 +1,8 @@
 /// Meters send the same quantity in different registers; here each of these is mapped to the one that `Measurand` uses.
 extension Readout {
     package var canonicalRegisters: [Register] {
+        // The answer to a request for one total, as a polled meter sends several times a second: nothing below applies to it.
+        if !isWhole, registers.count == 1, registers[0].code.d == 8 { return registers }
         var book = RegisterBook(registers)
         for phase in [20, 40, 60] as [UInt8] {
             // Q3D and Hager meters send 21.7.0 with a sign; P1 meters send 22.7.0 as well, for the export.
@@ -60,7 +62,7 @@ private struct RegisterBook {
     private var places: [OBISCode: Int] = [:]
 
     init(_ sent: [Register]) {
-        registers.reserveCapacity(sent.count)
+        registers.reserveCapacity(sent.count + 8)
         for register in sent {
             var code = register.code
             // Old Q3D meters send 1.7.255, a Hager eHZ361L5R sends 1.7.1.

@@ -53,6 +53,8 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
         package var isSlow = false
         /// May be lost (QoS 0), because the next value comes soon.
         package var mayBeLost = false
+        /// A counter that only ever rises.
+        package var isTotal: Bool { kind == .total || kind == .tariff }
         /// A factor is at most 1; anything beyond was misread.
         package var isFactor = false
         /// The unit name of a plain count, for display.
@@ -155,8 +157,7 @@ package enum Measurand: String, Sendable, Hashable, CaseIterable {
 
     package var unit: Unit? { facts.unit }
 
-    /// A counter that only ever rises.
-    package var isTotal: Bool { facts.kind == .total || facts.kind == .tariff }
+    package var isTotal: Bool { facts.isTotal }
 
     package var isDiagnostic: Bool { facts.isDiagnostic }
 

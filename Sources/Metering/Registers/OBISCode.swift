@@ -87,9 +87,26 @@ extension OBISCode: CustomStringConvertible {
     package var printed: String {
         if self == OBISCode(97, 97, 0) { return "F.F" }
         guard a == 1, b == 0 else { return short }
-        let group = (96...99).contains(c) ? ["C", "F", "L", "P"][Int(c) - 96] : String(c)
-        return "\(group).\(d).\(e)" + (f == 255 ? "" : f < 10 ? "*0\(f)" : "*\(f)")
+        // Digit by digit, because this is part of every request, and interpolation takes several times as long.
+        var text: [UInt8] = []
+        text.reserveCapacity(15)
+        if (96...99).contains(c) { text.append(Array("CFLP".utf8)[Int(c) - 96]) } else { append(c, to: &text) }
+        for part in [d, e] {
+            text.append(UInt8(ascii: "."))
+            append(part, to: &text)
+        }
+        if f != 255 {
+            text += f < 10 ? "*0".utf8 : "*".utf8
+            append(f, to: &text)
+        }
+        return String(decoding: text, as: UTF8.self)
     }
+}
+
+private func append(_ number: UInt8, to text: inout [UInt8]) {
+    if number >= 100 { text.append(UInt8(ascii: "0") + number / 100) }
+    if number >= 10 { text.append(UInt8(ascii: "0") + number / 10 % 10) }
+    text.append(UInt8(ascii: "0") + number % 10)
 }
 
 private func digit(_ byte: UInt8) -> Int16? {

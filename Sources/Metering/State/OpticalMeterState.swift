@@ -176,8 +176,10 @@ struct OpticalMeterState: Sendable {
             return false
         case .exchanged(let old): beginAgain(after: old)
         }
-        if let manufacturer = readout.manufacturer, manufacturer.isLabel { snapshot.manufacturer = manufacturer }
-        if let model = readout.model, model.isLabel { snapshot.model = model }
+        if readout.manufacturer != snapshot.manufacturer, let manufacturer = readout.manufacturer, manufacturer.isLabel {
+            snapshot.manufacturer = manufacturer
+        }
+        if readout.model != snapshot.model, let model = readout.model, model.isLabel { snapshot.model = model }
         if let number = serial.number, heard != nil || snapshot.serial != number {
             snapshot.serial = number
             snapshot.values.set(.serial, .text(number), code: heard?.code, at: wall)
@@ -229,13 +231,14 @@ struct OpticalMeterState: Sendable {
             guard measurand.isDiagnostic, text.isLabel else { return }
             snapshot.values.set(measurand, .text(text), code: register.code, at: wall)
         case .number(let number, let sent):
-            guard let unit = measurand.unit else {
-                guard measurand.isDiagnostic else { return recordMomentary(number, of: measurand, register.code, wall: wall) }
+            let facts = measurand.facts
+            guard let unit = facts.unit else {
+                guard facts.isDiagnostic else { return recordMomentary(number, of: measurand, register.code, wall: wall) }
                 return snapshot.values.set(measurand, .text(number.description), code: register.code, at: wall)
             }
             guard let exponent = (sent ?? unit).exponent(to: unit) else { return }
             let value = number.scaled(by: exponent)
-            guard measurand.isTotal else { return recordMomentary(value, of: measurand, register.code, wall: wall) }
+            guard facts.isTotal else { return recordMomentary(value, of: measurand, register.code, wall: wall) }
             // A tariff is missing: the sum of the others is useless.
             guard sums.isWhole(register.code, in: readout) else { return errors += 1 }
             recordTotal(value, of: measurand, register.code, in: readout, wall: wall)

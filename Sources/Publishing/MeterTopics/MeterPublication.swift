@@ -231,12 +231,9 @@ struct MeterPublication: Sendable {
         for index in values.indices where !values[index].awaitsAnnouncement {
             let isNew = values[index].published != values[index].newest
             guard let next = isNew ? values[index].publishedAt + values[index].every : repetition(of: index) else { continue }
-            if next <= now || isNew && (isLast || values[index].published == nil || values[index].mustGoAtOnce) {
-                messages.append(say(index, now: now))
-            }
-            if let next = values[index].published == values[index].newest ? repetition(of: index) : next {
-                due = min(due ?? next, next)
-            }
+            let goes = next <= now || isNew && (isLast || values[index].published == nil || values[index].mustGoAtOnce)
+            if goes { messages.append(say(index, now: now)) }
+            if let next = goes ? repetition(of: index) : next { due = min(due ?? next, next) }
         }
         if let next = publishJSON(now: now, isLast: isLast, into: &messages) { due = min(due ?? next, next) }
         return due
