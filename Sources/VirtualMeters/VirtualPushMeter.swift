@@ -61,6 +61,9 @@ package struct VirtualPushMeter: VirtualMeter {
         (importAtStart + household.importWattSeconds, exportAtStart + household.exportWattSeconds)
     }
 
+    /// The power that the next telegram will show.
+    package var watts: Int64 { household.watts }
+
     private var telegram: [UInt8] {
         switch kind {
         case .sml: sml

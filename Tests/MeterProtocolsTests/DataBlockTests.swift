@@ -5,10 +5,10 @@ import Testing
 @Suite struct DataBlockTests {
     @Test func readsAReadout() {
         let block = "C.1.0(12345678)\r\n1.8.0(0012345.678*kWh)\r\n2.8.0(0000000.000*kWh)\r\nF.F(0000000)\r\n!\r\n"
-        let (registers, badLines) = DataBlock.parse(Array(block.utf8), strict: false)
-        #expect(badLines == 0)
+        let contents = DataBlock.parse(Array(block.utf8), strict: false)
+        #expect(contents.badLines == 0)
         #expect(
-            registers == [
+            contents.registers == [
                 Register(OBISCode(96, 1, 0), .text("12345678")),
                 Register(OBISCode(1, 8, 0), .number(Quantity(12_345_678, exponent: -3), .kilowattHours)),
                 Register(OBISCode(2, 8, 0), .number(Quantity(0, exponent: -3), .kilowattHours)),
@@ -47,8 +47,8 @@ import Testing
         ("1.8.0(-*kWh)", "!"), ("1.8.0(123456789012345678901*kWh)", "!"),
     ])
     func readsLines(_ line: String, _ expected: String) {
-        let (registers, badLines) = DataBlock.parse(Array(line.utf8), strict: false)
-        #expect((registers.map(shown) + (badLines > 0 ? ["!"] : [])).joined(separator: " ") == expected)
+        let contents = DataBlock.parse(Array(line.utf8), strict: false)
+        #expect((contents.registers.map(shown) + (contents.badLines > 0 ? ["!"] : [])).joined(separator: " ") == expected)
     }
 
     @Test(arguments: [
@@ -61,9 +61,9 @@ import Testing
 
     @Test func strictTakesTextsAndUnknownUnitsOfConstants() {
         let block = "1-0:0.3.0*255(1000*imp/kWh)\r\n1-0:96.1.0*255(1XYZ0000000001)\r\n1-0:1.8.0*255()"
-        let (registers, badLines) = DataBlock.parse(Array(block.utf8), strict: true)
-        #expect(badLines == 0)
-        #expect(registers.map(shown) == ["1-0:0.3.0*255=t:1000*imp/kWh", "1-0:96.1.0*255=t:1XYZ0000000001"])
+        let contents = DataBlock.parse(Array(block.utf8), strict: true)
+        #expect(contents.badLines == 0)
+        #expect(contents.registers.map(shown) == ["1-0:0.3.0*255=t:1000*imp/kWh", "1-0:96.1.0*255=t:1XYZ0000000001"])
     }
 
     @Test func historyIsNotTheCurrentValue() {
@@ -93,8 +93,8 @@ import Testing
         "\r\n1.8.0(1*kWh)", "1.8.0(1*kWh)\n\n", "1.8.0(1*kWh)\r\n\u{4}",
     ])
     func endsWhereTheBlockEnds(_ block: String) {
-        let (registers, badLines) = DataBlock.parse(Array(block.utf8), strict: true)
-        #expect(registers.map(shown) == ["1-0:1.8.0*255=1kWh"] && badLines == 0)
+        let contents = DataBlock.parse(Array(block.utf8), strict: true)
+        #expect(contents.registers.map(shown) == ["1-0:1.8.0*255=1kWh"] && contents.badLines == 0)
     }
 
     @Test(arguments: [

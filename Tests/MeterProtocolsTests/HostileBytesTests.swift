@@ -103,8 +103,8 @@ private let manyStarts: [UInt8] = {
         func code(_ index: Int) -> OBISCode { OBISCode(1, 0, UInt8(1 + index / 2560), UInt8(index / 10 % 256), UInt8(index % 10), 0) }
         expectLinear("data lines", 1000) { count in
             let lines = (0..<count).map { "\(code($0).c).\(code($0).d).\(code($0).e)*00(1)\r\n" }.joined()
-            let (registers, badLines) = DataBlock.parse(Array(lines.utf8), strict: false)
-            #expect(registers.count == count && badLines == 0)
+            let contents = DataBlock.parse(Array(lines.utf8), strict: false)
+            #expect(contents.registers.count == count && contents.badLines == 0)
         }
         expectLinear("registers", 1000) { count in
             var state = MeterState()

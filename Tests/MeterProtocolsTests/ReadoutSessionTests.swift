@@ -148,11 +148,10 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         _ = dialogue.receive(Array(readout.suffix(1)), after: .milliseconds(1))
         _ = dialogue.wait()
     }
-    let rest = LineSettings(.b9600).duration(of: readout.count - 40)
-    let character = LineSettings(.b9600).duration(of: 1)
-    let identifying = [Duration.milliseconds(130), .milliseconds(200)]
+    let rest = LineSettings(.b9600).duration(of: readout.count - 40) - .milliseconds(20)
+    let identifying = [Duration.milliseconds(130), .milliseconds(180)]
     #expect(pauses.prefix(4) == [identifying[0], nil, nil, nil], "how long they are nobody knows yet")
-    #expect(pauses[4...].prefix(4) == [identifying[1], nil, rest, character])
+    #expect(pauses[4...].prefix(4) == [identifying[1], nil, rest, nil], "the last 20 ms are not gathered")
 }
 
 @Suite struct ReadoutSessionTests {

@@ -6,9 +6,9 @@ import Testing
 @Suite struct UsualLengthTests {
     private static let line = LineSettings(.b9600)
 
-    /// The time for the rest of a message of 100 characters: ten bits each at 9600 Bd.
+    /// The time for the rest of a message of 100 characters, ten bits each at 9600 Bd, until 20 ms before its end.
     private static let rests: [(length: Int, rest: Duration?)] = [
-        (0, nil), (1, .microseconds(103_125)), (99, .nanoseconds(1_041_666)), (100, nil), (101, nil),
+        (0, nil), (1, .microseconds(83_125)), (80, .nanoseconds(833_333)), (81, nil), (99, nil), (100, nil), (101, nil),
     ]
 
     @Test(arguments: rests) func theRestOfAMessage(_ length: Int, _ rest: Duration?) {
@@ -18,12 +18,23 @@ import Testing
         #expect(usual.rest(after: length, on: Self.line) == rest)
     }
 
-    /// 240 characters at 9600 Bd take a quarter of a second.
-    @Test(arguments: [(240, 250_000_000), (241, 250_000_000), (239, 248_958_333)] as [(Int, Int64)])
+    /// 259 characters at 9600 Bd take 270 ms.
+    @Test(arguments: [(260, 250_000_000), (259, 249_791_666)] as [(Int, Int64)])
     func waitsAQuarterOfASecondAtMost(_ missing: Int, _ nanoseconds: Int64) {
         var usual = UsualLength()
         usual.note(missing + 1)
         #expect(usual.rest(after: 1, on: Self.line) == .nanoseconds(nanoseconds))
+    }
+
+    /// The shortest of the last four.
+    @Test func messagesOfVariousLengths() {
+        var usual = UsualLength()
+        var missing: [Int?] = []
+        for length in [300, 100, 200, 210, 220, 230] {
+            usual.note(length)
+            missing.append(usual.missing(after: 10))
+        }
+        #expect(missing == [290, 90, 90, 90, 90, 190])
     }
 
     @Test func noiseIsNoLongerThan64KiB() { #expect(UsualLength.longest == 65_536) }

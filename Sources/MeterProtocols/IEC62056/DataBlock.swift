@@ -1,10 +1,18 @@
 import Metering
 
+/// What was found in data lines.
+package struct DataLineContents: Sendable {
+    package var registers: [Register] = []
+    /// The shape of each register's line, if the telegram has no block check.
+    package var shapes: [UInt64] = []
+    package var badLines = 0
+}
+
 /// The data lines of a readout, or the one data set that answers a read command.
 package enum DataBlock {
     /// Parses what is between STX (in mode D: the blank line) and `!`, ETX or EOT. The delimiters and the parity bits may be included.
     /// `strict` is for telegrams without a block check: they have to be discarded if `badLines` is above 0.
-    package static func parse(_ bytes: [UInt8], strict: Bool) -> (registers: [Register], badLines: Int) {
+    package static func parse(_ bytes: [UInt8], strict: Bool) -> DataLineContents {
         let text = bytes.map { $0 & 0x7F }
         return parse(text: text, in: 0..<end(of: text), strict: strict)
     }
@@ -14,7 +22,7 @@ package enum DataBlock {
     }
 
     /// Parses data lines from which parity bits, ETX and EOT have been removed.
-    static func parse(text: [UInt8], in range: Range<Int>, strict: Bool) -> (registers: [Register], badLines: Int) {
+    static func parse(text: [UInt8], in range: Range<Int>, strict: Bool) -> DataLineContents {
         var lines = DataLines(text, in: range)
         var entries: [Entry] = []
         // A line usually has 20 characters or more.
@@ -35,7 +43,8 @@ package enum DataBlock {
                     continue
                 }
                 switch set.reading(of: code, in: text, strict: strict) {
-                case .value(let value): entries.append(Entry(code: code, value: value))
+                case .value(let value):
+                    entries.append(Entry(code: code, value: value, shape: strict ? text.shape(of: set.range) : 0))
                 case .empty: entries.append(Entry(code: code, value: nil))
                 case .corrupt:
                     entries.append(Entry(code: code, value: nil))
@@ -44,7 +53,9 @@ package enum DataBlock {
             }
             if isBad { badLines += 1 }
         }
-        return (settle(entries), badLines)
+        var contents = settle(entries)
+        contents.badLines = badLines
+        return contents
     }
 
     package enum Answer: Hashable, Sendable {
@@ -75,23 +86,26 @@ package enum DataBlock {
     private struct Entry {
         var code: OBISCode
         var value: RegisterValue?
+        var shape: UInt64 = 0
     }
 
     /// Of two data sets with the same address, the first is used, even if it is empty: the ZMD310 reuses `32.7.0` for something else.
-    private static func settle(_ entries: [Entry]) -> [Register] {
+    private static func settle(_ entries: [Entry]) -> DataLineContents {
         let siblings = Siblings(entries)
         var seen = Seen()
-        var registers: [Register] = []
-        registers.reserveCapacity(entries.count)
+        var contents = DataLineContents()
+        contents.registers.reserveCapacity(entries.count)
+        contents.shapes.reserveCapacity(entries.count)
         for entry in entries {
             var code = entry.code
             // An Apator sends its current value as `1.8.0*00`, without a `1.8.0`. On other meters `1.8.0*00` is a value of the history.
             if code.f == 0, code.isMeasured, siblings.areNone(of: code.current) { code = code.current }
             guard seen.insert(code.key) else { continue }
             guard let value = entry.value else { continue }
-            registers.append(Register(code, value.withUnit { siblings.unit(of: code.current) ?? code.customaryUnit }))
+            contents.registers.append(Register(code, value.withUnit { siblings.unit(of: code.current) ?? code.customaryUnit }))
+            contents.shapes.append(entry.shape)
         }
-        return registers
+        return contents
     }
 
     /// Up to this many entries are searched linearly, which is faster than any table.

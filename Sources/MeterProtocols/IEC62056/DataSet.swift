@@ -8,6 +8,9 @@ package struct DataSet: Hashable, Sendable {
     /// `nil` if there is no `*`; may be empty: `(013925.5*)`.
     package var unit: Range<Int>?
 
+    /// From the first character of the address to the closing bracket.
+    var range: Range<Int> { address.lowerBound..<((unit ?? value).upperBound + 1) }
+
     /// Appends the data sets of one line, with or without parity bits; returns `false` if the line is malformed. The length limits are
     /// higher than the standard's (16, 128, 16), because meters exceed them.
     package static func parse(
@@ -79,6 +82,25 @@ extension [UInt8] {
         while start < end, self[start] == UInt8(ascii: " ") { start += 1 }
         while start < end, self[end - 1] == UInt8(ascii: " ") { end -= 1 }
         return start..<end
+    }
+
+    /// A hash of the characters, FNV-1a, in which all digits of values are the same, also hexadecimal ones. Lines of the same shape have the
+    /// same codes, lengths, units, signs, and digits before and after the point.
+    func shape(of range: Range<Int>) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var isInValue = false
+        for index in range {
+            var character = self[index]
+            switch character {
+            case UInt8(ascii: "("): isInValue = true
+            case UInt8(ascii: "*"), UInt8(ascii: ")"): isInValue = false
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: "a")...UInt8(ascii: "f"):
+                if isInValue { character = UInt8(ascii: "0") }
+            default: break
+            }
+            hash = (hash ^ UInt64(character)) &* 0x100_0000_01B3
+        }
+        return hash
     }
 
     func string(_ range: Range<Int>) -> String { String(decoding: self[range], as: UTF8.self) }

@@ -230,22 +230,29 @@ extension IECDecoder {
         // In 7E1 characters that were read as 8N1, bit 7 is the parity of every character; otherwise it is set in none.
         guard pending.allSatisfy({ $0 < 0x80 }) || pending.allSatisfy({ $0.nonzeroBitCount % 2 == 0 }) else { return fail(.wrongParity) }
         let text = pending.map { $0 & 0x7F }
-        let (registers, badLines) = DataBlock.parse(text: text, in: linesStart..<text.count, strict: true)
-        guard badLines == 0 else { return fail(.corruptLine) }
-        deliver(registers, isPush: hasBlankLine, isChecked: false)
+        let contents = DataBlock.parse(text: text, in: linesStart..<text.count, strict: true)
+        guard contents.badLines == 0 else { return fail(.corruptLine) }
+        if contents.registers.isEmpty {
+            found.append(.noise(.withoutRegisters))
+        } else {
+            var readout = readout(contents.registers, isWhole: true)
+            readout.source = hasBlankLine ? .d0Push : .iec62056
+            readout.isChecked = false
+            readout.hasParity = pending.contains { $0 >= 0x80 }
+            readout.shapes = contents.shapes
+            found.append(.readout(readout))
+        }
         state = .idle
     }
 
-    private mutating func deliver(
-        _ registers: [Register], badLines: Int = 0, isPush: Bool = false, isChecked: Bool = true, isWhole: Bool = true
-    ) {
+    private mutating func deliver(_ registers: [Register], badLines: Int = 0, isWhole: Bool) {
         if registers.isEmpty { return found.append(.noise(.withoutRegisters)) }
-        var readout = Readout(
-            registers, manufacturer: identification?.manufacturer, model: identification?.model, isWhole: isWhole, at: now)
-        readout.source = isPush ? .d0Push : .iec62056
-        readout.isChecked = isChecked
-        found.append(.readout(readout))
+        found.append(.readout(readout(registers, isWhole: isWhole)))
         if badLines > 0 { found.append(.noise(.unreadableLines(badLines))) }
+    }
+
+    private func readout(_ registers: [Register], isWhole: Bool) -> Readout {
+        Readout(registers, manufacturer: identification?.manufacturer, model: identification?.model, isWhole: isWhole, at: now)
     }
 }
 
@@ -325,8 +332,8 @@ extension IECDecoder {
         let end = whole.dropLast().lastIndex { $0 != ControlCharacter.cr && $0 != ControlCharacter.lf }
         let hasEndMark = end.map { whole[$0] == UInt8(ascii: "!") } ?? false
         guard !hasEndMark && !isPartial else {
-            let (registers, badLines) = DataBlock.parse(text: whole, in: 0..<(whole.count - 1), strict: false)
-            return deliver(registers, badLines: badLines, isWhole: hasEndMark)
+            let contents = DataBlock.parse(text: whole, in: 0..<(whole.count - 1), strict: false)
+            return deliver(contents.registers, badLines: contents.badLines, isWhole: hasEndMark)
         }
         // A readout without its `!`: the ETX was a corrupted byte, and the check matched by chance.
         guard !isReadout else { return found.append(.noise(.cutOff)) }

@@ -184,7 +184,8 @@ package struct ReadoutSession: MeterSession {
         default: return nil
         }
         // At 300 Bd the bytes arrive one by one.
-        return usual.rest(after: incoming.count, on: line) ?? (line.speed <= .b600 ? .milliseconds(130) : nil)
+        if line.speed <= .b600, usual.missing(after: incoming.count) == nil { return .milliseconds(130) }
+        return usual.rest(after: incoming.count, on: line)
     }
 
     // MARK: The meter's reaction time

@@ -3,7 +3,7 @@ import Metering
 /// Listens to a meter that pushes, and looks for the speed at which it does.
 ///
 /// Mode D has no check but the parity of its characters, and a port that checks parity itself does not report which characters were
-/// wrong. Two flipped bits in one character go unnoticed, so a telegram without a checksum is held back until the next one confirms it.
+/// wrong. So the port is read without parity, and `UncheckedReadouts` decides what to deliver.
 package struct PushSession: MeterSession {
     /// How long a meter may be silent before the session gives up a speed that has worked.
     private static let longestSilence = Duration.seconds(120)
@@ -117,54 +117,4 @@ package struct PushSession: MeterSession {
     }
 
     private var advice: String { "check the head's position\(heard.isSilent ? " and orientation" : ", and `protocol`")" }
-}
-
-/// Holds back each telegram without a checksum until the next one, and delivers it if its totals lie between those of its neighbours.
-struct UncheckedReadouts {
-    enum Verdict { case deliver(Readout), wait, refuse }
-
-    /// After this many consecutive refusals the last readout is forgotten: the meter was probably replaced.
-    private static let refusalsAllowed = 5
-
-    private var last: Readout?
-    /// One or two pending readouts. If two contradict each other, the next one shows which was corrupted.
-    private var candidates: [Readout] = []
-    private var refusals = 0
-
-    mutating func admit(_ readout: Readout) -> Verdict {
-        guard !readout.isChecked else { return .deliver(readout) }
-        guard !candidates.isEmpty else {
-            candidates = [readout]
-            return .wait
-        }
-        let good = candidates.first { candidate in
-            Self.fits(candidate, before: readout) && last.map { Self.fits($0, before: candidate) } ?? true
-        }
-        guard let good else {
-            candidates = candidates.suffix(1) + [readout]
-            refusals += 1
-            if refusals >= Self.refusalsAllowed { (last, refusals) = (nil, 0) }
-            return .refuse
-        }
-        candidates = [readout]
-        refusals = 0
-        defer { last = good }
-        // The first readout is not delivered: without an earlier one, a total that is too low can't be noticed.
-        return last == nil ? .wait : .deliver(good)
-    }
-
-    /// Whether both readouts are from the same meter, with the same registers and no total that fell.
-    private static func fits(_ earlier: Readout, before later: Readout) -> Bool {
-        guard earlier.model == later.model, earlier.manufacturer == later.manufacturer, earlier.number == later.number,
-            earlier.registers.count == later.registers.count
-        else { return false }
-        for (before, after) in zip(earlier.registers, later.registers) {
-            guard before.code == after.code else { return false }
-            guard before.code.isRisingCounter else { continue }
-            guard case .number(let low, let unit) = before.value, case .number(let high, let other) = after.value, unit == other,
-                low <= high
-            else { return false }
-        }
-        return true
-    }
 }

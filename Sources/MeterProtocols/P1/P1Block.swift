@@ -7,10 +7,9 @@ enum P1Block {
     private static let longestContent = 2048
 
     /// Parses the lines between the identification and the `!`. The parity bits must have been removed; `badLines` is as in `DataBlock`.
-    static func parse(_ text: [UInt8], in range: Range<Int>, strict: Bool) -> (registers: [Register], badLines: Int) {
-        var registers: [Register] = []
-        registers.reserveCapacity(range.count / 25)
-        var badLines = 0
+    static func parse(_ text: [UInt8], in range: Range<Int>, strict: Bool) -> DataLineContents {
+        var contents = DataLineContents()
+        contents.registers.reserveCapacity(range.count / 25)
         /// The register and the unit that a `24.3.0` line announced for the line after it.
         var announced: (code: OBISCode, unit: Range<Int>)?
         var sets: [DataSet] = []
@@ -20,7 +19,7 @@ enum P1Block {
             guard DataSet.parse(text, line, longestContent: longestContent, into: &sets), case let first = sets[0],
                 sets.dropFirst().allSatisfy({ $0.address.isEmpty })
             else {
-                badLines += 1
+                contents.badLines += 1
                 continue
             }
             var isGood = false
@@ -29,25 +28,27 @@ enum P1Block {
             if first.address.isEmpty {
                 if let before, sets.count == 1 {
                     let set = DataSet(address: first.address, value: first.value, unit: before.unit)
-                    isGood = add(set, text, as: before.code, strict, &registers)
+                    isGood = add(set, text, as: before.code, strict, &contents.registers)
                 }
             } else if let code = first.code(in: text) {
                 if code.c == 24, code.d == 3, sets.count >= 6, let named = OBISCode(text, sets[4].value) {
                     // Some meters send the value on the same line.
                     if sets.count == 7 {
                         let set = DataSet(address: first.address, value: sets[6].value, unit: sets[5].value)
-                        isGood = add(set, text, as: named, strict, &registers)
+                        isGood = add(set, text, as: named, strict, &contents.registers)
                     } else {
                         announced = (named, sets[5].value)
                         isGood = sets.count == 6
                     }
                 } else {
-                    isGood = add(sets, text, of: code, strict, &registers)
+                    isGood = add(sets, text, of: code, strict, &contents.registers)
                 }
             }
-            if !isGood { badLines += 1 }
+            if !isGood { contents.badLines += 1 }
+            // Each line adds one register at most.
+            if strict, contents.registers.count > contents.shapes.count { contents.shapes.append(text.shape(of: line)) }
         }
-        return (registers, badLines)
+        return contents
     }
 
     private static func add(

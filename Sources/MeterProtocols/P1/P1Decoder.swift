@@ -129,9 +129,10 @@ package struct P1Decoder: PushDecoder {
         let text = telegram[..<checkStart].map { $0 & 0x7F }
         let lineEnd = text.firstIndex { $0 == ControlCharacter.cr || $0 == ControlCharacter.lf } ?? text.endIndex
         guard let identification = Identification(line: text[..<lineEnd]) else { return failAtEnd(.malformed) }
-        let (registers, badLines) = P1Block.parse(text, in: lineEnd..<(checkStart - 1), strict: !isChecked)
+        let contents = P1Block.parse(text, in: lineEnd..<(checkStart - 1), strict: !isChecked)
+        let registers = contents.registers
         if !isChecked {
-            guard badLines == 0 else { return failAtEnd(.corruptLine) }
+            guard contents.badLines == 0 else { return failAtEnd(.corruptLine) }
             guard !P1Block.hasVersion(registers) else { return failAtEnd(.wrongCheck) }
             guard !mustBeCertain || P1Block.isUnmistakable(registers) else { return state = .idle }
         }
@@ -141,8 +142,12 @@ package struct P1Decoder: PushDecoder {
         readout.source = .p1
         readout.serial = P1Block.serial(registers)
         readout.isChecked = isChecked
+        if !isChecked {
+            readout.hasParity = telegram.contains { $0 >= 0x80 }
+            readout.shapes = contents.shapes
+        }
         found.append(.readout(readout))
-        if badLines > 0 { note(.unreadableLines(badLines)) }
+        if contents.badLines > 0 { note(.unreadableLines(contents.badLines)) }
     }
 
     /// Fails at the end of a telegram, which may also be the end of the telegram that began inside a line.

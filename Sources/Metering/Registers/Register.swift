@@ -50,8 +50,13 @@ package struct Readout: Hashable, Sendable {
     /// The number printed on the meter, if the protocol sends it outside the registers.
     package var serial: String?
     package var source = MeterProtocol.iec62056
-    /// The telegram had a checksum; mode D, DSMR before 4, and lines copied from a terminal have none.
+    /// The telegram had a checksum; mode D, DSMR before 4, and lines copied from a terminal have none. `UncheckedReadouts` sets it as well
+    /// for telegrams that are as good as checked.
     package var isChecked = true
+    /// Without a checksum: the parity bit of every character was received, and is right.
+    package var hasParity = false
+    /// Without a checksum, for each register: the text of its line except for the digits, as a hash.
+    package var shapes: [UInt64] = []
     /// Contains everything that the meter sends: a complete telegram or readout. False for registers that were read one by one, and for a
     /// readout of which parts were removed.
     package var isWhole: Bool

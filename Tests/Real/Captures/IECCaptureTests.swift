@@ -50,10 +50,10 @@ import Testing
             }
             // The data lines alone: even in damaged or truncated recordings each line can be parsed.
             let lines = lines(of: bytes)
-            let (registers, badLines) = DataBlock.parse(Array(lines), strict: false)
-            if Self.several[name] == nil { values += compare(registers, with: expected, name) }
+            let contents = DataBlock.parse(Array(lines), strict: false)
+            if Self.several[name] == nil { values += compare(contents.registers, with: expected, name) }
             #expect(
-                badLines == ["EASYMETER_Q3D_bit_errors": 2, "EASYMETER_Q3D_broken": 3, "EASYMETER_T3D_double_number": 1][name] ?? 0,
+                contents.badLines == ["EASYMETER_Q3D_bit_errors": 2, "EASYMETER_Q3D_broken": 3, "EASYMETER_T3D_double_number": 1][name] ?? 0,
                 "\(name)")
         }
         print("IEC captures: \(accepted) decoded, \(rejected) rejected, \(values) values compared")
