@@ -65,7 +65,8 @@ struct NoisyLine {
             let isHurt = disturbed.advance(to: now) != undisturbed.advance(to: now)
             let energy = undisturbed.energy
             sent.append(
-                Telegram(imported: energy.imported * 100 / 36, exported: energy.exported * 100 / 36, watts: undisturbed.watts, isHurt: isHurt))
+                Telegram(
+                    imported: energy.imported * 100 / 36, exported: energy.exported * 100 / 36, watts: undisturbed.watts, isHurt: isHurt))
         }
         telegrams = sent.count
         hurt = sent.count { $0.isHurt }

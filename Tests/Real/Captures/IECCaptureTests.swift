@@ -53,7 +53,8 @@ import Testing
             let contents = DataBlock.parse(Array(lines), strict: false)
             if Self.several[name] == nil { values += compare(contents.registers, with: expected, name) }
             #expect(
-                contents.badLines == ["EASYMETER_Q3D_bit_errors": 2, "EASYMETER_Q3D_broken": 3, "EASYMETER_T3D_double_number": 1][name] ?? 0,
+                contents.badLines == ["EASYMETER_Q3D_bit_errors": 2, "EASYMETER_Q3D_broken": 3, "EASYMETER_T3D_double_number": 1][name]
+                    ?? 0,
                 "\(name)")
         }
         print("IEC captures: \(accepted) decoded, \(rejected) rejected, \(values) values compared")
