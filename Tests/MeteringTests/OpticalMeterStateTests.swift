@@ -16,9 +16,9 @@ private struct Optical {
     )
     var seconds = 0
 
-    mutating func read(_ registers: [Register], after pause: Int = 1, source: MeterProtocol = .sml) {
+    mutating func read(_ registers: [Register], after pause: Int = 1, source: MeterProtocol = .sml, isWhole: Bool = true) {
         seconds += pause
-        var readout = Readout(registers, at: start + .seconds(seconds))
+        var readout = Readout(registers, isWhole: isWhole, at: start + .seconds(seconds))
         readout.source = source
         meter.record(readout, wall: wall)
     }
@@ -168,6 +168,73 @@ private struct Optical {
         #expect(meter.problem == "the meter only shows whole kWh, and no power, until its PIN is entered")
         meter.read([number(1, 8, 0, "2043.001", .kilowattHours)])
         #expect(meter.problem == nil)
+    }
+
+    // MARK: What is expected
+
+    struct FirstReading: Sendable {
+        var registers: [Register]
+        var source = MeterProtocol.sml
+        var isWhole = true
+        var isEstimated: Bool
+    }
+
+    private static let firstReadings: [FirstReading] = [
+        FirstReading(registers: [number(1, 8, 0, "2043.264", .kilowattHours)], source: .iec62056, isEstimated: true),
+        FirstReading(registers: [number(2, 8, 0, "13.5", .kilowattHours)], source: .iec62056, isWhole: false, isEstimated: true),
+        FirstReading(registers: [number(1, 8, 1, "2043.264", .kilowattHours)], source: .iec62056, isEstimated: true),
+        FirstReading(registers: [number(1, 8, 0, "2043264", .wattHours)], isEstimated: true),
+        // The sum of the tariffs is unknown; the next readout may contain power; whole kWh.
+        FirstReading(registers: [number(1, 8, 1, "2043.264", .kilowattHours)], source: .iec62056, isWhole: false, isEstimated: false),
+        FirstReading(registers: [number(1, 8, 0, "2043264", .wattHours)], isWhole: false, isEstimated: false),
+        FirstReading(registers: [number(1, 8, 0, "2043", .kilowattHours)], isEstimated: false),
+        FirstReading(registers: [number(1, 8, 0, "2043000", .wattHours)], isEstimated: false),
+        FirstReading(registers: [number(1, 8, 0, "2043", .kilowattHours)], source: .iec62056, isEstimated: false),
+        // Other registers.
+        FirstReading(registers: [number(3, 8, 0, "2043.264", .kilovarHours)], source: .iec62056, isEstimated: false),
+        FirstReading(registers: [number(1, 8, 0, "2043.264", .kilowattHours), number(16, 7, 0, "5", .watts)], isEstimated: false),
+        FirstReading(
+            registers: [number(1, 7, 0, "0.5", .kilowatts), number(1, 8, 0, "2043.264", .kilowattHours)], source: .iec62056,
+            isEstimated: false),
+        // Power beyond any connection was misread, but the meter has a register for it.
+        FirstReading(
+            registers: [number(1, 7, 0, "99999", .kilowatts), number(1, 8, 0, "2043.264", .kilowattHours)], source: .iec62056,
+            isEstimated: false),
+    ]
+
+    @Test(arguments: firstReadings) func anEstimateIsExpected(_ first: FirstReading) {
+        var meter = Optical()
+        #expect(meter.meter.snapshot.expected == [])
+        meter.read(first.registers, source: first.source, isWhole: first.isWhole)
+        #expect(meter.meter.snapshot.expected == (first.isEstimated ? [.power, .powerError] : []))
+        #expect(meter[.powerError] == nil)
+    }
+
+    /// The first Wh shows that the decimals are real, and the PIN that there is power.
+    @Test func whatIsExpectedMayChange() {
+        var meter = Optical()
+        meter.read([number(1, 8, 0, "2043.000", .kilowattHours)])
+        #expect(meter.meter.snapshot.expected == [])
+        for second in 0...200 {
+            meter.read([number(1, 8, 0, "2043.\(100 + second / 12)", .kilowattHours)], after: second == 0 ? 3600 : 1)
+        }
+        #expect(meter.meter.snapshot.expected == [.power, .powerError] && meter[.power] == "300" && meter[.powerError] != nil)
+        meter.read([number(1, 8, 0, "2043.117", .kilowattHours), number(16, 7, 0, "280", .watts)])
+        #expect(meter.meter.snapshot.expected == [] && meter[.power] == "280" && meter[.powerError] == nil)
+        meter.read([number(1, 8, 0, "2043.118", .kilowattHours)])
+        #expect(meter.meter.snapshot.expected == [], "a meter that has sent its power will send it again")
+    }
+
+    @Test func nothingIsExpectedOfAnotherMeter() {
+        var meter = Optical()
+        meter.read([Register(OBISCode(96, 1, 0), .text("1")), number(1, 8, 0, "2043.264", .kilowattHours)], source: .iec62056)
+        let other = Register(OBISCode(96, 1, 0), .text("2"))
+        for _ in 1...2 {
+            meter.read([other, number(1, 8, 0, "7", .kilowattHours)], after: 59, source: .iec62056)
+            #expect(meter.meter.snapshot.expected == [.power, .powerError])
+        }
+        meter.read([other, number(1, 8, 0, "7", .kilowattHours)], after: 59, source: .iec62056)
+        #expect(meter.meter.snapshot.serial == "2" && meter.meter.snapshot.expected == [])
     }
 
     // MARK: Identity

@@ -33,6 +33,7 @@ private struct Line {
     /// Pulses of 1 Wh every 3.6 s, with contact and timestamp exact to 2 ms: 1000 W, at most 0.6 W more.
     @Test func powerAndItsError() {
         var line = Line()
+        #expect(line.meter.snapshot.expected == [.power, .powerError])
         line.pulse(0)
         #expect(line[.power] == nil && line[.powerError] == nil)
         line.pulse(3.6)
@@ -44,6 +45,7 @@ private struct Line {
         #expect(other[.power] == "1250")
         // And 100 L per hour.
         var water = Line(unit: .cubicMetres)
+        #expect(water.meter.snapshot.expected == [.flow])
         water.pulse(0)
         water.pulse(36)
         #expect(water[.flow] == "0.100" && water[.power] == nil && water[.powerError] == nil)

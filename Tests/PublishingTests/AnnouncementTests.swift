@@ -1,4 +1,5 @@
 import HomeAssistant
+import JSONReading
 import Metering
 import Publishing
 import Testing
@@ -240,6 +241,75 @@ import Testing
         let (after, _) = successor(of: before, discovery: .device) { $0.others = [] }
         #expect(after.homeAssistant.state("sensor jouled_G1_volume") == "unavailable")
         #expect(!after.homeAssistant.deleted.contains { $0.contains("G1") } && after.homeAssistant.complaints == [])
+    }
+
+    // MARK: What is expected
+
+    /// The entity is there before its value, and the value needs no other announcement.
+    @Test(arguments: [DiscoveryForm.device, .components]) func announcesWhatIsExpected(form: DiscoveryForm) throws {
+        var bench = PublicationBench(every: .zero, discovery: form)
+        bench.meter.expected = [.power, .powerError]
+        bench.others = [MeterSnapshot(name: "heat", title: "Heat pump", kind: .pulse(.water), volumeUnit: .cubicMetres)]
+        bench.others[0].isAvailable = true
+        bench.others[0].expected = [.flow]
+        _ = bench.connect()
+        let messages = bench.read([.energyImport: number("5.0")])
+        let power = "sensor jouled_4711_power"
+        #expect(bench.homeAssistant.state(power) == "unknown" && bench.homeAssistant.state("\(power)_error") == "unknown")
+        #expect(bench.homeAssistant.state("sensor jouled_heat_flow") == "unknown")
+        #expect(messages.payloads("jouled/grid/power") == [] && messages.payloads("jouled/grid/power_error") == [])
+        #expect(messages.payloads("jouled/grid/json").first?.contains("power") == false)
+        bench.wait(.seconds(60))
+        bench.others[0].values.set(.flow, number("0.1"))
+        let more = bench.read([.power: number("300"), .powerError: number("9")])
+        #expect(!more.contains { $0.topic.hasPrefix("homeassistant/") })
+        #expect(bench.homeAssistant.state(power) == "300" && bench.homeAssistant.state("sensor jouled_heat_flow") == "0.1")
+        #expect(bench.pass(.seconds(1200)).allSatisfy { !$0.1.topic.hasPrefix("homeassistant/") })
+        #expect(bench.homeAssistant.complaints == [] && bench.homeAssistant.deleted == [])
+    }
+
+    /// The meter sends its power itself: before an estimate was made, or after.
+    @Test(arguments: [DiscoveryForm.device, .components], [false, true])
+    func takesBackWhatIsNoLongerExpected(form: DiscoveryForm, isEstimated: Bool) {
+        var bench = PublicationBench(every: .zero, discovery: form)
+        bench.meter.expected = [.power, .powerError]
+        _ = bench.connect()
+        _ = bench.read([.energyImport: number("5.0"), .energyImportT2: number("0.0")])
+        if isEstimated { _ = bench.read([.power: number("300"), .powerError: number("9")]) }
+        bench.wait(.seconds(60))
+        bench.meter.expected = []
+        bench.meter.values.set(.powerError, nil)
+        let messages = bench.read([.power: number("290")])
+        #expect(bench.homeAssistant.deleted == ["sensor jouled_4711_power_error"] && bench.homeAssistant.complaints == [])
+        #expect(bench.homeAssistant.state("sensor jouled_4711_power") == "290")
+        #expect(bench.homeAssistant.retained["jouled/grid/power_error"] == nil)
+        #expect(messages.payloads("jouled/grid/json").first?.contains("power_error") == false)
+        let tariff = bench.homeAssistant.entities["sensor jouled_4711_energy_import_t2"]?.config.own["enabled_by_default"]
+        #expect(tariff == .bool(false), "it is still idle")
+        let new = bench.homeAssistant.restarted()
+        #expect(new.complaints == [] && Set(new.entities.keys) == ids(bench))
+    }
+
+    /// What is expected stays announced, however long it takes.
+    @Test(arguments: [DiscoveryForm.device, .components]) func aRestartKeepsWhatIsExpected(form: DiscoveryForm) {
+        var before = PublicationBench(every: .zero, discovery: form)
+        before.meter.expected = [.power, .powerError]
+        _ = before.connect()
+        _ = before.read([.energyImport: number("5.0")])
+        // The next process knows only after its first reading what to expect.
+        var (after, messages) = successor(of: before, discovery: form) { next in
+            next.meter.values = [:]
+            next.meter.expected = []
+        }
+        after.meter.expected = [.power, .powerError]
+        messages += after.read([.energyImport: number("5.0")])
+        for _ in 1...20 {
+            after.wait(.seconds(61))
+            messages += after.read([:])
+        }
+        #expect(ids(after) == ids(before) && after.homeAssistant.deleted == [] && after.homeAssistant.complaints == [])
+        #expect(!messages.contains { $0.payload.isEmpty })
+        #expect(after.publication.announcements == before.publication.announcements)
     }
 
     @Test func aRestartChangesNothing() {

@@ -131,6 +131,7 @@ struct OpticalMeterState: Sendable {
             snapshot.values.set(.meterClockOffset, .number(Quantity(offset)), at: wall)
         }
         estimatePower(wall: wall)
+        expectPower(after: readout)
     }
 
     private mutating func recordNamed(in readout: Readout, wall: WallTime) {
@@ -209,6 +210,7 @@ struct OpticalMeterState: Sendable {
         snapshot.named = snapshot.named.map { NamedRegister($0.code, name: $0.name) }
         named = NamedRegisters(snapshot.named)
         sendsPower = false
+        snapshot.expected = []
         forgetSteps()
         clock = MeterClock()
         snapshot.values.removeAll { !$0.isDiagnostic || $0 == .meterClockOffset }
@@ -288,23 +290,45 @@ struct OpticalMeterState: Sendable {
     private mutating func recordMomentary(_ value: Quantity, of measurand: Measurand, _ code: OBISCode, wall: WallTime) {
         if let bound = measurand.bound(maxPower: maxPower), value > bound || value < bound.negated {
             // From now on power is not estimated either: a meter that has sent its power will send it again.
-            if measurand == .power || measurand == .powerImport { sendsPower = true }
+            if measurand == .power || measurand == .powerImport { takePowerFromMeter() }
             errors += 1
             valueProblem = "\(measurand.rawValue) is more than a connection of \(maxPower) W allows: not published"
             return
         }
         snapshot.values.set(measurand, .number(value), code: code, at: wall)
         switch measurand {
-        case .power: sendsPower = true
+        case .power: takePowerFromMeter()
         case .powerImport, .powerExport:
             guard case .number(let power)? = snapshot.values[.powerImport] else { return }
-            sendsPower = true
+            takePowerFromMeter()
             guard case .number(let export)? = snapshot.values[.powerExport] else {
                 return snapshot.values.set(.power, .number(power), code: code, at: wall)
             }
             if let net = Quantity.adding(power, export.negated) { snapshot.values.set(.power, .number(net), at: wall) }
         default: break
         }
+    }
+
+    private mutating func takePowerFromMeter() {
+        guard !sendsPower else { return }
+        sendsPower = true
+        snapshot.expected = []
+        // The error of the last estimate does not apply to the power that the meter sends.
+        snapshot.values.removeAll { $0 == .powerError }
+    }
+
+    /// Announces that power will be estimated. A meter that pushes sends its power, if it has any, in every whole telegram. The registers of
+    /// one that is asked arrive one by one, so its power may still follow; then the announcement is corrected.
+    private mutating func expectPower(after readout: Readout) {
+        guard !sendsPower, snapshot.expected.isEmpty, readout.source == .iec62056 || readout.isWhole else { return }
+        guard isFine(.energyImport) || isFine(.energyExport) else { return }
+        snapshot.expected = [.power, .powerError]
+    }
+
+    /// Whether the total has decimals. With whole kWh, as a locked meter sends them, the first estimate would take hours or days. Some
+    /// meters send decimals that are always 0.
+    private func isFine(_ total: Measurand) -> Bool {
+        if case .number(let number)? = snapshot.values[total] { number.units(of: 0) == nil } else { false }
     }
 
     private mutating func estimatePower(wall: WallTime) {

@@ -62,6 +62,7 @@ struct PulseMeterState: Sendable {
     init(_ meter: MeterDescription, medium: Medium, unit: Unit, pulsesPerUnit: Quantity, restored: StoredTotal, wall: WallTime) {
         snapshot = MeterSnapshot(
             name: meter.name, title: meter.title, kind: .pulse(medium), volumeUnit: unit == .kilowattHours ? nil : unit)
+        snapshot.expected = snapshot.volumeUnit == nil ? [.power, .powerError] : [.flow]
         self.pulsesPerUnit = pulsesPerUnit
         self.medium = medium
         switch restored {

@@ -59,6 +59,8 @@ package struct MeterSnapshot: Sendable, Equatable {
     package var volumeUnit: Unit?
     /// Values that have never been read are missing here.
     package var values = MeasuredValues()
+    /// Values that will follow, although none may be known yet: an estimate needs several readings or pulses.
+    package var expected: Set<Measurand> = []
     /// The registers that the user has named, in the order of the configuration, read or not.
     package var named: [NamedRegister] = []
     /// The meter is being read.

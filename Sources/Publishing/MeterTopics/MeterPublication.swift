@@ -43,6 +43,8 @@ struct MeterPublication: Sendable {
     private var values: [Value] = []
     /// Tariffs that have always been 0.
     private var idle: Set<Measurand> = []
+    /// The quantities that will follow; they are announced before there is a value.
+    private var expected: Set<Measurand> = []
     /// The quantities that an earlier process announced and this one has not read yet.
     private var awaited: Set<Measurand> = []
     private var awaitedNames: Set<String> = []
@@ -100,7 +102,10 @@ struct MeterPublication: Sendable {
             readAt = meter.readAt ?? wall
         }
         if !identity.isOf(meter) {
-            if let old = identity.serial, old != meter.serial { retire(for: meter) }
+            if let old = identity.serial, old != meter.serial {
+                retire(for: meter)
+                idle = []
+            }
             let sharesIdentity = identity.sharesIdentity
             identity = MeterIdentity(meter)
             identity.sharesIdentity = sharesIdentity
@@ -108,9 +113,7 @@ struct MeterPublication: Sendable {
         }
         let wasSet = meter.total?.base != total?.base || meter.total?.basePulses != total?.basePulses
         total = meter.total
-        // The drift may have become unknown by setting the total, and must no longer be published.
-        if wasSet { retire(for: meter) }
-        note(meter.values, totalWasSet: wasSet)
+        note(meter, totalWasSet: wasSet)
         for register in meter.named where register.value != nil { note(register) }
         return hasOtherSerial
     }
@@ -123,11 +126,17 @@ struct MeterPublication: Sendable {
         hasNews = true
     }
 
-    private mutating func note(_ new: MeasuredValues, totalWasSet: Bool) {
+    private mutating func note(_ meter: MeterSnapshot, totalWasSet: Bool) {
+        let new = meter.values
         var known = 0
         var isPowerUrgent = false
+        var isAnyGone = false
         for index in values.indices {
-            guard let measurand = values[index].measurand, let value = new[measurand] else { continue }
+            guard let measurand = values[index].measurand else { continue }
+            guard let value = new[measurand] else {
+                isAnyGone = true
+                continue
+            }
             known += 1
             if totalWasSet && measurand.isTotal { values[index].mustGoAtOnce = true }
             guard values[index].newest != value else { continue }
@@ -143,7 +152,12 @@ struct MeterPublication: Sendable {
                 mustAnnounce = true
             }
         }
+        // By setting a total, the drift may have become unknown; an estimate's error, by the power that the meter itself now sends.
+        if isAnyGone { retire(for: meter) }
         if known < new.count { add(new) }
+        guard meter.expected != expected else { return }
+        expected = meter.expected
+        mustAnnounce = true
     }
 
     private mutating func add(_ new: MeasuredValues) {
@@ -179,13 +193,12 @@ struct MeterPublication: Sendable {
         mustAnnounce = true
     }
 
-    /// Removes values that the meter does not send: after an exchange, the new meter may not send everything that the old one sent.
+    /// Removes values that are no longer known: after an exchange, the new meter may not send everything that the old one sent.
     private mutating func retire(for meter: MeterSnapshot) {
         let before = values.count
         let read = Set(meter.named.filter { $0.value != nil }.map(\.name))
         values.removeAll { value in value.measurand.map { meter.values[$0] == nil } ?? !read.contains(value.key) }
         if values.count != before { mustAnnounce = true }
-        idle = []
     }
 
     /// Whether a change is published at once. The change of an estimate must exceed the estimate's own error.
@@ -318,9 +331,8 @@ struct MeterPublication: Sendable {
         // The announcement waits until the awaited registers have been read, so that it contains them.
         guard awaitedNames.isEmpty else { return }
         mustAnnounce = false
-        let read = values.compactMap(\.measurand)
-        awaited.subtract(read)
-        let known = awaited.isEmpty ? read : Measurand.allCases.filter(isKnown)
+        awaited.subtract(values.compactMap(\.measurand))
+        let known = Measurand.allCases.filter(isKnown)
         let device = discovery.device(
             identity, values: known, named: values.compactMap(\.register), idle: idle.union(awaited.filter(\.isTariff)), every: every)
         ledger.announce(device, now: now, into: &messages)
@@ -328,7 +340,7 @@ struct MeterPublication: Sendable {
     }
 
     private func isKnown(_ measurand: Measurand) -> Bool {
-        awaited.contains(measurand) || values.contains { $0.measurand == measurand }
+        expected.contains(measurand) || awaited.contains(measurand) || values.contains { $0.measurand == measurand }
     }
 
     /// Recalls the entities that were announced before. A meter may send its values one by one, a gas meter in summer only after days;
