@@ -312,6 +312,21 @@ import Testing
         #expect(after.publication.announcements == before.publication.announcements)
     }
 
+    /// The meter sends its power itself, but not with the first values: nothing is announced only to be removed.
+    @Test(arguments: [DiscoveryForm.device, .components]) func aRestartRemembersWhoHasPowerItself(form: DiscoveryForm) {
+        let before = first(form)
+        var (after, messages) = successor(of: before, discovery: form) { next in
+            next.meter.values.set(.power, nil)
+            next.meter.expected = [.power, .powerError]
+        }
+        after.wait(.seconds(20))
+        messages += after.read([:])
+        #expect(ids(after) == ids(before) && !messages.contains { $0.payload.contains("power_error") })
+        // If it is estimated after all, the error is announced with its value.
+        _ = after.read([.power: number("300"), .powerError: number("9")])
+        #expect(after.homeAssistant.state("sensor jouled_4711_power_error") == "9" && after.homeAssistant.complaints == [])
+    }
+
     @Test func aRestartChangesNothing() {
         let before = first(.device)
         var (after, messages) = successor(of: before, discovery: .device)

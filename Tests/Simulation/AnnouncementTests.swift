@@ -103,6 +103,16 @@ import VirtualMeters
         #expect(house.broker.homeAssistant.deleted == ["\(power)_error"])
         #expect(house.value("grid/power_error")?.isEmpty != false)
         #expect(house.broker.homeAssistant.restarted().entities["\(power)_error"] == nil)
+        house.stop()
+
+        let second = SimulatedHouse(seed: 39, meter: LatePower())
+        second.configuration = house.configuration
+        second.announcements.announcements = house.announcements.announcements
+        second.broker.inherit(house.broker)
+        second.start()
+        second.run(for: .seconds(60))
+        #expect(second.value("grid/power") == "345" && !configs(second, config).isEmpty)
+        #expect(configs(second, config).allSatisfy { !$0.contains("power_error") })
     }
 
     /// The record was corrupted: entities that were removed meanwhile stay in Home Assistant, but nothing else is lost.

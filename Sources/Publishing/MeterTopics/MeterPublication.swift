@@ -50,6 +50,8 @@ struct MeterPublication: Sendable {
     private var awaitedNames: Set<String> = []
     private var awaitedOf: String?
     private var awaitedSince = Instant(nanoseconds: 0)
+    /// An earlier process announced power without its error: the meter sends it itself, maybe not with its first values.
+    private var hasPowerItself = false
 
     private var isAvailable = false
     private var problem: String?
@@ -340,7 +342,8 @@ struct MeterPublication: Sendable {
     }
 
     private func isKnown(_ measurand: Measurand) -> Bool {
-        expected.contains(measurand) || awaited.contains(measurand) || values.contains { $0.measurand == measurand }
+        expected.contains(measurand) && !(hasPowerItself && measurand == .powerError) || awaited.contains(measurand)
+            || values.contains { $0.measurand == measurand }
     }
 
     /// Recalls the entities that were announced before. A meter may send its values one by one, a gas meter in summer only after days;
@@ -351,6 +354,7 @@ struct MeterPublication: Sendable {
         awaitedSince = now
         let parts = ledger.parts(of: name, identifier: identifier)
         awaited = Set(parts.compactMap { $0.platform == "sensor" ? Measurand(rawValue: $0.key) : nil })
+        hasPowerItself = awaited.contains(.power) && !awaited.contains(.powerError)
         awaitedNames = Set(parts.map(\.key)).intersection(newest.meter.named.map(\.name))
     }
 
