@@ -138,6 +138,29 @@ private let start = Instant(nanoseconds: 1_000_000_000)
         #expect(try powers(received, hasParity: false) == delivered)
     }
 
+    /// While 2.7.0 waits, 1.7.0 must not be taken for all of the power. A register that has nothing to do with it does not hold it up.
+    @Test(arguments: [
+        ("2.7.0(000.20*kW)", ["1.8.0", "32.7.0"], false), ("2.7.0(0001.0*kW)", ["1.8.0", "32.7.0"], false),
+        ("1.8.0(00123.4*kWh)", ["32.7.0"], false), ("32.7.0(30*V)", ["1.8.0", "1.7.0", "2.7.0"], true),
+        ("", ["1.8.0", "1.7.0", "2.7.0", "32.7.0"], true),
+    ])
+    func powerWaitsAsAWhole(_ corrupted: String, _ delivered: [String], _ isWhole: Bool) throws {
+        let lines = ["1.8.0(000123.4*kWh)", "1.7.0(0000.00*kW)", "2.7.0(0003.20*kW)", "32.7.0(230*V)"]
+        func readout(_ lines: [String]) throws -> Readout {
+            var decoder = IECDecoder()
+            let text = "/VRT5D0-0001\r\n\r\n" + lines.map { $0 + "\r\n" }.joined() + "!\r\n"
+            guard case .readout(let readout)? = decoder.push(withParity(Array(text.utf8)), at: start).first else { throw NoReadout() }
+            return readout
+        }
+        var unchecked = UncheckedReadouts()
+        for _ in 0..<2 { _ = unchecked.admit(try readout(lines)) }
+        let third = lines.map { line in line.prefix { $0 != "(" } == corrupted.prefix { $0 != "(" } ? corrupted : line }
+        guard case .deliver(let found) = unchecked.admit(try readout(third)) else { throw NoReadout() }
+        #expect(found.registers.map(\.code.short) == delivered && found.isWhole == isWhole)
+    }
+
+    private struct NoReadout: Error {}
+
     /// A lost character of the identification would be another meter.
     @Test func anotherIdentificationIsRefusedUntilItIsUsual() throws {
         var unchecked = UncheckedReadouts()

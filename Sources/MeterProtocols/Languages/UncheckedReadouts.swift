@@ -59,6 +59,17 @@ struct UncheckedReadouts {
         }
     }
 
+    /// Delivers the good values. Power waits as a whole, because it may be derived: without 2.7.0, 1.7.0 would be taken for all of it.
+    private func deliver(_ readout: Readout, _ isGood: [Bool]) -> Verdict {
+        guard isGood.contains(false) else { return .deliver(readout) }
+        var readout = readout
+        let isPowerGood = zip(readout.registers, isGood).allSatisfy { $1 || !$0.code.isOfActivePower }
+        readout.registers = zip(readout.registers, isGood).filter { $1 && (isPowerGood || $0.code.d != 7 || !$0.code.isOfActivePower) }
+            .map(\.0)
+        if !isPowerGood { readout.isWhole = false }
+        return readout.registers.isEmpty ? .wait : .deliver(readout)
+    }
+
     // MARK: With visible parity
 
     private mutating func admitAtOnce(_ candidate: Candidate) -> Verdict {
@@ -70,10 +81,8 @@ struct UncheckedReadouts {
         identification = known
         guard isUsual else { return isFirst ? .wait : .refuse }
         var readout = candidate.readout
-        readout.registers = zip(readout.registers, candidate.isUsual).filter(\.1).map(\.0)
-        guard !readout.registers.isEmpty else { return .wait }
         readout.isChecked = true
-        return .deliver(readout)
+        return deliver(readout, candidate.isUsual)
     }
 
     // MARK: Without
@@ -98,11 +107,11 @@ struct UncheckedReadouts {
         defer { last = good.readout }
         // The first readout is not delivered: without an earlier one, a total that is too low can't be noticed.
         guard let last else { return .wait }
-        var delivered = good.readout
-        delivered.registers = delivered.registers.indices.filter { index in
-            good.isUsual[index] && !Self.isFlipped(delivered.registers[index], between: last.registers[index], readout.registers[index])
-        }.map { delivered.registers[$0] }
-        return delivered.registers.isEmpty ? .wait : .deliver(delivered)
+        let registers = good.readout.registers
+        let isGood = registers.indices.map { index in
+            good.isUsual[index] && !Self.isFlipped(registers[index], between: last.registers[index], readout.registers[index])
+        }
+        return deliver(good.readout, isGood)
     }
 
     /// Whether both readouts are from the same meter, with the same registers and no total that fell.
@@ -144,4 +153,9 @@ struct UncheckedReadouts {
         }
         return false
     }
+}
+
+extension OBISCode {
+    /// Whether `power` may depend on this register: active power and energy, of all phases and of each.
+    fileprivate var isOfActivePower: Bool { a == 1 && (d == 7 || d == 8) && c <= 80 && [1, 2, 15, 16].contains(c % 20) }
 }

@@ -44,7 +44,7 @@ extension Readout {
 
     /// Whether the meter sends totals in whole kWh and no power, as it does until the owner's PIN is entered.
     package var isLocked: Bool {
-        guard source == .sml || source == .d0Push else { return false }
+        guard isWhole, source == .sml || source == .d0Push else { return false }
         var isCoarse = false
         for register in registers where register.code.a == 1 && register.code.f == 255 {
             if register.code.d == 7 { return false }
