@@ -184,6 +184,33 @@ private func write(_ bytes: [UInt8], to path: String) {
         removeDirectory(directory)
     }
 
+    /// The language has a file of its own: the meter's file stays as an older jouled reads it.
+    @Test func remembersTheLanguageOfAMeter() async throws {
+        let wall = WallTime(millisecondsSince1970: 1_700_000_000_000)
+        var memory = MeterMemory(serial: "28342193", totals: [.energyImport: MeterMemory.Total(Quantity(5), at: wall)])
+        try await files.remember("grid", memory)
+        let before = try readBounded(directory + "/grid.meter", limit: 2048).get()
+        #expect(await files.recall("grid") == memory)
+        for language in [KnownLanguage(.sml, speed: 9600), KnownLanguage(.iec62056)] {
+            memory.language = language
+            try await files.remember("grid", memory)
+            #expect(await files.recall("grid") == memory)
+            #expect(try readBounded(directory + "/grid.meter", limit: 2048).get() == before)
+        }
+        // An older jouled, which knows no language, has saved the memory.
+        memory.language = nil
+        try await files.remember("grid", memory)
+        #expect(await files.recall("grid").language == KnownLanguage(.iec62056))
+        for damage in [[], Array("jouled language 1\nlanguage sml\n".utf8), [UInt8](repeating: 0x41, count: 100_000)] {
+            write(damage, to: directory + "/grid.language")
+            #expect(await files.recall("grid") == memory)
+        }
+        memory.language = KnownLanguage(.p1, speed: 115_200)
+        try await files.remember("grid", memory)
+        #expect(await files.recall("grid") == memory, "the damaged file is replaced")
+        removeDirectory(directory)
+    }
+
     /// RAM holds what was read since the last save, unless the saved file was removed.
     @Test func remembersInRAMWhatItHasNotSavedYet() async throws {
         let ram = directory + "/ram"

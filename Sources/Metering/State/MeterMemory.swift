@@ -20,6 +20,8 @@ package struct MeterMemory: Hashable, Sendable {
     package var name: String?
     /// The meters behind this one.
     package var channels: [UInt8: MeterMemory] = [:]
+    /// The language in which the meter was last read. It is not part of the `MeterMemoryRecord`, but stored as a `KnownLanguageRecord`.
+    package var language: KnownLanguage?
 
     package init(serial: String? = nil, isAddress: Bool = false, totals: [Measurand: Total] = [:]) {
         self.serial = serial

@@ -193,6 +193,8 @@ package struct MeterState: Sendable {
 
     package mutating func countError(of meter: String, wall: WallTime) { changeOptical(meter) { $0.countError(wall: wall) } }
 
+    package mutating func note(language: KnownLanguage, of meter: String) { changeOptical(meter) { $0.note(language: language) } }
+
     package mutating func note(problem: String?, of meter: String) { changeOptical(meter) { $0.note(problem: problem) } }
 
     // MARK: Outputs

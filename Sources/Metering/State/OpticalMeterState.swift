@@ -17,6 +17,7 @@ struct OpticalMeterState: Sendable {
     private var isAddress: Bool
     /// Messages for the log, such as a replaced meter. The caller removes the ones it takes.
     var remarks: [String] = []
+    private var language: KnownLanguage?
     /// Changes when something was read that must be saved for the next start.
     private(set) var turns = 0
     /// Changes whenever a total does.
@@ -56,6 +57,7 @@ struct OpticalMeterState: Sendable {
         staleAt = now.map { $0 + staleAfter }
         serial = KnownSerial(remembered.serial)
         isAddress = remembered.isAddress
+        language = remembered.language
         totals = remembered.totals.mapValues { MonotonicTotal(remembered: $0.value, at: $0.at) }
         sums = TariffSums(remembered.totals)
     }
@@ -70,6 +72,7 @@ struct OpticalMeterState: Sendable {
     /// What readings are compared with after the next start.
     var memory: MeterMemory {
         var memory = MeterMemory(serial: serial.number, isAddress: isAddress)
+        memory.language = language
         for (measurand, total) in totals { memory.totals[measurand] = total.value.map { MeterMemory.Total($0, at: total.wall) } }
         return memory
     }
@@ -98,6 +101,13 @@ struct OpticalMeterState: Sendable {
         guard problem != nil else { return }
         isPaceKnown = false
         forgetSteps()
+    }
+
+    /// Notes the language of the last readout.
+    mutating func note(language: KnownLanguage) {
+        guard language != self.language else { return }
+        self.language = language
+        turns += 1
     }
 
     mutating func countError(wall: WallTime) {
