@@ -1,16 +1,16 @@
 import MeterProtocols
 import Metering
 
-/// A meter that sends a telegram once a second without being asked: SML or mode D as in German houses, P1 as in Dutch ones.
+/// A meter that sends a telegram regularly without being asked: SML or mode D as in German houses, P1 as in Dutch ones.
 package struct VirtualPushMeter: VirtualMeter {
     package enum Kind: String, Sendable, CaseIterable { case sml, p1, modeD = "mode-d" }
 
-    private static let interval = Duration.seconds(1)
     /// The speeds that meters with mode D use; some use the slowest.
     package static let speedsOfModeD = [BaudRate.b2400, .b4800, .b9600]
 
     private let kind: Kind
     private let speed: BaudRate
+    private let interval: Duration
     private let faults: Set<Fault>
     private let silentFrom: Instant?
     private var household: Household
@@ -21,15 +21,16 @@ package struct VirtualPushMeter: VirtualMeter {
     private let exportAtStart: Int64
 
     package init(
-        _ kind: Kind, speed: BaudRate? = nil, household: Household, faults: [Fault] = [], seed: UInt64, startedAt: Instant,
-        importWattHours: Int64 = 12_345_678, exportWattHours: Int64 = 90
+        _ kind: Kind, speed: BaudRate? = nil, every interval: Duration = .seconds(1), household: Household, faults: [Fault] = [],
+        seed: UInt64, startedAt: Instant, importWattHours: Int64 = 12_345_678, exportWattHours: Int64 = 90
     ) {
         self.kind = kind
         self.speed = speed ?? (kind == .p1 ? .b115200 : .b9600)
+        self.interval = interval
         self.faults = Set(faults)
         self.household = household
         line = Disturbance(faults, seed: seed)
-        next = startedAt + Self.interval
+        next = startedAt + interval
         importAtStart = importWattHours * 3600
         exportAtStart = exportWattHours * 3600
         silentFrom = faults.lazy.compactMap { if case .silentAfter(let time) = $0 { startedAt + time } else { nil } }.first
@@ -51,7 +52,7 @@ package struct VirtualPushMeter: VirtualMeter {
             let noise = faults.contains(.leadingNoise) ? line.noise() : []
             let bytes = noise + line.disturb(telegram, bits: kind == .modeD && !faults.contains(.eightBit) ? 7 : 8)
             emissions.append(Emission(bytes, at: speed, start: deadline))
-            next = deadline + Self.interval
+            next = deadline + interval
         }
         return emissions
     }

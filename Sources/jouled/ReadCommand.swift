@@ -14,7 +14,7 @@ struct ReadCommand: Command {
         Reads the meter at PORT once and shows every register with its meaning. Without PORT: the only optical head that is plugged
         in (/dev/serial/by-id). A head on another machine is tcp://HOST:PORT.
 
-          -p, --protocol P    iec62056 asks; d0-push, sml and p1 listen; auto asks, then listens
+          -p, --protocol P    iec62056 asks; d0-push, sml and p1 listen; auto listens for a moment, asks, then listens
           -j, --json          one line of JSON, as `decode --json` prints it
           -t, --timeout S     gives up after S seconds (90: a meter may refuse for a minute after an aborted session)
         """

@@ -15,7 +15,7 @@ struct WatchCommand: Command {
         only optical head that is plugged in. If the output is not a terminal: a line per second. Ctrl-C stops it.
 
           -c, --config FILE   takes port and protocol of the meter NAME from FILE; without NAME if there is only one
-          -p, --protocol P    iec62056 asks; d0-push, sml and p1 listen; auto asks, then listens
+          -p, --protocol P    iec62056 asks; d0-push, sml and p1 listen; auto listens for a moment, asks, then listens
           -s, --seconds N     stops after N seconds; exit code 1 if nothing was read by then
         """
     static let rules: [Options.Rule] = [.value("config", "c"), .value("protocol", "p"), .value("seconds", "s")]

@@ -115,6 +115,13 @@ struct IncomingBytes {
         return echo.isEmpty || !bytes[start...].elementsEqual(echo.dropLast())
     }
 
+    /// Whether the beginning of an identification is among the bytes: `/` and a letter. `/?` is an echo of our request.
+    var hasIdentificationBegun: Bool {
+        zip(bytes, bytes.dropFirst()).contains {
+            $0 == UInt8(ascii: "/") && (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($1 | 0x20)
+        }
+    }
+
     /// Removes and returns the next complete message. The check character after ETX may be any byte, so exactly one byte is taken.
     mutating func takeMessage() -> Finding? {
         guard let start = beginning(where: { $0 == ControlCharacter.stx || $0 == ControlCharacter.soh }) else {

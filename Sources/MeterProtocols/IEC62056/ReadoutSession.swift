@@ -114,6 +114,11 @@ package struct ReadoutSession: MeterSession {
         }
     }
 
+    /// Whether the beginning of an answer to the sign-on has been received.
+    var hasIdentificationBegun: Bool {
+        if case .signingOn = phase { incoming.hasIdentificationBegun } else { false }
+    }
+
     // MARK: Events
 
     package mutating func opened(_ now: Instant) -> [MeterAction] {

@@ -15,9 +15,9 @@ extension Language {
 /// The decoder for a protocol; with `nil`, one that detects it.
 package func pushDecoder(for name: MeterProtocol?) -> any PushDecoder { name.map { Language.named($0).decoder() } ?? AutoDecoder() }
 
-/// The session that reads a meter; with `nil`, one that detects the protocol.
-package func session(for name: MeterProtocol?, plan: ReadingPlan) -> any MeterSession {
-    guard let name else { return AutoSession(plan: plan) }
+/// The session that reads a meter; with `nil`, one that detects the protocol, beginning with the `known` one.
+package func session(for name: MeterProtocol?, plan: ReadingPlan, known: KnownLanguage? = nil) -> any MeterSession {
+    guard let name else { return AutoSession(plan: plan, known: known) }
     if let session = Language.named(name).session { return session(plan) }
     return PushSession(name, signsByStatus: plan.signsByStatus, hasFixedSpeed: plan.hasFixedSpeed)
 }

@@ -14,7 +14,7 @@ package struct PushSession: MeterSession {
     private var choice = 0
     private var decoder: any PushDecoder
     private var unchecked = UncheckedReadouts()
-    private var hasWorked = false
+    private(set) var hasWorked = false
     private var heard: BytesHeard
     /// How many rounds through all speeds are complete.
     private var rounds = 0
@@ -44,6 +44,16 @@ package struct PushSession: MeterSession {
     package mutating func opened(_ now: Instant) -> [MeterAction] {
         saidProblem = nil
         return [listen(now)]
+    }
+
+    /// Listens at this speed for this long; the round continues from there. The speed of a remote port stays as it is.
+    mutating func listen(at speed: BaudRate, for patience: Duration, _ now: Instant) -> MeterAction {
+        choice = speeds.firstIndex { $0.line.speed == speed } ?? 0
+        hasWorked = false
+        saidProblem = nil
+        let action = listen(now)
+        deadline = now + patience
+        return action
     }
 
     package mutating func received(_ bytes: [UInt8], _ now: Instant) -> [MeterAction] {
@@ -96,6 +106,8 @@ package struct PushSession: MeterSession {
         deadline = nil
         return []
     }
+
+    var speed: BaudRate { speeds[choice].line.speed }
 
     /// All speeds have been tried, and none of them works.
     var isThrough: Bool { !hasWorked && choice == 0 }

@@ -23,6 +23,13 @@ package struct Language: Sendable {
     package var usualSpeed: BaudRate { speeds.first?.line.speed ?? .b9600 }
 }
 
+extension KnownLanguage {
+    /// The language of a readout that was received at this speed.
+    package init(of readout: Readout, at speed: BaudRate) {
+        self.init(readout.source, speed: Language.named(readout.source).isAsked ? nil : speed.rawValue)
+    }
+}
+
 /// A speed, and how long to listen at it: the slowest known meters send every 10 s with P1 and every 4 s with SML.
 ///
 /// The framing is always 8N1: if a meter sends 7E1, the parity arrives as the eighth bit and is checked with the telegram.
