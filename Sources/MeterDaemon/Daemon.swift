@@ -26,11 +26,12 @@ package struct Daemon: Sendable {
             state, pulses: configuration.pulses.map(\.name), reports, memory: surroundings.memory, executor: surroundings.executor,
             clock: surroundings.clock, log: surroundings.log)
         self.aggregator = aggregator
+        let memories = state.memories
         readers = configuration.meters.map { meter in
             let isTimedByPulses = configuration.pulses.contains { $0.of == meter.name }
             return OpticalReader(
-                name: meter.name, session: meter.session(isTimedByPulses: isTimedByPulses), port: surroundings.port(meter),
-                executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
+                name: meter.name, session: meter.session(isTimedByPulses: isTimedByPulses, known: memories[meter.name]?.language),
+                port: surroundings.port(meter), executor: surroundings.executor, clock: surroundings.clock, aggregator: aggregator)
         }
         let keeper = TotalKeeper(
             store: surroundings.store, saveEvery: configuration.state.saveEvery, executor: surroundings.executor,

@@ -31,8 +31,9 @@ extension Configuration.Meter {
         return lines.map { $0 + "\n" }.joined()
     }
 
-    /// The session that reads the meter. `isTimedByPulses`: one of the inputs is this meter's own light.
-    package func session(isTimedByPulses: Bool = false) -> any MeterSession {
+    /// The session that reads the meter. `isTimedByPulses`: one of the inputs is this meter's own light. `known`: the language in which the
+    /// meter was read before the start.
+    package func session(isTimedByPulses: Bool = false, known: KnownLanguage? = nil) -> any MeterSession {
         let read: ReadingPlan.Read =
             switch read {
             case .registers: .registers
@@ -43,6 +44,6 @@ extension Configuration.Meter {
             read: read, registers: registers, every: every, isTimedByPulses: isTimedByPulses, address: address, wakesUp: wakesUp,
             signsByStatus: direction == .status)
         plan.hasFixedSpeed = RemoteHead(port) != nil
-        return MeterProtocols.session(for: meterProtocol, plan: plan)
+        return MeterProtocols.session(for: meterProtocol, plan: plan, known: known)
     }
 }

@@ -9,6 +9,7 @@ package actor OpticalReader {
     private let port: any SerialPort
     private let clock: any Clockwork
     private let aggregator: Aggregator
+    private var line = LineSettings.opening
     /// Goes off when everything has to be read again.
     private let rereadAlarm: any Alarm
 
@@ -43,10 +44,10 @@ package actor OpticalReader {
             } catch {
                 reason = error
             }
-            for action in session.closed() { await aggregator.note(action, of: name) }
+            for action in session.closed() { await aggregator.note(action, at: line, of: name) }
             guard !Task.isCancelled else { return }
             // After `readAgain`, the pause lets the meter finish its answer: while sending, it would miss the break.
-            if let reason { await aggregator.note(.problem(reason.description), of: name) }
+            if let reason { await aggregator.note(.problem(reason.description), at: line, of: name) }
             await clock.sleep(until: clock.now + Self.reopenPause)
         }
     }
@@ -79,10 +80,12 @@ package actor OpticalReader {
     private func follow(_ session: any MeterSession, _ connection: any SerialConnection) async -> (any MeterSession, PortError) {
         var session = session
         var actions = session.opened(clock.now)
+        line = LineSettings.opening
         while true {
+            for case .apply(let settings) in actions { line = settings }
             do throws(PortError) {
                 // Most bytes cause no action, and even an empty call switches executors twice.
-                if !actions.isEmpty { try await connection.perform(actions) { await aggregator.note($0, of: name) } }
+                if !actions.isEmpty { try await connection.perform(actions) { await aggregator.note($0, at: line, of: name) } }
             } catch {
                 return (session, error)
             }
@@ -100,11 +103,15 @@ package actor OpticalReader {
 }
 
 extension Aggregator {
-    /// Applies an action of a meter's session to its state.
-    fileprivate func note(_ action: MeterAction, of meter: String) {
+    /// Applies an action of a meter's session to its state. `line`: the settings of the port at that time.
+    fileprivate func note(_ action: MeterAction, at line: LineSettings, of meter: String) {
         switch action {
         case .send, .apply: break
-        case .deliver(let readout): change { state, _, wall in state.record(readout, of: meter, wall: wall) }
+        case .deliver(let readout):
+            change { state, _, wall in
+                state.note(language: KnownLanguage(of: readout, at: line.speed), of: meter)
+                state.record(readout, of: meter, wall: wall)
+            }
         case .noise: change { state, _, wall in state.countError(of: meter, wall: wall) }
         case .problem(let problem): change { state, _, _ in state.note(problem: problem, of: meter) }
         }
