@@ -26,6 +26,20 @@ import Testing
         #expect(cadence.round(of: [imported, exported]) == [imported, exported])
     }
 
+    /// A step between the readout and the session shows the direction. More digits in the session are no step.
+    @Test func theReadoutIsCompared() {
+        var cadence = RegisterCadence(every: .zero, isEven: false)
+        cadence.begin(with: [register(imported, 5), register(exported, 5), register(OBISCode(1, 8, 1), 5)])
+        #expect(cadence.round(of: [imported, exported]) == [imported, exported])
+        #expect(cadence.note(Register(imported, .number(Quantity(5009, exponent: -6), .kilowattHours))) == false)
+        #expect(cadence.round(of: [imported, exported]) == [imported, exported])
+        #expect(cadence.note(register(exported, 6)) == false, "the first direction is no change")
+        #expect(cadence.round(of: [imported, exported]) == [exported, exported, exported, exported, imported])
+        #expect(cadence.note(Register(imported, .text("5"))) == false)
+        #expect(cadence.note(register(imported, 6)) == false, "nothing is known of it before")
+        #expect(cadence.note(register(imported, 7)) == true)
+    }
+
     @Test func theActiveDirectionIsReadMoreOften() {
         var cadence = cadence(every: .zero, active: exported)
         #expect(cadence.round(of: [imported, exported]) == [exported, exported, exported, exported, imported])

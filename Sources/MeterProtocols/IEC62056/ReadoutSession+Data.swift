@@ -50,6 +50,7 @@ extension ReadoutSession {
         // read the tariffs again.
         if !lasting.isEmpty { deliver(lasting, isWhole: !holdsSession, now) }
         goal = .registers
+        cadence.begin(with: registers)
         // Registers can only be read in a session at a negotiated speed: the ME162 does not accept `ACK 001`.
         holdsSession ? beginBreak(now) : nextReadout(now)
     }

@@ -39,12 +39,23 @@ package struct RegisterCadence: Sendable {
         return Array(repeating: active, count: Self.readsPerLook) + look
     }
 
+    /// Notes the first values, from the readout before the session: if the session's first values are higher, the direction is known.
+    package mutating func begin(with readout: [Register]) {
+        for register in readout where Self.directions.contains(register.code) { last[register.code] = register.value }
+    }
+
     /// Notes a value that was read. Returns whether energy now flows in a different direction than before.
     package mutating func note(_ register: Register) -> Bool {
         guard Self.directions.contains(register.code), let before = last.updateValue(register.value, forKey: register.code),
-            before != register.value, register.code != active
+            Self.hasMoved(from: before, to: register.value), register.code != active
         else { return false }
         defer { active = register.code }
         return active != nil
+    }
+
+    /// A meter may show more digits in a session than in the readout, which is not a step.
+    private static func hasMoved(from old: RegisterValue, to new: RegisterValue) -> Bool {
+        guard case .number(let old, _) = old, case .number(let new, _) = new, old.exponent == new.exponent else { return false }
+        return old != new
     }
 }
