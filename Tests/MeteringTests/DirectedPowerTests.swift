@@ -39,24 +39,52 @@ private struct Registers {
 @Suite struct DirectedPowerTests {
     typealias Estimate = DirectedPower.Estimate
 
-    /// The first estimate must be within 15 W at 300 W. After four steps the interval of 12 s may still be as short as 11.5 s, 313 W.
+    /// 300 W. The counts 1 and 2 come within (10 s, 12 s] and (22 s, 24 s], and count 0 by 0 s: at least 11 s and at most 14 s per Wh. The
+    /// error is certain to be below 39 W, and likely to be below 22 W, which is published. It narrows to 15 W, until that is certain.
+    @Test func theFirstIsLikelyAndNarrows() {
+        var meter = Registers()
+        meter.read(until: 0)
+        meter.importing(every: 12, steps: 1)
+        #expect(meter.estimate == nil)
+        let expected = [(288, 23), (296, 16), (298, 16), (299, 13)].map { Estimate(watts: $0.0, error: $0.1) }
+        for estimate in expected {
+            meter.importing(every: 12, steps: 1)
+            #expect(meter.estimate == estimate)
+        }
+    }
+
+    /// 1 kW. After two steps it is 2.5 s to 5 s per Wh, 960 W with a likely error of 264 W: more than a fifth. The third one makes it at
+    /// least 3 s and at most 4.5 s.
     @Test func theFirstMustBeGood() {
         var meter = Registers()
         meter.read(until: 0)
-        meter.importing(every: 12, steps: 4)
+        meter.importing(every: 4, steps: 1)
         #expect(meter.estimate == nil)
-        meter.importing(every: 12, steps: 1)
-        #expect(meter.estimate == Estimate(watts: 300, error: 14))
+        meter.importing(every: 3, steps: 1)
+        #expect(meter.estimate == nil)
+        meter.importing(every: 4, steps: 1)
+        #expect(meter.estimate == Estimate(watts: 960, error: 133))
     }
 
-    /// 100 W: a single interval of 34 s to 38 s is off by at most 6 W, which is accepted although it is more than 5 %.
-    @Test func aFewWattsAreGoodEnough() {
+    /// The load falls before the error was ever small: the error of the estimate is the whole one.
+    @Test func anOverdueStepHasNoLikelyError() {
+        var meter = Registers()
+        meter.read(until: 0)
+        meter.importing(every: 12, steps: 2)
+        #expect(meter.estimate == Estimate(watts: 288, error: 23))
+        // 25 s to 27 s after the last step: less than 1 Wh in 25 s is less than 144 W.
+        meter.read(until: 50)
+        #expect(meter.estimate == Estimate(watts: 53, error: 92))
+    }
+
+    /// 100 W: a single interval of 35 s to 38 s is off by at most 4 W.
+    @Test func twoStepsOfASmallLoadAreGoodEnough() {
         var meter = Registers()
         meter.read(until: 0)
         meter.importing(every: 36, steps: 1)
         #expect(meter.estimate == nil)
         meter.importing(every: 36, steps: 1)
-        #expect(meter.estimate == Estimate(watts: 100, error: 7))
+        #expect(meter.estimate == Estimate(watts: 99, error: 5))
         // Later estimates are published with any error: 300 s without a step mean less than 12 W.
         meter.read(until: meter.now - 1 + 301)
         #expect(meter.estimate == Estimate(watts: 0, error: 13))
@@ -67,7 +95,7 @@ private struct Registers {
         var meter = Registers(exponent: -2)
         meter.read(until: 0)
         meter.importing(every: 360, steps: 2)
-        #expect(meter.estimate == Estimate(watts: 100, error: 2))
+        #expect(meter.estimate == Estimate(watts: 100, error: 1))
     }
 
     /// After a change of direction, at most 1 Wh has flowed since the other register's last step.
@@ -75,7 +103,7 @@ private struct Registers {
         var meter = Registers()
         meter.read(until: 0)
         meter.importing(every: 36, steps: 2)
-        #expect(meter.estimate?.watts == 100)
+        #expect(meter.estimate?.watts == 99)
         // The import stepped between 70 s and 72 s, the export between 78 s and 80 s: 1 Wh in 8 s is 450 W, and 0.4 of that is the estimate.
         meter.read(until: 79)
         meter.exported += 1

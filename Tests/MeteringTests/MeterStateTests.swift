@@ -187,7 +187,7 @@ extension Snapshot {
         let power = Register(OBISCode(16, 7, 0), .number(Quantity(900), .watts))
         state.record(Readout([Register(OBISCode(96, 1, 0), .text("1")), power], at: start), of: "grid", wall: wall)
         for tick in 60...180 { state.record(reading(1000 + Int64(tick) / 12, serial: "2", at: Double(tick)), of: "grid", wall: wall) }
-        #expect(state.snapshot.text("grid", .power) == "300")
+        #expect(state.snapshot.text("grid", .power) == "299")
     }
 
     @Test func anotherMeterBeginsWhereItIsWhenItHasSaidSoForAMinute() {
@@ -335,7 +335,7 @@ extension Snapshot {
     @Test func powerFallsWhenNoStepComes() {
         var state = optical()
         for tick in 0...60 { state.record(reading(1000 + Int64(tick) / 12, at: Double(tick)), of: "grid", wall: wall) }
-        #expect(state.snapshot.text("grid", .power) == "300")
+        #expect(state.snapshot.text("grid", .power) == "299")
         state.record(reading(1005, at: 181), of: "grid", wall: wall)
         // Less than 1 Wh in the 120 s that are certain: at most 30 W.
         #expect(state.snapshot.text("grid", .power) == "12")

@@ -133,6 +133,41 @@ private struct ReadRegister {
         #expect((sum / count).magnitude < 0.03, "\(sum / count)")
     }
 
+    /// Each estimate is shown for the next five seconds, of which it is the mean.
+    @Test func aRateThatGrowsHasNoBias() {
+        var (sum, count) = (0.0, 0.0)
+        let rate = { (now: Double) in 0.1 + 0.001 * now }
+        for phase in 0..<8 {
+            var register = ReadRegister(progress: Double(phase) * 0.119, refresh: Double(phase) * 0.123)
+            register.run(for: 100, rate: rate)
+            register.run(for: 400, rate: rate) { estimate, now in
+                sum += (estimate?.rate ?? 0) / rate(now + 2.5) - 1
+                count += 1
+            }
+        }
+        #expect((sum / count).magnitude < 0.006, "\(sum / count)")
+    }
+
+    /// Between the readout and the session, counts 1 and 2 came: after -1 s and by 3 s.
+    @Test func theFirstStepMayBeOfSeveralCounts() throws {
+        var estimator = RateEstimator(refresh: .seconds(1))
+        for (count, asked) in [(0, 0.0), (2, 3), (2, 7), (3, 8)] { estimator.record(Int64(count), asked: at(asked), answered: at(asked)) }
+        let estimate = try #require(estimator.estimate)
+        // Count 3 came within (6 s, 8 s]: at least 3 s after count 2, and at most 9 s, two intervals, after count 1.
+        #expect((estimate.rate - 1 / 3.75).magnitude < 1e-9 && (estimate.error - (1 / 3.0 - 1 / 3.75)).magnitude < 1e-9)
+        #expect((estimate.likely - 0.55 * estimate.error).magnitude < 1e-9)
+    }
+
+    /// With five steps an error as large as the bound needs five coincidences.
+    @Test func theLikelyErrorShrinksWithTheSteps() throws {
+        for (steps, share) in [(5, 0.55), (6, 0.4)] {
+            var estimator = RateEstimator(refresh: .zero, count: 0)
+            for count in 1...steps { estimator.record(Int64(count), asked: at(Double(count) * 10 - 5), answered: at(Double(count) * 10)) }
+            let estimate = try #require(estimator.estimate)
+            #expect(estimate.error > 0.005 && (estimate.likely / estimate.error - share).magnitude < 1e-9)
+        }
+    }
+
     @Test func pulsesGiveTheRateOfTheirLastIntervals() throws {
         var estimator = RateEstimator(refresh: .zero, count: 0)
         func pulse(_ count: Int64, _ seconds: Double) {
@@ -318,12 +353,12 @@ private struct ReadRegister {
         }
         var estimator = pulses(times, width: 1)
         let first = try #require(estimator.estimate)
-        #expect((first.rate - 0.2).magnitude < 0.002)
+        #expect((first.rate - 0.2 * 1.01).magnitude < 0.002)
         estimator.quiet(until: at(203))
         let later = try #require(estimator.estimate)
-        // The first estimate is for one second after the bracket began, the second for four.
+        // The first estimate is for 2.5 s after the bracket began, the second for 6.5 s: each leads by 2.5 s.
         let growth: Double = later.rate / first.rate
-        #expect((growth - 1.016).magnitude < 1e-6, "\(growth)")
+        #expect((growth - 1.026 / 1.01).magnitude < 1e-6, "\(growth)")
     }
 
     @Test func nothingAtAll() {

@@ -34,11 +34,35 @@ private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude < 1e-9 }
 
     @Test func stepsOfSeveralCounts() {
         var several = steps([0, 10, 40], width: 2)
-        several[2].count = 4
+        (several[2].count, several[2].first) = (4, 4)
         let line = SteadyLine(through: several)
         #expect(line.reaches.map(\.counts) == [3, 4])
         #expect(near(line.reaches[0].shortest, 28 / 3.0) && near(line.reaches[0].longest, 32 / 3.0))
         #expect(near(line.reaches[1].shortest, 9.5) && near(line.reaches[1].longest, 10.5))
+    }
+
+    /// Counts 0 and 1 were both reached in the first bracket: to count 2 it is one interval from count 1, at least 8 s, or two from count 0, at
+    /// most 24 s.
+    @Test func severalCountsWithinABracket() {
+        let wide = [CounterStep(count: 1, first: 0, after: at(-4), by: at(2)), CounterStep(count: 2, after: at(10), by: at(20))]
+        let line = SteadyLine(through: wide)
+        #expect(line.reaches.map(\.counts) == [1] && line.reaches.map(\.shortest) == [8] && line.reaches.map(\.longest) == [12])
+    }
+
+    /// The first reading showed count −1 at −7 s: until count 2, which came after 8 s, at least 15 s passed in three intervals. A first reading
+    /// that doesn't fit is left out.
+    @Test func theFirstReadingNarrowsTheLine() {
+        let three = steps([0, 5, 12], width: 4)
+        let without = SteadyLine(through: three)
+        #expect(near(without.reaches[1].shortest, 4) && near(without.reaches[1].longest, 8))
+        func shortest(_ seconds: Double) -> [Double] {
+            SteadyLine(through: three, since: SteadyLine.Start(count: -1, by: at(seconds))).reaches.map(\.shortest)
+        }
+        #expect(near(shortest(-7)[1], 5) && shortest(-7)[0] == without.reaches[0].shortest, "only the longest reach")
+        #expect(near(shortest(-1)[1], 4), "nothing new")
+        #expect(near(shortest(-30)[1], 4), "it would be 26 s until count 0")
+        let late = steps([0, 10, 20, 24], width: 1)
+        #expect(SteadyLine(through: late, since: SteadyLine.Start(count: -1, by: at(-9))).reaches.count == 1, "not if it isn't whole")
     }
 
     /// The middle step is late. If less than 0.35 s of the outer brackets' 2 s is left, the rate is not considered constant.
@@ -66,7 +90,7 @@ private func near(_ a: Double, _ b: Double) -> Bool { (a - b).magnitude < 1e-9 }
         #expect(line.best(error: 0.2)?.counts == 2 && line.best(error: 0.06)?.counts == 2 && line.best(error: 0.04)?.counts == 3)
         #expect(line.best(error: 0.03)?.counts == 4 && line.best(error: 0.01)?.counts == 4)
         var pairs = steps([0, 10, 20], width: 1)
-        for index in pairs.indices { pairs[index].count *= 2 }
+        for index in pairs.indices { (pairs[index].count, pairs[index].first) = (Int64(index) * 2, Int64(index) * 2) }
         #expect(SteadyLine(through: pairs).best(error: 0.2)?.oldest == 1, "an interval of two counts will do")
     }
 

@@ -14,8 +14,10 @@ struct DirectedPower: Sendable {
 
     /// The ME162 refreshes its registers once a second.
     private static let refresh = Duration.seconds(1)
-    /// The first estimate is published only if its error is at most this share of the power or at most this many watts.
-    private static let firstError = (share: 0.05, watts: 15.0)
+    /// The first estimate is published only if its likely error is at most this share of the power or at most this many watts.
+    private static let firstError = (share: 0.2, watts: 50.0)
+    /// Until the error is certain to be this small, the likely error is stated: the first values would otherwise come twice as late.
+    private static let settledError = (share: 0.05, watts: 15.0)
 
     private var imported = RateEstimator(refresh: Self.refresh)
     private var exported = RateEstimator(refresh: Self.refresh)
@@ -24,6 +26,7 @@ struct DirectedPower: Sendable {
     /// kWh per count, as a power of ten.
     private var exponent = -3
     private var wasSaid = false
+    private var isSettled = false
     private var light: Light?
 
     /// The meter's own light, which blinks for energy in either direction. The time of a blink is exact; the direction is known from a
@@ -104,8 +107,12 @@ struct DirectedPower: Sendable {
     /// Returns `nil` while the estimate is not good enough to publish: the first value stays on the screen for a long time.
     mutating func estimate(below limit: Int64) -> Estimate? {
         guard let (estimate, wattsPerRate) = lightsEstimate ?? registersEstimate else { return nil }
-        let (watts, error) = (estimate.rate * wattsPerRate, estimate.error * wattsPerRate)
+        let watts = estimate.rate * wattsPerRate
+        var error = estimate.error * wattsPerRate
         guard watts <= Double(limit) * 1.2 else { return nil }
+        let settled = max(Self.settledError.share * watts, Self.settledError.watts)
+        isSettled = isSettled || error <= settled
+        if !isSettled { error = max(estimate.likely * wattsPerRate, settled) }
         guard wasSaid || error <= max(Self.firstError.share * watts, Self.firstError.watts) else { return nil }
         wasSaid = true
         return Estimate(

@@ -3,6 +3,10 @@ package struct RateEstimate: Sendable, Equatable {
     /// Counts per second.
     package var rate: Double
     package var error: Double
+    /// At least 95 % of the errors of a constant rate are smaller than this.
+    package var likely: Double
+
+    init(rate: Double, error: Double, likely: Double? = nil) { (self.rate, self.error, self.likely) = (rate, error, likely ?? error) }
 }
 
 /// The rate of a counter, estimated from its steps. The counter is a polled Wh register, or a count of pulses with timestamps.
@@ -20,6 +24,12 @@ package struct RateEstimator: Sendable {
     private static let change = 1.5
     /// While a step is overdue, the rate is between 0 and a bound. The estimate errs on the high side, because few loads drop to 0.
     private static let (shareOfBound, sureUntil) = (0.4, 1.25)
+    /// How much of the error's bound a constant rate's errors rarely exceed (found by simulation): both ends of a line would have to be at
+    /// an extreme of their brackets, and with more steps even more of them.
+    private static let likelyShares = (few: 0.55, many: 0.4)
+    private static let manyCounts = 5.0
+    /// A growing rate is stated for the middle of the five seconds during which it is usually shown.
+    private static let lead = 2.5
     /// The rate is 0 after this many seconds without a step, provided that they are at least three times the last interval.
     private static let zeroAfter = 300.0
 
@@ -30,6 +40,8 @@ package struct RateEstimator: Sendable {
     /// The time up to which no newer step has come.
     private var quietUntil = Instant(nanoseconds: 0)
     private var steps: [CounterStep] = []
+    /// The first reading, as long as the oldest step is the first one after it.
+    private var start: SteadyLine.Start?
     private var line = SteadyLine()
     /// The seconds per count before the change of load that the newest step revealed.
     private var before: Double?
@@ -55,11 +67,17 @@ package struct RateEstimator: Sendable {
         defer { self.count = count }
         let after = quietUntil
         quiet(until: asked - refresh)
-        guard let old = self.count else { return false }
+        guard let old = self.count else {
+            if refresh > .zero { start = SteadyLine.Start(count: count, by: answered) }
+            return false
+        }
         if count < old { begin(asked - refresh) }
         guard count > old else { return false }
         // The bracket begins at the reading with the old value, minus the refresh; a pulse has a timestamp.
-        add(CounterStep(count: count, after: refresh > .zero ? after : asked, by: answered))
+        // Between the first two readings, the readout and the session, pass seconds, so the first step may be of several counts. Later
+        // ones are of the newest count alone: a register that is refreshed more slowly shows the others late.
+        let first = steps.isEmpty && start != nil ? old + 1 : count
+        add(CounterStep(count: count, first: first, after: refresh > .zero ? after : asked, by: answered))
         return true
     }
 
@@ -75,6 +93,7 @@ package struct RateEstimator: Sendable {
     /// Discards the steps before `start`, which belong to the other direction; the last step in that direction came at `last`.
     package mutating func turn(at start: Instant, from last: Instant) {
         steps.removeAll { $0.by < start }
+        self.start = nil
         line = SteadyLine(through: steps)
         unrest = 0
         guard steps.count == 1 else { return }
@@ -85,6 +104,7 @@ package struct RateEstimator: Sendable {
 
     private mutating func begin(_ now: Instant) {
         steps = []
+        start = nil
         line = SteadyLine()
         (before, mixed, unrest) = (nil, nil, 0)
         began = now
@@ -94,9 +114,12 @@ package struct RateEstimator: Sendable {
     private mutating func add(_ step: CounterStep) {
         let old = line.reaches.last
         let wasKnown = line.reaches.count >= 2
-        if steps.count == Self.stepsKept { steps.removeFirst() }
+        if steps.count == Self.stepsKept {
+            steps.removeFirst()
+            start = nil
+        }
         steps.append(step)
-        line = SteadyLine(through: steps, extending: line)
+        line = SteadyLine(through: steps, since: start, extending: line)
         (mixed, unrest) = (nil, 0)
         guard let old, wasKnown, line.reaches.count < 2 else { return }
         let previous = steps[steps.count - 2]
@@ -105,6 +128,7 @@ package struct RateEstimator: Sendable {
         let isSlower = interval > old.middle
         if interval > old.middle * Self.change || interval < old.middle / Self.change {
             steps = [step]
+            start = nil
             line = SteadyLine()
             let (shortest, longest) = (step.after.seconds(since: previous.by) / counts, step.by.seconds(since: previous.after) / counts)
             let likely = shortest > 0 ? interval : longest * 2 / 3
@@ -143,12 +167,14 @@ package struct RateEstimator: Sendable {
         let allowed = line.bend == 0 && line.isWhole ? Self.calmError : Self.livelyError
         guard let reach = line.best(error: allowed) else { return nil }
         let shortest = max(reach.shortest, quiet)
-        let growth = min(max(1 + 2 * line.bend * elapsed, 0.5), 1.5)
+        let growth = min(max(1 + 2 * line.bend * (elapsed + Self.lead), 0.5), 1.5)
         // If the interval has no lower bound, half of its upper bound would usually give too high a rate.
         let interval = shortest > 0 ? (shortest + reach.longest) / 2 : reach.longest * 2 / 3
         let rate = growth / interval
         let highest = shortest > 0 ? min(growth / shortest, 2 * rate) : 2 * rate
-        return RateEstimate(rate: rate, error: max(highest - rate, rate - growth / reach.longest) + unrest)
+        let error = max(highest - rate, rate - growth / reach.longest)
+        let share = reach.counts >= Self.manyCounts ? Self.likelyShares.many : Self.likelyShares.few
+        return RateEstimate(rate: rate, error: error + unrest, likely: error * share + unrest)
     }
 
     /// The estimate while a step is overdue: less than one count has accrued since the last step.

@@ -85,20 +85,23 @@ struct PublishedWatts {
     func contains(zeroFrom start: Double) -> Bool { values.contains { $0.at >= start && $0.watts.magnitude < 1 } }
 
     /// The mean difference from the load, with each value held until the next one, from the first value on.
-    var meanAbsoluteError: Double {
-        guard let first = values.first else { return .infinity }
-        var (sum, count, index, now) = (0.0, 0.0, 0, first.at)
+    var meanError: (absolute: Double, signed: Double) {
+        guard let first = values.first else { return (.infinity, .infinity) }
+        var (absolute, signed, count, index, now) = (0.0, 0.0, 0.0, 0, first.at)
         while now < load.ends {
             while index + 1 < values.count, values[index + 1].at <= now { index += 1 }
-            sum += (values[index].watts - load.watts(at: now)).magnitude
+            let difference = values[index].watts - load.watts(at: now)
+            absolute += difference.magnitude
+            signed += difference
             count += 1
             now += 0.1
         }
-        return sum / count
+        return (absolute / count, signed / count)
     }
 
-    /// Mean and standard deviation of the published values, relative to the load at the end.
-    var spread: (bias: Double, deviation: Double) {
+    /// Mean and standard deviation of the values published from `start` on, relative to the load at the end.
+    func spread(from start: Double) -> (bias: Double, deviation: Double) {
+        let values = values.filter { $0.at >= start }
         let truth = load.watts(at: load.ends)
         let mean = values.reduce(0) { $0 + $1.watts } / Double(max(values.count, 1))
         let variance = values.reduce(0) { $0 + ($1.watts - mean) * ($1.watts - mean) } / Double(max(values.count, 1))
@@ -107,10 +110,11 @@ struct PublishedWatts {
 
     /// The number of values that are within their own error, and the number of all.
     var kept: (promises: Int, of: Int) {
-        let promises = values.filter { value in
-            value.error.map { (load.meanSinceStep(at: value.at) - value.watts).magnitude <= $0 + 0.5 } ?? false
-        }
-        return (promises.count, values.count)
+        (values.count(where: isKept), values.count)
+    }
+
+    func isKept(_ value: Value) -> Bool {
+        value.error.map { (load.meanSinceStep(at: value.at) - value.watts).magnitude <= $0 + 0.5 } ?? false
     }
 }
 

@@ -5,14 +5,14 @@ import Testing
 /// The quality of the power that is estimated from whole watt-hours, with all delays between meter and broker.
 @Suite struct WattsTests {
     #if DEBUG
-        private static let (seeds, steadySeconds) = (UInt64(1)...2, 900.0)
+        private static let (seeds, firstSeeds, steadySeconds) = (UInt64(1)...2, UInt64(1)...4, 900.0)
     #else
-        private static let (seeds, steadySeconds) = (UInt64(1)...8, 7200.0)
+        private static let (seeds, firstSeeds, steadySeconds) = (UInt64(1)...8, UInt64(1)...16, 7200.0)
     #endif
 
     /// Prints the table; with `JOULED_WATTS=FILE.svg` in the environment it also draws the picture. See docs/power.md.
     @Test func theGoalsAreReached() throws {
-        let table = WattsTable(seeds: Self.seeds, steadySeconds: Self.steadySeconds)
+        let table = WattsTable(seeds: Self.seeds, firstSeeds: Self.firstSeeds, steadySeconds: Self.steadySeconds)
         print(table.text)
         #expect(table.failures == [])
         // SAFETY: no other thread changes the environment.
