@@ -45,7 +45,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         #expect(session.gathering == nil, "how long it is nobody knows yet")
         #expect(session.received(Array(telegram.dropFirst(20)), start).readouts.count == 1 && session.gathering == nil)
         _ = session.received(Array(telegram.prefix(100)), start)
-        let rest = usual.duration(of: telegram.count - 100) - .milliseconds(20)
+        let rest = usual.duration(of: telegram.count - 100) - .milliseconds(8)
         #expect(session.gathering == min(rest, .milliseconds(250)))
         _ = session.received(Array(telegram.dropFirst(100)), start)
         #expect(session.gathering == nil)
@@ -287,7 +287,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
         _ = listening.received(smlTelegram(), start)
         #expect(listening.gathering == nil)
         _ = listening.received([0x1B], start)
-        #expect(listening.gathering == min(usual.duration(of: smlTelegram().count - 1) - .milliseconds(20), .milliseconds(250)))
+        #expect(listening.gathering == min(usual.duration(of: smlTelegram().count - 1) - .milliseconds(8), .milliseconds(250)))
     }
 
     /// A corrupted telegram doesn't prove a protocol, so it continues to ask.

@@ -148,10 +148,10 @@ func aWholeReadoutHasTheSumOfItsTariffs(_ isWhole: Bool, _ identification: Strin
         _ = dialogue.receive(Array(readout.suffix(1)), after: .milliseconds(1))
         _ = dialogue.wait()
     }
-    let rest = LineSettings(.b9600).duration(of: readout.count - 40) - .milliseconds(20)
-    let identifying = [Duration.milliseconds(130), .milliseconds(180)]
+    let rest = LineSettings(.b9600).duration(of: readout.count - 40) - .milliseconds(8)
+    let identifying = [Duration.milliseconds(130), .milliseconds(192)]
     #expect(pauses.prefix(4) == [identifying[0], nil, nil, nil], "how long they are nobody knows yet")
-    #expect(pauses[4...].prefix(4) == [identifying[1], nil, rest, nil], "the last 20 ms are not gathered")
+    #expect(pauses[4...].prefix(4) == [identifying[1], nil, rest, nil], "the last 8 ms are not gathered")
 }
 
 @Suite struct ReadoutSessionTests {

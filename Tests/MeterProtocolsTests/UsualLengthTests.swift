@@ -6,9 +6,9 @@ import Testing
 @Suite struct UsualLengthTests {
     private static let line = LineSettings(.b9600)
 
-    /// The time for the rest of a message of 100 characters, ten bits each at 9600 Bd, until 20 ms before its end.
+    /// The time for the rest of a message of 100 characters, ten bits each at 9600 Bd, until 8 ms before its end.
     private static let rests: [(length: Int, rest: Duration?)] = [
-        (0, nil), (1, .microseconds(83_125)), (80, .nanoseconds(833_333)), (81, nil), (99, nil), (100, nil), (101, nil),
+        (0, nil), (1, .microseconds(95_125)), (92, .nanoseconds(333_333)), (93, nil), (99, nil), (100, nil), (101, nil),
     ]
 
     @Test(arguments: rests) func theRestOfAMessage(_ length: Int, _ rest: Duration?) {
@@ -18,8 +18,8 @@ import Testing
         #expect(usual.rest(after: length, on: Self.line) == rest)
     }
 
-    /// 259 characters at 9600 Bd take 270 ms.
-    @Test(arguments: [(260, 250_000_000), (259, 249_791_666)] as [(Int, Int64)])
+    /// 248 characters at 9600 Bd take 258 ms.
+    @Test(arguments: [(248, 250_000_000), (247, 249_291_666)] as [(Int, Int64)])
     func waitsAQuarterOfASecondAtMost(_ missing: Int, _ nanoseconds: Int64) {
         var usual = UsualLength()
         usual.note(missing + 1)

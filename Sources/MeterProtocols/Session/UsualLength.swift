@@ -5,9 +5,9 @@ import Metering
 struct UsualLength {
     /// The kernel buffers 4096 bytes, which take 355 ms at 115,200 Bd.
     private static let longestWait = Duration.milliseconds(250)
-    /// Collecting ends this long before the expected end, so that the message is complete with its last byte, and not when a timer ends. An
-    /// adapter that delivers every 16 ms has two more portions in this time.
-    private static let margin = Duration.milliseconds(20)
+    /// Collecting ends this long before the expected end, so that the message is complete with its last byte, and not when a timer ends. A
+    /// meter's speed may be off by 1 %, and each portion that is read by itself costs as much as a third of the message.
+    private static let margin = Duration.milliseconds(8)
     /// If the lengths vary, the shortest of this many is expected.
     private static let lengthsKept = 4
     /// The upper limit on a message's length, because noise may be endless.

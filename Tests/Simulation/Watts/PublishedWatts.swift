@@ -22,6 +22,8 @@ struct PublishedWatts {
         self.load = load
         let house = SimulatedHouse(seed: seed, profile: load.profile)
         house.configuration.pulses = []
+        // At its very first start with `auto`, jouled listens for 0.9 s before it asks; later it knows the meter's language.
+        house.configuration.meters[0].meterProtocol = .iec62056
         house.configuration.meters[0].every = Configuration.Meter(name: "grid", title: "", port: "").every
         if hasLight {
             house.addLight(load.steps.map { Instant(nanoseconds: 1_000_000_000_000 + Int64($0 * 1e9)) })
