@@ -39,6 +39,15 @@ private struct Registers {
 @Suite struct DirectedPowerTests {
     typealias Estimate = DirectedPower.Estimate
 
+    /// The session shows more digits than the readout before it: that is not a step of either register.
+    @Test func anotherNumberOfDigitsIsNoStep() {
+        var meter = Registers(imported: 10, exported: 5, exponent: -1)
+        meter.read(until: 3)
+        (meter.imported, meter.exported, meter.exponent) = (1000, 500, -3)
+        meter.read(until: 100)
+        #expect(meter.estimate == nil)
+    }
+
     /// 300 W. The counts 1 and 2 come within (10 s, 12 s] and (22 s, 24 s], and count 0 by 0 s: at least 11 s and at most 14 s per Wh. The
     /// error is certain to be below 39 W, and likely to be below 22 W, which is published. It narrows to 15 W, until that is certain.
     @Test func theFirstIsLikelyAndNarrows() {

@@ -14,8 +14,11 @@ struct UncheckedReadouts {
     /// After this many consecutive refusals the last readout is forgotten: the meter was probably replaced.
     private static let refusalsAllowed = 5
     private static let mostCandidates = 4
-    /// The limit on remembered lines, because corrupted codes add more.
-    private static let mostLines = 256
+    /// The limit on remembered lines, because corrupted codes add more. A telegram of 16 KiB has fewer.
+    private static let mostLines = 2048
+    /// Two flipped bits in one character leave its parity right. So the first totals, with which all later ones are compared, are not taken
+    /// for checked ones: each must be confirmed by the next.
+    private static let deliveriesOfProof = 2
 
     private struct Line {
         var accepted: UInt64?
@@ -38,7 +41,9 @@ struct UncheckedReadouts {
         var isUsual: [Bool]
     }
 
-    private var identification: Line?
+    /// The identification and the codes in their order. A lost character may turn one line into another that is known as well.
+    private var layout: Line?
+    private var deliveries = 0
     private var lines: [OBISCode: Line] = [:]
     private var last: Readout?
     /// The pending readouts. If they contradict each other, the next one shows which was corrupted.
@@ -52,10 +57,17 @@ struct UncheckedReadouts {
     }
 
     private mutating func noteShapes(of readout: Readout) -> [Bool] {
-        if lines.count + readout.registers.count > Self.mostLines { lines = [:] }
+        let new = readout.registers.count { lines[$0.code] == nil }
+        if lines.count + new > Self.mostLines { lines = [:] }
+        // Of two lines with the same code the first one counts.
+        var verdicts: [OBISCode: Bool] = [:]
         return readout.registers.indices.map { index in
+            let code = readout.registers[index].code
+            if let verdict = verdicts[code] { return verdict }
             let shape = readout.shapes.indices.contains(index) ? readout.shapes[index] : 0
-            return lines[readout.registers[index].code, default: Line(newest: shape)].accepts(shape)
+            let verdict = lines[code, default: Line(newest: shape)].accepts(shape)
+            verdicts[code] = verdict
+            return verdict
         }
     }
 
@@ -73,15 +85,16 @@ struct UncheckedReadouts {
     // MARK: With visible parity
 
     private mutating func admitAtOnce(_ candidate: Candidate) -> Verdict {
-        let name = Array("\(candidate.readout.manufacturer ?? "")\(candidate.readout.model ?? "")".utf8)
-        let shape = name.shape(of: name.indices)
-        let isFirst = identification?.accepted == nil
-        var known = identification ?? Line(newest: shape)
-        let isUsual = known.accepts(shape)
-        identification = known
-        guard isUsual else { return isFirst ? .wait : .refuse }
         var readout = candidate.readout
-        readout.isChecked = true
+        let name = Array("\(readout.manufacturer ?? "")\(readout.model ?? "")".utf8)
+        let shape = readout.registers.reduce(name.shape(of: name.indices)) { ($0 ^ $1.code.key) &* 0x100_0000_01B3 }
+        let isFirst = layout?.accepted == nil
+        var known = layout ?? Line(newest: shape)
+        let isUsual = known.accepts(shape)
+        layout = known
+        guard isUsual else { return isFirst ? .wait : .refuse }
+        readout.isChecked = deliveries >= Self.deliveriesOfProof
+        deliveries = min(deliveries + 1, Self.deliveriesOfProof)
         return deliver(readout, candidate.isUsual)
     }
 

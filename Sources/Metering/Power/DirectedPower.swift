@@ -43,7 +43,11 @@ struct DirectedPower: Sendable {
     private static let (jitter, latestReport) = (Duration.milliseconds(2), Duration.milliseconds(200))
 
     mutating func record(_ total: Quantity, _ side: Direction, in readout: Readout) {
-        exponent = total.exponent
+        if total.exponent != exponent {
+            // A readout may have fewer digits than the session after it: the difference between their numbers is not a step.
+            if imported.isFed || exported.isFed { forget() }
+            exponent = total.exponent
+        }
         let hasStepped = self[side].record(total.mantissa, asked: readout.asked, answered: readout.at)
         light?.rate.quiet(until: readout.at - Self.latestReport)
         guard hasStepped else { return }
