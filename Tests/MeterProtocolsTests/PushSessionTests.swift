@@ -264,8 +264,8 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
     @Test func takesTurns() {
         #expect(
             turns(until: 220) == [
-                "listens 0", "asks 900", "listens 2400", "asks 12900", "listens 20900", "asks 50900", "listens 125900", "asks 143900",
-                "listens 218900",
+                "listens 0", "asks 900", "listens 3000", "asks 13500", "listens 21500", "asks 51500", "listens 126500", "asks 144500",
+                "listens 219500",
             ])
         #expect(
             turns(known: Self.asked, until: 320) == [
@@ -316,7 +316,7 @@ private func modeD(_ total: String, serial: String = "1EBZ0100000042") -> [UInt8
             now = max(now, session.deadline ?? now)
             actions = session.timedOut(now)
         }
-        #expect(now - opened == .milliseconds(2400))
+        #expect(now - opened == .milliseconds(3000))
     }
 
     /// The rare speed takes time from the others, so it is only tried in every other round, as the last one.

@@ -59,7 +59,7 @@ import VirtualMeters
             (VirtualPushMeter.Kind.sml, 1000), (.sml, 2000), (.p1, 1000), (.p1, 10_000),
         ] as [(VirtualPushMeter.Kind, Int64)])
     func isPublishedSoon(_ kind: VirtualPushMeter.Kind, _ every: Int64) throws {
-        let limit = Duration.milliseconds(2500 + every)
+        let limit = Duration.milliseconds(3100 + every)
         for phase in stride(from: 0, to: every, by: Int(every / 4)) {
             let first = house(kind, every: .milliseconds(every), since: .milliseconds(phase))
             #expect(try #require(published(by: first, within: limit), "\(phase)") <= limit)

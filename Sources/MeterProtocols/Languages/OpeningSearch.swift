@@ -17,9 +17,9 @@ struct OpeningSearch {
     static let glance = Duration.milliseconds(900)
     /// How long to listen at another speed after garbage, which a meter sends every second.
     static let secondGlance = Duration.milliseconds(1300)
-    /// How long to wait for an answer: the break and the sign-on take 0.24 s, and most meters begin to answer after 0.3 s. Together with
-    /// `glance` this is 2.4 s, so that a meter that pushes every 10 s is found 12.5 s after the start at the latest.
-    static let askingTime = Duration.milliseconds(1500)
+    /// How long to wait for an answer: the break and the sign-on take 0.24 s, and a meter may begin to answer 1.5 s later. A meter that is left
+    /// in the middle of a sign-on may refuse the next one for up to a minute.
+    static let askingTime = Duration.milliseconds(2100)
     /// How long to listen after that.
     static let longLook = Duration.milliseconds(10_500)
     /// A telegram takes longer at 2400 Bd, which is tried only after garbage at both other speeds.
